@@ -1,0 +1,39 @@
+"""What can go wrong in a run, split by who must act. The exit codes are documented in docs/exit-codes.md."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    ALL_DONE = 0
+    STORIES_REMAIN = 1
+    USAGE = 2
+    LIMIT = 3
+    SERVICE = 4
+    BUSY = 5
+    BUG = 70
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class RalphError(Exception):
+    """Something the user must act on: the message says what, where and what to do."""
+
+    exit_code = ExitCode.USAGE
+
+
+class BranchBusyError(RalphError):
+    """Another run holds the branch."""
+
+    exit_code = ExitCode.BUSY
+
+
+class LimitError(RalphError):
+    """A limit of the run (iterations, cost, duration) was reached."""
+
+    exit_code = ExitCode.LIMIT
+
+
+class ServiceError(RalphError):
+    """The model service refused or stayed away."""
+
+    exit_code = ExitCode.SERVICE

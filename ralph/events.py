@@ -1,0 +1,33 @@
+"""What a run tells whoever watches it: one event per thing that happened, rendered as a plain line or as JSON."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+EventValue = str | int | float | bool | None | list[str]
+
+
+class EventKind(StrEnum):
+    RUN_STARTED = "run_started"
+    NOTE = "note"
+    WARNING = "warning"
+    BASELINE = "baseline"
+    STORY_STARTED = "story_started"
+    TURN = "turn"
+    TOOL = "tool"
+    MODEL_RETRY = "model_retry"
+    CHECK = "check"
+    REPAIR = "repair"
+    COMMITTED = "committed"
+    STORY_ENDED = "story_ended"
+    RUN_ENDED = "run_ended"
+
+
+@dataclass(frozen=True)
+class Event:
+    kind: EventKind
+    text: str  # one plain line for a person
+    fields: Mapping[str, EventValue] = field(default_factory=dict)
+
+
+Reporter = Callable[[Event], None]

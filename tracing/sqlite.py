@@ -1,0 +1,77 @@
+"""SQLite as this project uses it: WAL, short `BEGIN IMMEDIATE` transactions, append-only migrations.
+
+Knows nothing about spans or budgets. Several components may share one file; each has its own migration count.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+
+class StateError(Exception):
+    """The state on disk cannot be used; the message says which file and what to do."""
+
+
+def connect(path: Path, *, synchronous: Literal["NORMAL", "FULL"], busy_timeout_ms: int = 30_000) -> sqlite3.Connection:
+    """Open (and create, mode 0600 in a 0700 folder) a WAL database in autocommit mode, usable from any thread.
+
+    Callers that share the connection between threads bring their own lock.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_ms / 1000)
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One write transaction: the lock is taken at the start, so what is read inside stays true until the commit."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence[str]) -> None:
+    """Bring `component`'s tables to the newest version; migrations are only ever appended to the list.
+
+    Each migration is one or more SQL statements separated by `;` at the end of a line.
+
+    Raises:
+        StateError: the file was written by a newer Ralph.
+    """
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version(component TEXT PRIMARY KEY, version INTEGER NOT NULL)")
+    if _version(connection, component) == len(migrations):
+        return
+    with transaction(connection):
+        version = _version(connection, component)
+        if version > len(migrations):
+            name = connection.execute("PRAGMA database_list").fetchone()["file"]
+            raise StateError(
+                f"{name}: written by a newer Ralph ({component} version {version}, this one knows {len(migrations)}). "
+                "Upgrade Ralph, or point RALPH_HOME at another folder."
+            )
+        for script in migrations[version:]:
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(
+            "INSERT INTO schema_version(component, version) VALUES (?, ?) "
+            "ON CONFLICT(component) DO UPDATE SET version = excluded.version",
+            (component, len(migrations)),
+        )
+
+
+def _version(connection: sqlite3.Connection, component: str) -> int:
+    row = connection.execute("SELECT version FROM schema_version WHERE component = ?", (component,)).fetchone()
+    return int(row["version"]) if row else 0
