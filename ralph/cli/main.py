@@ -1,0 +1,115 @@
+"""The `ralph` command: which subcommands there are, and how an error becomes a message and an exit code.
+
+Subcommands are imported when they are used, so that `ralph --help` starts fast.
+"""
+
+import importlib
+import sys
+import traceback
+from dataclasses import dataclass
+
+import click
+
+from ralph.errors import ExitCode, RalphError
+from ralph.version import VERSION
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a subcommand lives and what `ralph --help` says of it."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "run": Entry("ralph.cli.run", "run_command", "Work on the PRD's stories until they pass or a limit is reached."),
+    "status": Entry("ralph.cli.status", "status_command", "Say for every story why it is or is not next."),
+    "prd": Entry("ralph.cli.prd", "prd_group", "Check a PRD."),
+    "unblock": Entry("ralph.cli.status", "unblock_command", "Forget a story's failed attempts and why it was parked."),
+    "traces": Entry("ralph.cli.traces", "traces_command", "List traces, newest first."),
+    "trace": Entry("ralph.cli.traces", "trace_command", "Show one trace as a tree, or one span whole."),
+    "costs": Entry("ralph.cli.traces", "costs_command", "Show what was spent by day, repo, story or model."),
+    "schedule": Entry("ralph.cli.schedule", "schedule_group", "Add, list, remove or start scheduled runs."),
+    "daemon": Entry("ralph.cli.schedule", "daemon_command", "Carry out scheduled runs when they are due."),
+    "trust": Entry("ralph.cli.trust", "trust_command", "Let this repo's ralph.toml loosen settings, as it is now."),
+    "demo": Entry("ralph.cli.demo", "demo_command", "Run Ralph on a small sample repo with a recorded model."),
+}
+
+EXAMPLES = """\b
+Examples:
+  ralph demo                      see it work, without a key
+  ralph prd check                 is this repo's PRD one that Ralph can work on?
+  ralph run --dry-run             what would happen, and what it could cost at most
+  ralph run --max-cost 5          work on the stories, never above $5
+  ralph traces --status error     what went wrong lately
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand's module only when that subcommand runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(entry.module), entry.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    help="Read a repo's PRD, have an agent implement the next story, run the checks, commit what passes.",
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(VERSION, prog_name="ralph")
+def cli() -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and leave with one of the documented exit codes."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.ALL_DONE)
+    except Exception as error:  # noqa: BLE001  # the one boundary: every error becomes a message and an exit code
+        sys.exit(report(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def report(error: Exception) -> int:
+    """Print what the user must know about this error and return the exit code for it."""
+    from prd.errors import PrdError  # noqa: PLC0415  # imported only when something went wrong
+    from tracing.sqlite import StateError  # noqa: PLC0415
+
+    if isinstance(error, RalphError):
+        click.echo(f"ralph: {error}", err=True)
+        return error.exit_code
+    if isinstance(error, PrdError | StateError):
+        click.echo(f"ralph: {error}", err=True)
+        return ExitCode.USAGE
+    traceback.print_exception(error)
+    click.echo("ralph: this is a bug in Ralph. Nothing is lost: the next run carries on. Please report the above.", err=True)
+    return ExitCode.BUG
