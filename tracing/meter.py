@@ -1,0 +1,102 @@
+"""Stands in front of one model call: reserves its worst case, shrinks its answer to what is left, settles afterwards.
+
+Knows prices and the ledger; knows nothing about the call itself, so any client or gateway can use it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from tracing.budget import BrokenAssumption, LedgerLike, Limit, Reservation
+from tracing.prices import PriceBook, TokenUsage
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Leave to make one attempt with at most `max_tokens` of output."""
+
+    reservation: Reservation
+    model: str
+    max_tokens: int  # what to send: the wish, or less when the budget pays for less
+    input_bound_tokens: int
+    at: datetime  # prices are those of this moment
+
+
+class Meter:
+    """One attempt is one grant, and each grant is closed once: settled exactly, settled as broken, or released."""
+
+    def __init__(
+        self,
+        ledger: LedgerLike,
+        prices: PriceBook,
+        *,
+        floor_tokens: int = 4096,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledger = ledger
+        self._prices = prices
+        self._floor_tokens = floor_tokens
+        self._clock = clock
+        self._broken: list[BrokenAssumption] = []
+
+    @property
+    def broken_assumptions(self) -> tuple[BrokenAssumption, ...]:
+        """Calls of this meter that cost more than their worst case. One is a reason to stop the run."""
+        return tuple(self._broken)
+
+    @property
+    def price_version(self) -> str:
+        return self._prices.version
+
+    def admit(
+        self, model: str, *, input_bound_tokens: int, max_tokens: int, limits: Sequence[Limit], trace_id: str = ""
+    ) -> Grant:
+        """Reserve the worst case of one attempt, durable on return; retries ask again.
+
+        Raises:
+            OverBudgetError: what is left does not pay for the floor of output tokens.
+            UnknownPriceError: the model has no price.
+        """
+        at = self._clock()
+        floor = min(self._floor_tokens, max_tokens)
+        reservation = self._ledger.reserve(
+            self._prices.worst_case_micros(model, input_bound_tokens, max_tokens, at),
+            limits,
+            model=model,
+            trace_id=trace_id,
+            at_least_micros=self._prices.worst_case_micros(model, input_bound_tokens, floor, at),
+        )
+        affordable = self._prices.affordable_output_tokens(model, input_bound_tokens, reservation.micros, at)
+        return Grant(reservation, model, min(max_tokens, affordable), input_bound_tokens, at)
+
+    def settle_exact(self, grant: Grant, usage: TokenUsage) -> int:
+        """The whole answer arrived and reported its usage. Returns what it cost, in micro-dollars."""
+        return self._settle(grant, self._prices.cost_micros(grant.model, usage, grant.at), "exact")
+
+    def settle_broken(
+        self, grant: Grant, input_tokens_seen: int | None = None, *, usage_seen: TokenUsage | None = None
+    ) -> int:
+        """The attempt was sent and its end never came. Returns what stays counted, in micro-dollars.
+
+        Input that the stream reported (in detail, or just its total) is charged with the worst output; with
+        nothing seen the whole reservation stays.
+        """
+        if usage_seen is not None:
+            worst = replace(usage_seen, output_tokens=max(grant.max_tokens, usage_seen.output_tokens))
+            return self._settle(
+                grant, self._prices.cost_micros(grant.model, worst, grant.at), "broken stream: worst output"
+            )
+        if input_tokens_seen is not None:
+            worst_micros = self._prices.worst_case_micros(grant.model, input_tokens_seen, grant.max_tokens, grant.at)
+            return self._settle(grant, worst_micros, "broken stream: worst output")
+        return self._settle(grant, grant.reservation.micros, "sent and nothing seen: all stays")
+
+    def release(self, grant: Grant) -> None:
+        """The attempt was never sent, or was refused with an HTTP error status: it cost nothing."""
+        self._ledger.release(grant.reservation, note="not sent or refused")
+
+    def _settle(self, grant: Grant, micros: int, note: str) -> int:
+        broken = self._ledger.settle(grant.reservation, micros, note=note)
+        if broken:
+            self._broken.append(broken)
+        return micros

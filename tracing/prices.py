@@ -1,0 +1,239 @@
+"""What tokens cost: the price table that ships with `genai-prices`, and the user's own table before it.
+
+One dollar per million tokens is one micro-dollar per token, so money here is tokens times rate, rounded up to whole
+micro-dollars. Prices never change while a process runs. Knows nothing about budgets, and asks no network.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import cached_property
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from genai_prices import types as genai
+    from genai_prices.data_snapshot import DataSnapshot
+
+Rate = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+
+
+class UnknownPriceError(Exception):
+    """No price is known for the model, so no budget can stand in front of it; the message is the TOML to add."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"No price is known for model {json.dumps(model)}, so no budget can guard it. "
+            "Add its prices in USD per million tokens to config.toml in Ralph's state folder (RALPH_HOME):\n\n"
+            f"[prices.{json.dumps(model)}]\n"
+            "input = 0.00\noutput = 0.00\ncache_read = 0.00\ncache_write_5m = 0.00\ncache_write_1h = 0.00\n"
+        )
+
+
+@dataclass(frozen=True)
+class TokenUsage:
+    """What one call used. The four input kinds are disjoint; `input_tokens` is their sum.
+
+    Raises:
+        ValueError: a count is negative.
+    """
+
+    uncached_input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0  # part of output_tokens
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) < 0:
+                raise ValueError(f"{field.name} is {getattr(self, field.name)}; a token count cannot be negative")
+
+    @property
+    def input_tokens(self) -> int:
+        return (
+            self.uncached_input_tokens
+            + self.cache_read_tokens
+            + self.cache_write_5m_tokens
+            + self.cache_write_1h_tokens
+        )
+
+
+class ModelPrice(BaseModel):
+    """One `[prices."model"]` table of the user, in USD per million tokens.
+
+    What is left out is taken dear rather than cheap: a cache read as input, writes at 1.25 and 2 times input.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Rate
+    output: Rate
+    cache_read: Rate | None = None
+    cache_write_5m: Rate | None = None
+    cache_write_1h: Rate | None = None
+
+    def rates(self) -> "Rates":
+        return Rates(
+            uncached=self.input,
+            cache_read=_first(self.cache_read, self.input),
+            cache_write_5m=_first(self.cache_write_5m, self.input * Decimal("1.25")),
+            cache_write_1h=_first(self.cache_write_1h, self.input * 2),
+            output=self.output,
+        )
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Micro-dollars per token, once the input total is above `above_input_tokens`."""
+
+    uncached: Decimal
+    cache_read: Decimal
+    cache_write_5m: Decimal
+    cache_write_1h: Decimal
+    output: Decimal
+    above_input_tokens: int = -1  # -1: from the first token on
+
+    @property
+    def dearest_input(self) -> Decimal:
+        return max(self.uncached, self.cache_read, self.cache_write_5m, self.cache_write_1h)
+
+    def cost(self, usage: TokenUsage) -> Decimal:
+        return (
+            usage.uncached_input_tokens * self.uncached
+            + usage.cache_read_tokens * self.cache_read
+            + usage.cache_write_5m_tokens * self.cache_write_5m
+            + usage.cache_write_1h_tokens * self.cache_write_1h
+            + usage.output_tokens * self.output
+        )
+
+
+class PriceBook:
+    """Prices a call before it is made (worst case) and after (exact), both in whole micro-dollars, rounded up."""
+
+    def __init__(self, overrides: Mapping[str, ModelPrice] | None = None) -> None:
+        self._overrides = dict(overrides or {})
+        self._tiers: dict[tuple[str, str], Sequence[Rates]] = {}
+
+    def check(self, model: str) -> None:
+        """Refuse a model that cannot be priced.
+
+        Raises:
+            UnknownPriceError: neither table has the model.
+        """
+        self._tiers_of(model, None)
+
+    def worst_case_micros(self, model: str, input_tokens: int, max_tokens: int, at: datetime | None = None) -> int:
+        """The most that a call with at most `input_tokens` in and `max_tokens` out can cost when it starts at `at`."""
+        dearest_input, dearest_output = self._dearest(model, input_tokens, at)
+        return _up(input_tokens * dearest_input + max_tokens * dearest_output)
+
+    def affordable_output_tokens(self, model: str, input_tokens: int, micros: int, at: datetime | None = None) -> int:
+        """The largest `max_tokens` whose worst case fits into `micros`; 0 when not even the input does."""
+        dearest_input, dearest_output = self._dearest(model, input_tokens, at)
+        room = micros - input_tokens * dearest_input
+        if room < 0:
+            return 0
+        return _down(room / dearest_output) if dearest_output else sys.maxsize
+
+    def cost_micros(self, model: str, usage: TokenUsage, at: datetime | None = None) -> int:
+        """What `usage` costs for a call that started at `at` (None: now)."""
+        return _up(_reached(self._tiers_of(model, at), usage.input_tokens)[-1].cost(usage))
+
+    @cached_property
+    def version(self) -> str:
+        """Names the tables that the figures came from, for example `genai-prices 0.2.3` or `... +user.1f6c0a94`."""
+        shipped = f"genai-prices {metadata.version('genai-prices')}"
+        if not self._overrides:
+            return shipped
+        table = {model: price.model_dump(mode="json") for model, price in sorted(self._overrides.items())}
+        return f"{shipped} +user.{hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:8]}"
+
+    def _dearest(self, model: str, input_tokens: int, at: datetime | None) -> tuple[Decimal, Decimal]:
+        reached = _reached(self._tiers_of(model, at), input_tokens)
+        return max(tier.dearest_input for tier in reached), max(tier.output for tier in reached)
+
+    def _tiers_of(self, model: str, at: datetime | None) -> Sequence[Rates]:
+        if model in self._overrides:
+            return (self._overrides[model].rates(),)
+        moment = at or datetime.now(UTC)
+        key = (model, moment.strftime("%Y-%m-%dT%H:%M"))  # shipped prices change at minutes at the finest
+        if key not in self._tiers:
+            self._tiers[key] = _shipped_tiers(model, moment)
+        return self._tiers[key]
+
+
+def _shipped_tiers(model: str, at: datetime) -> Sequence[Rates]:
+    """The tiers of `genai-prices` from low to high."""
+    price = _shipped_model(model).get_prices(at)
+    if price.input_mtok is None or price.output_mtok is None:
+        raise UnknownPriceError(model)
+    starts = sorted({tier.start for value in vars(price).values() for tier in getattr(value, "tiers", ())})
+    return [_shipped_rates(price, start) for start in (-1, *starts)]
+
+
+def _shipped_model(model: str) -> "genai.ModelInfo":
+    for provider in ("anthropic", None):
+        try:
+            return _snapshot().find_provider_model(model, None, provider, None)[1]
+        except LookupError:
+            continue
+    raise UnknownPriceError(model)
+
+
+def _snapshot() -> "DataSnapshot":
+    """The data inside the installed package, whatever else in this process may have updated prices."""
+    from genai_prices import data, data_snapshot  # noqa: PLC0415 (0.2 s that `ralph --help` must not pay)
+
+    global _SNAPSHOT  # noqa: PLW0603 (one parsed copy for the process)
+    if _SNAPSHOT is None:
+        _SNAPSHOT = data_snapshot.DataSnapshot(providers=data.providers, from_auto_update=False)
+    return _SNAPSHOT
+
+
+_SNAPSHOT: "DataSnapshot | None" = None
+
+
+def _shipped_rates(price: "genai.ModelPrice", above: int) -> Rates:
+    uncached = _rate(price.input_mtok, above)
+    write_5m = _first(_rate(price.cache_write_5m_mtok, above), _rate(price.cache_write_mtok, above), uncached)
+    output = (_rate(price.output_mtok, above), _rate(price.output_reasoning_mtok, above))
+    return Rates(
+        uncached=_first(uncached, Decimal(0)),
+        cache_read=_first(_rate(price.cache_read_mtok, above), uncached),
+        cache_write_5m=write_5m,
+        cache_write_1h=_first(_rate(price.cache_write_1h_mtok, above), write_5m),
+        output=max(rate for rate in output if rate is not None),
+        above_input_tokens=above,
+    )
+
+
+def _rate(value: "Decimal | genai.TieredPrices | None", above: int) -> Decimal | None:
+    if value is None or isinstance(value, Decimal):
+        return value
+    reached = [tier.price for tier in value.tiers if tier.start <= above]
+    return reached[-1] if reached else value.base
+
+
+def _reached(tiers: Sequence[Rates], input_tokens: int) -> Sequence[Rates]:
+    return [tier for tier in tiers if input_tokens > tier.above_input_tokens]
+
+
+def _first(*values: Decimal | None) -> Decimal:
+    return next(value for value in values if value is not None)
+
+
+def _up(micros: Decimal) -> int:
+    return int(micros.to_integral_value(ROUND_CEILING))
+
+
+def _down(tokens: Decimal) -> int:
+    return int(tokens.to_integral_value(ROUND_FLOOR))
