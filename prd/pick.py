@@ -1,0 +1,150 @@
+"""Which story is next, and in words why each of the others is not. Knows nothing of files, agents or git."""
+
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from prd.errors import PrdError, quoted
+from prd.spelling import same_but_for_spelling
+from prd.story import Prd, Story
+
+
+class Verdict(StrEnum):
+    NEXT = "next"
+    DONE = "done"
+    PARKED = "parked"
+    WAITS_FOR = "waits for"
+    LATER = "later"
+    NOT_CHOSEN = "not chosen"
+
+
+@dataclass(frozen=True)
+class Reason:
+    verdict: Verdict
+    text: str
+    """One line that starts with the verdict."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    story: Story | None
+    """None: no story can be worked on now."""
+    reasons: Mapping[str, Reason]
+    """For each story id, in the order of the file."""
+
+
+def pick(
+    prd: Prd, *, done: Collection[str] = (), parked: Mapping[str, str] | None = None, only: str | None = None
+) -> Pick:
+    """The open story with the lowest priority number (none comes last), then the first in the file, whose dependencies are done.
+
+    `done` are ids that count as done whatever the PRD's flag says; `parked` are ids with the reason why they wait for a person,
+    which are not done either. `only` leaves just that story to choose from.
+
+    Raises: PrdError when `only` is no story of the PRD.
+    """
+    board = _Board(prd, frozenset(done), parked or {}, only)
+    board.check_only()
+    return Pick(board.first, {story.id: board.reason(story) for story in prd.stories})
+
+
+def _order(story: Story) -> tuple[bool, int]:
+    return story.priority is None, story.priority or 0
+
+
+@dataclass(frozen=True)
+class _Board:
+    prd: Prd
+    done: frozenset[str]
+    parked: Mapping[str, str]
+    only: str | None
+
+    @cached_property
+    def by_id(self) -> dict[str, Story]:
+        return {story.id: story for story in self.prd.stories}
+
+    def check_only(self) -> None:
+        if self.only is None or self.only in self.by_id:
+            return
+        meant = same_but_for_spelling(self.only, self.by_id)
+        remedy = f"Did you mean {quoted(meant)}?" if meant else f"Its stories are: {', '.join(self.by_id)}."
+        raise PrdError(f"there is no story {quoted(self.only)} in the PRD. {remedy}")
+
+    @cached_property
+    def first(self) -> Story | None:
+        return min(self.ready, key=_order, default=None)
+
+    @cached_property
+    def ready(self) -> list[Story]:
+        return [story for story in self.prd.stories if self.verdict(story) is None]
+
+    def verdict(self, story: Story) -> Verdict | None:
+        """Why the story cannot be worked on; None when it can."""
+        if self.is_done(story):
+            return Verdict.DONE
+        if self.only not in {None, story.id}:
+            return Verdict.NOT_CHOSEN
+        if story.id in self.parked:
+            return Verdict.PARKED
+        return Verdict.WAITS_FOR if self.missing(story) else None
+
+    def is_done(self, story: Story) -> bool:
+        return story.passes or story.id in self.done
+
+    def missing(self, story: Story) -> list[Story]:
+        needed = (self.by_id[story_id] for story_id in dict.fromkeys(story.depends_on))
+        return [other for other in needed if not self.is_done(other)]
+
+    def reason(self, story: Story) -> Reason:
+        verdict = self.verdict(story)
+        if verdict is None:
+            verdict = Verdict.NEXT if story is self.first else Verdict.LATER
+        words = {
+            Verdict.NEXT: self._next_words,
+            Verdict.DONE: _done_words,
+            Verdict.PARKED: self._parked_words,
+            Verdict.WAITS_FOR: self._waits_words,
+            Verdict.LATER: self._later_words,
+            Verdict.NOT_CHOSEN: self._not_chosen_words,
+        }[verdict](story)
+        return Reason(verdict, f"{verdict}{' ' if verdict is Verdict.WAITS_FOR else ': '}{words}")
+
+    def _next_words(self, story: Story) -> str:
+        others = len(self.ready) - 1
+        if self.only is not None:
+            return "it was asked for"
+        if not others:
+            return "the only story that can be worked on"
+        rivals = sum(_order(other) == _order(story) for other in self.ready) - 1
+        first = ", first in the file" if rivals else ""
+        return f"{_priority(story)}{first}, of {others + 1} stories that can be worked on"
+
+    def _parked_words(self, story: Story) -> str:
+        reason = " ".join(self.parked[story.id].split()).rstrip(".")
+        return f"{reason}. Edit the story, or run: ralph unblock {shlex.quote(story.id)}"
+
+    def _waits_words(self, story: Story) -> str:
+        return ", ".join(self._state(other) for other in self.missing(story))
+
+    def _state(self, story: Story) -> str:
+        return f"{story.id} ({'parked' if story.id in self.parked else 'not done'})"
+
+    def _later_words(self, story: Story) -> str:
+        chosen = self.first
+        assert chosen is not None
+        if _order(story) == _order(chosen):
+            return f"{chosen.id} has the same priority and stands first in the file"
+        return f"{chosen.id} comes first ({_priority(chosen)}, this one {_priority(story)})"
+
+    def _not_chosen_words(self, _story: Story) -> str:
+        return f"only {self.only} was asked for"
+
+
+def _done_words(story: Story) -> str:
+    return 'its "passes" is true' if story.passes else "its commit is on the branch"
+
+
+def _priority(story: Story) -> str:
+    return "no priority" if story.priority is None else f"priority {story.priority}"

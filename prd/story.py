@@ -1,0 +1,47 @@
+"""Prd and Story: the one shape that every dialect is read into. Knows nothing of files."""
+
+import hashlib
+import json
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Story(BaseModel):
+    """One piece of work that an agent does in one go."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    title: str
+    description: str = ""
+    acceptance_criteria: tuple[str, ...] = ()
+    priority: int | None = None
+    """1 is worked on first; None comes after every number."""
+    passes: bool = False
+    notes: str = ""
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 (hex) of what the story asks for: id, title, description, criteria. Flags, notes and order are no part of it."""
+        asked = [self.id, self.title, self.description, list(self.acceptance_criteria)]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+
+class Prd(BaseModel):
+    """The stories in the order of the file, ids unique, dependencies known and free of cycles."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: str = ""
+    branch_name: str | None = None
+    """None: the PRD names no branch."""
+    description: str = ""
+    stories: tuple[Story, ...]
+
+    def story(self, story_id: str) -> Story:
+        """Raises: KeyError when there is none."""
+        for story in self.stories:
+            if story.id == story_id:
+                return story
+        raise KeyError(story_id)
