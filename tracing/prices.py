@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
@@ -142,7 +142,7 @@ class PriceBook:
         room = micros - input_tokens * dearest_input
         if room < 0:
             return 0
-        return _down(room / dearest_output) if dearest_output else sys.maxsize
+        return int(room // dearest_output) if dearest_output else sys.maxsize
 
     def cost_micros(self, model: str, usage: TokenUsage, at: datetime | None = None) -> int:
         """What `usage` costs for a call that started at `at` (None: now)."""
@@ -233,7 +233,3 @@ def _first(*values: Decimal | None) -> Decimal:
 
 def _up(micros: Decimal) -> int:
     return int(micros.to_integral_value(ROUND_CEILING))
-
-
-def _down(tokens: Decimal) -> int:
-    return int(tokens.to_integral_value(ROUND_FLOOR))

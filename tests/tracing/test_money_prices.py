@@ -1,0 +1,148 @@
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from genai_prices import Usage, calc_price, data, data_snapshot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tracing.prices import ModelPrice, PriceBook, TokenUsage, UnknownPriceError
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+LOCAL = {"local": ModelPrice(input=Decimal("0.3"), output=Decimal("1.7"))}
+BOOK = PriceBook(LOCAL)
+ANTHROPIC_MODELS = [model.id for provider in data.providers if provider.id == "anthropic" for model in provider.models]
+tokens = st.integers(0, 250_000)
+usages = st.builds(TokenUsage, tokens, tokens, tokens, tokens, st.integers(0, 128_000))
+models = st.sampled_from(["claude-opus-5-5", "claude-haiku-5-5", "claude-sonnet-4-5", "claude-fable-5-2", "local"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(model=models, usage=usages, slack_in=tokens, slack_out=tokens)
+def test_the_worst_case_is_never_below_what_any_usage_within_its_bounds_costs(
+    model: str, usage: TokenUsage, slack_in: int, slack_out: int
+) -> None:
+    worst = BOOK.worst_case_micros(model, usage.input_tokens + slack_in, usage.output_tokens + slack_out, NOW)
+
+    assert worst >= BOOK.cost_micros(model, usage, NOW)
+
+
+@settings(max_examples=100, deadline=None)
+@given(model=models, input_tokens=tokens, micros=st.integers(0, 10_000_000))
+def test_the_affordable_output_is_the_largest_that_fits(model: str, input_tokens: int, micros: int) -> None:
+    most = BOOK.affordable_output_tokens(model, input_tokens, micros, NOW)
+
+    assert most == 0 or BOOK.worst_case_micros(model, input_tokens, most, NOW) <= micros
+    assert BOOK.worst_case_micros(model, input_tokens, most + 1, NOW) > micros
+
+
+@pytest.mark.parametrize("model", ANTHROPIC_MODELS)
+@pytest.mark.parametrize("scale", [1, 97, 40_000])
+def test_every_shipped_price_equals_what_genai_prices_computes_itself(model: str, scale: int) -> None:
+    usage = TokenUsage(scale, 2 * scale, 3 * scale, 4 * scale, 5 * scale)
+    theirs = calc_price(
+        Usage(
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+            cache_write_5m_tokens=usage.cache_write_5m_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            output_tokens=usage.output_tokens,
+        ),
+        model,
+        provider_id="anthropic",
+        genai_request_timestamp=NOW,
+    ).total_price
+
+    assert 0 <= BOOK.cost_micros(model, usage, NOW) - theirs * 10**6 < 1
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "micros"),
+    [
+        pytest.param("claude-opus-5-5", TokenUsage(1_000_000), 4_000_000, id="uncached-input"),
+        pytest.param("claude-opus-5-5", TokenUsage(cache_read_tokens=1_000_000), 200_000, id="cache-read"),
+        pytest.param("claude-opus-5-5", TokenUsage(cache_write_5m_tokens=1_000_000), 5_000_000, id="5m-write"),
+        pytest.param("claude-opus-5-5", TokenUsage(cache_write_1h_tokens=1_000_000), 8_000_000, id="1h-write"),
+        pytest.param(
+            "claude-opus-5-5", TokenUsage(output_tokens=10, reasoning_tokens=9), 200, id="reasoning-is-output"
+        ),
+        pytest.param("claude-opus-5-5", TokenUsage(cache_read_tokens=1), 1, id="a-fraction-is-rounded-up"),
+        pytest.param("claude-opus-5-5-20260901", TokenUsage(1), 4, id="dated-id"),
+        pytest.param("claude-haiku-5-5", TokenUsage(10_000, cache_read_tokens=90_000), 1_900, id="tier-below"),
+        pytest.param("claude-haiku-5-5", TokenUsage(10_001, cache_read_tokens=90_000), 9_501, id="tier-above"),
+        pytest.param("local", TokenUsage(cache_read_tokens=10, cache_write_1h_tokens=10), 9, id="own-price-left-out"),
+        pytest.param("claude-opus-5-5", TokenUsage(), 0, id="nothing"),
+    ],
+)
+def test_usage_costs(model: str, usage: TokenUsage, micros: int) -> None:
+    assert BOOK.cost_micros(model, usage, NOW) == micros
+
+
+def test_the_users_own_price_wins_over_the_shipped_one() -> None:
+    book = PriceBook({"claude-opus-5-5": ModelPrice(input=Decimal(7), output=Decimal(70))})
+
+    assert book.cost_micros("claude-opus-5-5", TokenUsage(1, output_tokens=1)) == 77
+
+
+def test_an_old_call_is_priced_with_the_prices_of_its_day() -> None:
+    before, after = datetime(2026, 3, 12, tzinfo=UTC), datetime(2026, 3, 13, tzinfo=UTC)
+    long = TokenUsage(300_000)
+
+    assert BOOK.cost_micros("claude-opus-4-6", long, before) == 2 * BOOK.cost_micros("claude-opus-4-6", long, after)
+
+
+def test_a_free_model_affords_any_output_once_its_input_is_paid() -> None:
+    free = PriceBook({"free": ModelPrice(input=Decimal(0), output=Decimal(0))})
+
+    assert free.affordable_output_tokens("free", 1_000, 0) == sys.maxsize
+
+
+def test_an_unknown_model_is_refused_with_the_toml_to_add() -> None:
+    with pytest.raises(UnknownPriceError) as refused:
+        BOOK.check('my "own"')
+
+    assert str(refused.value) == (
+        'No price is known for model "my \\"own\\"", so no budget can guard it. '
+        "Add its prices in USD per million tokens to config.toml in Ralph's state folder (RALPH_HOME):\n\n"
+        '[prices."my \\"own\\""]\n'
+        "input = 0.00\noutput = 0.00\ncache_read = 0.00\ncache_write_5m = 0.00\ncache_write_1h = 0.00\n"
+    )
+
+
+def test_prices_stay_those_of_the_package_when_another_library_updates_its_own_copy() -> None:
+    data_snapshot.set_custom_snapshot(data_snapshot.DataSnapshot(providers=[], from_auto_update=True))
+    try:
+        assert PriceBook().cost_micros("claude-opus-5-5", TokenUsage(1)) == 4
+    finally:
+        data_snapshot.set_custom_snapshot(None)
+
+
+def test_the_version_names_the_package_and_changes_with_the_users_table() -> None:
+    plain = PriceBook().version
+
+    assert plain.startswith("genai-prices 0.")
+    assert BOOK.version.startswith(f"{plain} +user.")
+    assert BOOK.version == PriceBook(dict(LOCAL)).version
+    assert BOOK.version != PriceBook({"local": ModelPrice(input=Decimal("0.3"), output=Decimal(2))}).version
+
+
+@pytest.mark.parametrize("field", ["uncached_input_tokens", "output_tokens"])
+def test_a_negative_count_is_refused(field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} is -1; a token count cannot be negative"):
+        TokenUsage(**{field: -1})
+
+
+@pytest.mark.parametrize("value", ["-1", "NaN", "Infinity"])
+def test_a_price_that_is_no_amount_of_money_is_refused(value: str) -> None:
+    with pytest.raises(ValidationError):
+        ModelPrice.model_validate({"input": value, "output": 1})
+
+
+def test_importing_the_meter_does_not_import_the_price_table() -> None:
+    code = "import sys, tracing.meter; sys.exit('genai_prices' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
