@@ -1,0 +1,65 @@
+"""The environment that commands of the agent and of the checks get: an allow-list, so a new secret is never in it.
+
+HOME is a private folder; toolchains that live in the user's real home are named by their own variables instead.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+ALLOWED = ("PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "JAVA_HOME", "GOROOT")
+NEVER = ("ANTHROPIC_", "RALPH_")
+FIXED = {
+    "TERM": "dumb",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "MANPAGER": "cat",
+    "LESS": "-R",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "TQDM_DISABLE": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "true",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "EDITOR": "true",
+    "CI": "1",
+    "NO_COLOR": "1",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+TOOLCHAINS = {
+    "RUSTUP_HOME": ".rustup",
+    "CARGO_HOME": ".cargo",
+    "PYENV_ROOT": ".pyenv",
+    "PYTHONUSERBASE": ".local",
+    "NVM_DIR": ".nvm",
+    "VOLTA_HOME": ".volta",
+    "GOMODCACHE": "go/pkg/mod",
+}
+
+
+def clean_env(
+    extra: Mapping[str, str] | None = None,
+    *,
+    home: Path | None = None,
+    pass_through: Iterable[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The allow-listed part of `environ` (default: ours), fixed settings that keep tools quiet, and `extra` over it.
+
+    `home` becomes HOME; None leaves the user's own. `pass_through` names further variables to let in; those of Ralph
+    and of the model's key are never let in.
+    """
+    source = os.environ if environ is None else environ
+    names = {*ALLOWED, *pass_through, *(name for name in source if name.startswith("LC_"))}
+    env = {name: source[name] for name in sorted(names) if name in source and not name.startswith(NEVER)}
+    env["HOME"] = str(home) if home else source.get("HOME", str(Path.home()))
+    if home:
+        env |= _toolchains(source)
+    return {**env, **FIXED, **(extra or {})}
+
+
+def _toolchains(source: Mapping[str, str]) -> dict[str, str]:
+    real_home = Path(source.get("HOME") or Path.home())
+    named = {name: source.get(name) or str(real_home / folder) for name, folder in TOOLCHAINS.items()}
+    return {name: path for name, path in named.items() if Path(path).is_dir()}
