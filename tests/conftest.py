@@ -1,0 +1,32 @@
+"""What every test gets: a state folder of its own, a strict tracer, an identity for git, and no way to a real model."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [
+        name for name in os.environ if name.startswith(("ANTHROPIC_", "RALPH_", "GIT_", "OTEL_", "TRACEPARENT"))
+    ]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RALPH_HOME", str(tmp_path / "ralph-home"))
+    monkeypatch.setenv("RALPH_TRACER_STRICT", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    (tmp_path / "gitconfig").write_text(
+        '[user]\n\tname = Sam Doe\n\temail = sam@example.com\n[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n',
+        encoding="utf-8",
+    )
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real material beside the checkout; tests that want it are skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared beside this checkout")
+    return SHARED
