@@ -1,0 +1,193 @@
+"""The user's repository: what Ralph reads of it. Never writes to the checkout, the index or the stash."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ralph.errors import RalphError
+from ralph.workspace.git import Git, GitError, split_z
+
+UNDER_WAY = {
+    "MERGE_HEAD": ("merge", "git merge --continue", "git merge --abort"),
+    "rebase-merge": ("rebase", "git rebase --continue", "git rebase --abort"),
+    "rebase-apply": ("rebase or am", "git rebase --continue", "git rebase --abort"),
+    "CHERRY_PICK_HEAD": ("cherry-pick", "git cherry-pick --continue", "git cherry-pick --abort"),
+    "REVERT_HEAD": ("revert", "git revert --continue", "git revert --abort"),
+}
+NO_IDENTITY = (
+    "git does not know who you are, and Ralph commits in your name. Run\n"
+    '  git config --global user.name "Your Name"\n'
+    "  git config --global user.email you@example.com"
+)
+
+
+@dataclass(frozen=True)
+class Repo:
+    """A repository with a checkout and at least one commit."""
+
+    root: Path  # of the user's checkout
+    git_dir: Path  # of this checkout
+    common_dir: Path  # shared by all worktrees
+
+    @classmethod
+    def open(cls, path: Path) -> "Repo":
+        """The repository that `path` is in.
+
+        Raises:
+            RalphError: none, bare, without a commit, or in the middle of a merge or rebase.
+        """
+        repo = _discover(path)
+        if repo.resolve("HEAD") is None:
+            raise RalphError(
+                f'{repo.root}: has no commit yet. Make a first one: git add -A && git commit -m "Start", then run again.'
+            )
+        for marker, (what, go_on, stop) in UNDER_WAY.items():
+            if (repo.git_dir / marker).exists():
+                raise RalphError(f"{repo.root}: a {what} is under way. Finish it (`{go_on}`) or drop it (`{stop}`).")
+        return repo
+
+    @property
+    def id(self) -> str:
+        """The same for all worktrees of a repository, and stable as long as it is not moved."""
+        return hashlib.sha256(os.fsencode(self.common_dir.resolve())).hexdigest()
+
+    @cached_property
+    def git(self) -> Git:
+        """Commands on the user's checkout; only for reading, except by `--in-place`."""
+        return Git(cwd=self.root, git_dir=self.git_dir, work_tree=self.root, filters=self.filters())
+
+    @property
+    def store(self) -> Git:
+        """Commands on objects and refs that need no checkout."""
+        return Git(cwd=self.common_dir, git_dir=self.common_dir, filters=self.filters())
+
+    def filters(self) -> tuple[str, ...]:
+        """Names of the filter drivers that any config defines, read afresh: an agent may have added one."""
+        plain = Git(cwd=self.common_dir, git_dir=self.common_dir)
+        code, listing, _ = plain.attempt("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+        keys = split_z(listing) if code == 0 else []
+        return tuple(sorted({key.split(".", 1)[1].rpartition(".")[0] for key in keys}))
+
+    @property
+    def head(self) -> str:
+        """The commit that the user's checkout is at."""
+        sha = self.resolve("HEAD")
+        if sha is None:
+            raise RalphError(f"{self.root}: HEAD points to no commit. Run `git status` there and repair it.")
+        return sha
+
+    @property
+    def current_branch(self) -> str | None:
+        """Without `refs/heads/`; None when HEAD is detached."""
+        code, name, _ = self._plain.attempt("symbolic-ref", "--quiet", "HEAD")
+        return os.fsdecode(name).strip().removeprefix("refs/heads/") if code == 0 else None
+
+    def resolve(self, revision: str) -> str | None:
+        """The commit's SHA, or None when there is no such commit."""
+        code, sha, _ = self._plain.attempt(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+        )
+        return sha.decode().strip() if code == 0 else None
+
+    def branch_tip(self, branch: str) -> str | None:
+        return self.resolve(f"refs/heads/{branch}")
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `newer` contains `older`; False when either does not exist."""
+        shas = self.resolve(older), self.resolve(newer)
+        if shas[0] is None or shas[1] is None:
+            return False
+        return self._plain.attempt("merge-base", "--is-ancestor", shas[0], shas[1])[0] == 0
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        code, sha, _ = self._plain.attempt("merge-base", "--end-of-options", one, other)
+        return sha.decode().strip() if code == 0 else None
+
+    def show(self, revision_and_path: str) -> bytes | None:
+        """A file's bytes at a revision, as `HEAD:prd.json`; None when it is not there."""
+        code, data, _ = self._plain.attempt("cat-file", "blob", revision_and_path)
+        return data if code == 0 else None
+
+    def tracked(self, path: str) -> bool:
+        """Whether the user's index has the file (relative to the root)."""
+        return bool(self._plain.run("ls-files", "-z", "--", path))
+
+    def ignored(self, path: str) -> bool:
+        """Whether the repository's ignore rules hide the path."""
+        return self._plain.attempt("check-ignore", "--quiet", "--", path)[0] == 0
+
+    def dirty_files(self) -> list[str]:
+        """Tracked files that differ from HEAD, staged or not."""
+        changed = self.git.names("diff-index", "-z", "--name-only", "--ignore-submodules=dirty", "HEAD", "--")
+        return [path for path in changed if self._really_differs(path)]
+
+    def is_dirty(self) -> bool:
+        return bool(self.dirty_files())
+
+    def checked_out(self) -> dict[str, Path]:
+        """Branches that a worktree has checked out, or is rebasing, with the worktree's path."""
+        found: dict[str, Path] = {}
+        path = self.root
+        for line in self._plain.text("worktree", "list", "--porcelain").splitlines():
+            word, _, rest = line.partition(" ")
+            if word == "worktree":
+                path = Path(rest)
+            elif word == "branch":
+                found[rest.removeprefix("refs/heads/")] = path
+        return found | self._rebasing()
+
+    def identity(self) -> str:
+        """`Name <email>` of the user.
+
+        Raises:
+            RalphError: user.name or user.email is not set.
+        """
+        try:
+            line = self._plain.text("var", "GIT_AUTHOR_IDENT")
+            self._plain.text("var", "GIT_COMMITTER_IDENT")
+        except GitError as error:
+            raise RalphError(NO_IDENTITY) from error
+        return line.rpartition(">")[0] + ">"
+
+    @property
+    def _plain(self) -> Git:
+        """For commands that read no file of the checkout, so that filters do not matter."""
+        return Git(cwd=self.root, git_dir=self.git_dir, work_tree=self.root)
+
+    def _really_differs(self, path: str) -> bool:
+        """A file that was only touched has other times in the index, and the same content."""
+        return bool(self.git.attempt("diff", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--", path)[0])
+
+    def _rebasing(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for folder in [self.common_dir, *self.common_dir.glob("worktrees/*")]:
+            for name in ("rebase-merge/head-name", "rebase-apply/head-name"):
+                head_name = folder / name
+                if head_name.is_file():
+                    found[head_name.read_text().strip().removeprefix("refs/heads/")] = folder
+        return found
+
+
+def _discover(path: Path) -> Repo:
+    if not path.is_dir():
+        raise RalphError(f"{path}: no such folder. Name a folder inside of a git repository.")
+    git = Git(cwd=path)
+    code, listing, stderr = git.attempt(
+        "rev-parse", "--path-format=absolute", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"
+    )
+    if code:
+        raise RalphError(_why_not(path, stderr))
+    root, git_dir, common_dir = os.fsdecode(listing).rstrip("\n").split("\n")
+    return Repo(Path(root), Path(git_dir), Path(common_dir))
+
+
+def _why_not(path: Path, stderr: str) -> str:
+    if "not a git repository" in stderr:
+        return f"{path}: not in a git repository. Go to one, or make one: git init && git add -A && git commit."
+    if "bare" in stderr or "must be run in a work tree" in stderr:
+        return f"{path}: a bare repository. Ralph needs a checkout: git clone {path} somewhere, and run there."
+    if "dubious ownership" in stderr:
+        return f"{path}: belongs to another user. If you trust it: git config --global --add safe.directory {path}"
+    return f"{path}: git cannot read this repository: {stderr.strip()}"
