@@ -1,0 +1,124 @@
+"""The tools of one session: one table from a tool's name to what carries it out.
+
+Knows nothing about models, stories, traces or limits; it is told how long a call may take and when to stop.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ralph.process import clean_env
+from ralph.sandbox.base import Sandbox
+from ralph.tools.editing import EditInput, WriteInput, edit, write
+from ralph.tools.fingerprint import Fingerprint
+from ralph.tools.gitdir import git_folders
+from ralph.tools.places import Places, protected_patterns
+from ralph.tools.reading import ReadInput, read
+from ralph.tools.result import ToolRefusedError, ToolResult
+from ralph.tools.schema import LONGEST_TIMEOUT_S, Schema, all_schemas, validate
+from ralph.tools.search import GlobInput, GrepInput, find_files, grep
+from ralph.tools.shell import BashInput, Bench, Shell
+
+READ_ONLY = frozenset({"read", "grep", "glob"})
+Carry = Callable[[Mapping[str, Any], float, threading.Event | None], ToolResult]
+
+
+class Toolbox:
+    """Carries out tool calls in the worktree `root`. Temporary files, saved outputs and HOME live in `scratch`.
+
+    `protected` are repo-relative paths or globs that may not be changed. `caches` are further writable folders.
+    Close it, or what runs in the background goes on.
+    """
+
+    read_only = READ_ONLY
+
+    def __init__(
+        self,
+        root: Path,
+        scratch: Path,
+        sandbox: Sandbox,
+        *,
+        protected: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        caches: Sequence[Path] = (),
+        network: bool = False,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        self.root, self.scratch = root.resolve(), _folder(scratch).resolve()
+        tmp, home = _folder(self.scratch / "tmp"), _folder(self.scratch / "home")
+        is_sandboxed = sandbox.level != "none"
+        self._places = Places(self.root, self.scratch, protected_patterns(protected), tmp if is_sandboxed else None)
+        self._seen: set[Path] = set()
+        self._fingerprint = Fingerprint(self.root)
+        shown_tmp = "/tmp" if is_sandboxed else str(tmp)  # noqa: S108 - the sandbox's own
+        self._shell = Shell(
+            Bench(
+                root=self.root,
+                scratch=self.scratch,
+                sandbox=sandbox,
+                env={**clean_env(home=home), "TMPDIR": shown_tmp, **(env or {})},
+                writable=[self.scratch, self.root, *(path.resolve() for path in caches)],
+                read_only=[*git_folders(self.root), *self._places.existing_protected()],
+                tmp=tmp,
+                network=network,
+            )
+        )
+        self.schemas: list[Schema] = [one for one in all_schemas() if names is None or one["name"] in names]
+        self._carry = self._table()
+
+    def validate(self, name: str, given: object) -> str | None:
+        """What is wrong with the call, for the model; None when it can be run."""
+        return validate(self.schemas, name, given)
+
+    def run(
+        self,
+        name: str,
+        given: Mapping[str, Any],
+        *,
+        timeout_cap_s: float = LONGEST_TIMEOUT_S,
+        cancel: threading.Event | None = None,
+    ) -> ToolResult:
+        """Carry out one call. What the model did wrong comes back as a result with `is_error`, never as an exception."""
+        started = time.monotonic()
+        problem = self.validate(name, given)
+        result = ToolResult(problem, is_error=True) if problem else self._try(name, given, timeout_cap_s, cancel)
+        return replace(result, duration_s=time.monotonic() - started)
+
+    def close(self) -> None:
+        self._shell.close()
+
+    def _try(
+        self, name: str, given: Mapping[str, Any], timeout_cap_s: float, cancel: threading.Event | None
+    ) -> ToolResult:
+        try:
+            return self._carry[name](given, timeout_cap_s, cancel)
+        except ToolRefusedError as refused:
+            return ToolResult(str(refused), is_error=True)
+        except OSError as error:
+            return ToolResult(f"{name}: {error.strerror or error}.", is_error=True)
+
+    def _table(self) -> Mapping[str, Carry]:
+        return {
+            "bash": self._bash,
+            "read": lambda given, _cap, _stop: read(self._places, ReadInput.model_validate(given), self._seen),
+            "edit": lambda given, _cap, _stop: edit(self._places, EditInput.model_validate(given)),
+            "write": lambda given, _cap, _stop: write(self._places, WriteInput.model_validate(given), self._seen),
+            "grep": lambda given, cap, stop: grep(self._places, GrepInput.model_validate(given), cap, stop),
+            "glob": lambda given, _cap, _stop: find_files(
+                self._places, GlobInput.model_validate(given), self._fingerprint.began_ns
+            ),
+            "finish": lambda _given, _cap, _stop: ToolResult("The harness now runs the quality checks."),
+        }
+
+    def _bash(self, given: Mapping[str, Any], cap_s: float, cancel: threading.Event | None) -> ToolResult:
+        before = self._fingerprint.take()
+        result = self._shell.run(BashInput.model_validate(given), cap_s, cancel)
+        return replace(result, changed=self._fingerprint.take() != before)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
