@@ -1,6 +1,7 @@
 """Which branch names git takes: the rules of `git check-ref-format --branch`, in words. Knows nothing of PRDs, runs no git.
 
-Source: git-check-ref-format(1); that a name may not start with "-" or be HEAD is from `git check-ref-format --branch`.
+Source: git-check-ref-format(1); that a name may not start with "-" or be HEAD is from `git check-ref-format --branch`. One rule is
+ours: no branch "@", which git would make but reads as HEAD everywhere else.
 """
 
 import re

@@ -32,9 +32,9 @@ def find_prd(repo: Path, named: Path | None = None) -> Path:
 
 def _named(repo: Path, named: Path) -> Path:
     for path in (named, repo / named):
-        if path.is_file():
+        if _is_file(path):
             return path
-        if path.is_dir() and (found := _first_in(path)):
+        if found := _first_in(path):
             return found
     raise PrdError(
         f"{named}: there is no such PRD. Name a file that exists, or leave it out to use the first of {', '.join(PLACES)}."
@@ -42,4 +42,11 @@ def _named(repo: Path, named: Path) -> Path:
 
 
 def _first_in(folder: Path) -> Path | None:
-    return next((folder / place for place in PLACES if (folder / place).is_file()), None)
+    return next((folder / place for place in PLACES if _is_file(folder / place)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be searched, a name that is too long
+        return False

@@ -64,7 +64,7 @@ class Node:
 
     @property
     def in_words(self) -> str:
-        return f"{self.kind} {quoted(self.text)}" if self.kind is Kind.TEXT else self.text or str(self.kind)
+        return f"{self.kind} {quoted(self.text)}" if self.kind is Kind.TEXT else self.text[:40] or str(self.kind)
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,10 @@ class _Reader:
 
     def _no_comma(self, char: str, closing: str) -> _StopReading:
         if char in '"{[' or char.isalnum():
-            return self._fault("a comma is missing before this", "Add a comma after the value before it.")
+            return self._fault(
+                "a comma is missing before this",
+                'Add a comma after the value before it; a quote inside a text is written \\".',
+            )
         return self._unexpected(char, f"a comma or {closing}")
 
     def _member(self, depth: int) -> Member:

@@ -1,5 +1,6 @@
 """From the bytes of a file to a Prd, or to every reason why not. Knows nothing of where PRDs are kept."""
 
+import stat
 from pathlib import Path
 
 from prd.dialects.snarktank import read_snarktank
@@ -43,13 +44,14 @@ def parse_tree(data: bytes, name: str) -> tuple[Source, Node]:
 
 
 def _content(path: Path, shown: str) -> bytes:
-    if not path.exists():
-        raise PrdError(f"{shown}: there is no such file. Name a PRD that exists.")
-    if not path.is_file():
-        raise PrdError(f"{shown}: this is not a file. Name the PRD itself, for example {shown}/prd.json.")
     try:
-        if path.stat().st_size > MAX_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise PrdError(f"{shown}: this is not a file. Name the PRD itself, for example {shown}/prd.json.")
+        if found.st_size > MAX_BYTES:
             raise PrdError(f"{shown}: the file is larger than {MAX_BYTES // 1_000_000} MB. Split it into several PRDs.")
         return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PrdError(f"{shown}: there is no such file. Name a PRD that exists.") from error
     except OSError as error:
         raise PrdError(f"{shown}: the file cannot be read ({error.strerror}). Check its permissions.") from error

@@ -98,7 +98,7 @@ class Fields:
         for key, near in meant.items():
             if near is not None:
                 what = f"{self.where} has the unknown key {quoted(near)}"
-                self.note(given[near], what, f"Write it as {self.known[key].shown}.")
+                self.note(given[near], what, f"Rename it, for example {self.known[key].shown}.")
         return frozenset(key for key, near in meant.items() if near is not None)
 
 

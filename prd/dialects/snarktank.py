@@ -36,7 +36,9 @@ STORY_FIELDS: Mapping[str, Field] = {
         Field("description", '"As a user, I want to log in"'),
         Field("acceptanceCriteria", '["Typecheck passes"]', ("acceptance", "criteria", "acceptanceTests")),
         Field("priority", "1", ("prio",)),
-        Field("passes", "false", ("pass", "passed", "passing", "done", "completed", "complete", "status", "state")),
+        Field(
+            "passes", "true or false", ("pass", "passed", "passing", "done", "completed", "complete", "status", "state")
+        ),
         Field("notes", '""'),
         Field("dependsOn", '["US-001"]', ("dependencies", "deps", "depends", "blockedBy")),
     )
@@ -127,7 +129,7 @@ def _read_all(nodes: Sequence[Node]) -> tuple[list[_Read], list[Problem]]:
             problems += wrong
         else:
             what = f"story {number} is {node.in_words}, not an object"
-            problems.append(Problem(node.start, what, f"Write an object with {_shown('id', 'title', 'passes')}."))
+            problems.append(Problem(node.start, what, f"Write an object with {_shown('id', 'title')}."))
     return stories, [*problems, *_double_ids(stories), *_unknown_dependencies(stories), *_cycles(stories)]
 
 
