@@ -24,6 +24,7 @@ HARDENED = (
     "core.trustctime=true",
     "core.checkStat=default",
     "core.quotePath=false",
+    "i18n.commitEncoding=UTF-8",
     "commit.gpgSign=false",
     "tag.gpgSign=false",
     "gc.auto=0",
@@ -46,7 +47,7 @@ class GitError(RalphError):
 
     def __init__(self, command: str, exit_code: int, stderr: str) -> None:
         super().__init__(f"git {command} failed (exit {exit_code}): {stderr.strip() or 'it printed nothing'}")
-        self.exit_code = exit_code
+        self.git_exit_code = exit_code
         self.stderr = stderr
 
 
@@ -131,7 +132,7 @@ def _execute(argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: int)
     try:
         exit_code, stdout, stderr = GitCommand(str(cwd)).execute(
             argv,
-            istream=stdin,  # type: ignore[arg-type]
+            istream=stdin,
             env=dict(env),
             with_extended_output=True,
             with_exceptions=False,

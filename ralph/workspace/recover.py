@@ -1,0 +1,42 @@
+"""Clears away what a killed run left, and nothing that is somebody else's. Running it twice changes nothing more."""
+
+from ralph.home import Home
+from ralph.workspace.commit import finish_in_place
+from ralph.workspace.lock import Held, try_hold
+from ralph.workspace.repo import Repo
+from ralph.workspace.worktree import PREFIX, remove_leftovers, worktrees_folder
+
+
+def recover(repo: Repo, home: Home, *, branch: str | None = None, lock: Held | None = None) -> list[str]:
+    """What was cleared, a line each. With the branch and its lock, what a run on it left in `.git` goes too."""
+    notes = _remove_dead_worktrees(repo, home)
+    if branch is None or lock is None:
+        return notes
+    if lock.left_by is not None:
+        notes += _remove_ref_lock(repo, branch, lock)
+    finished = finish_in_place(repo) if repo.current_branch == branch else None
+    return [*notes, finished] if finished else notes
+
+
+def _remove_dead_worktrees(repo: Repo, home: Home) -> list[str]:
+    notes = []
+    folder = worktrees_folder(repo, home)
+    names = {entry.name.split(".")[0] for entry in folder.iterdir() if entry.name.startswith(PREFIX)}
+    for name in sorted(names):
+        held = try_hold(folder / f"{name}.lock")
+        if held is None:
+            continue
+        remove_leftovers(repo, folder / name)
+        held.path.unlink(missing_ok=True)
+        held.release()
+        notes.append(f"removed the worktree {name}, which a killed run left")
+    return notes
+
+
+def _remove_ref_lock(repo: Repo, branch: str, lock: Held) -> list[str]:
+    """Git's lock on our branch, if it dates from the run that died: after that run took ours, before we took it."""
+    left = repo.common_dir / "refs" / "heads" / f"{branch}.lock"
+    if not left.is_file() or not lock.left_at_s <= left.stat().st_mtime <= lock.path.stat().st_mtime:
+        return []
+    left.unlink()
+    return [f"removed {left}, which a killed run left"]
