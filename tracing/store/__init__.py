@@ -1,0 +1,16 @@
+"""traces.db: what is written, how it is found again, and what a dead process left open."""
+
+from tracing.store.detail import SpanRow, TraceDetail, TraceNotFoundError
+from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
+from tracing.store.store import TraceStore
+
+__all__ = [
+    "CostRow",
+    "GroupBy",
+    "SpanRow",
+    "TraceDetail",
+    "TraceFilter",
+    "TraceNotFoundError",
+    "TraceRow",
+    "TraceStore",
+]

@@ -1,0 +1,43 @@
+"""A growing conversation whose every message is stored once: a persistent linked list of (parent hash, message hash)."""
+
+from collections.abc import Mapping
+
+from tracing.contents import Contents
+from tracing.recorder import Recorder, unbreakable
+from tracing.store.writes import PutNode
+
+
+class Conversation:
+    """`head` names everything appended so far, so a model call's span refers to its whole history by one hash.
+
+    `head` is None while nothing was appended, or where the content setting keeps nothing.
+    """
+
+    def __init__(self, recorder: Recorder, contents: Contents) -> None:
+        self.recorder = recorder
+        self._contents = contents
+        self._head: str | None = None
+        self._length = 0
+        self._preview = ""
+
+    @property
+    def head(self) -> str | None:
+        return self._head
+
+    @property
+    def preview(self) -> str:
+        """The beginning of the newest message, redacted, for a log line."""
+        return self._preview
+
+    @unbreakable
+    def append(self, message: Mapping[str, object]) -> None:
+        """Add one message; it reaches the disk with the next span that is written."""
+        kept = self._contents.keep(message)
+        self._preview = kept.preview
+        if kept.payload is None:
+            return
+        self._length += 1
+        node = PutNode(parent_hash=self._head, message_hash=kept.payload.hash, length=self._length)
+        self.recorder.later(kept.payload)
+        self.recorder.later(node)
+        self._head = node.hash

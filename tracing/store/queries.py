@@ -1,0 +1,173 @@
+"""Lists over many traces: filters, totals and cost groups. All of it reads columns that the writes keep up to date."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tracing.span import JsonValue, TraceStatus
+
+Parameter = str | int
+
+
+@dataclass(frozen=True)
+class TraceFilter:
+    """Which traces; a field left at its default does not filter. `text` finds whole words (and their beginnings)."""
+
+    status: TraceStatus | str | None = None
+    story: str | None = None
+    repo: str | None = None
+    min_cost_micros: int | None = None
+    max_cost_micros: int | None = None
+    text: str = ""
+    since_ns: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class TraceRow:
+    """One trace with the totals of its spans. `input_tokens` includes what was read from and written to the cache."""
+
+    trace_id: str
+    root_span_id: str
+    name: str
+    agent_id: str
+    session_id: str | None
+    status: TraceStatus
+    error: str | None
+    started_at_ns: int
+    ended_at_ns: int | None
+    updated_at_ns: int
+    metadata: Mapping[str, JsonValue]
+    story: str
+    repo: str
+    spans: int
+    errors: int
+    turns: int
+    input_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    cost_micros: int
+
+    @property
+    def duration_ns(self) -> int:
+        """From start to end; of an open trace, to the last thing written."""
+        return (self.ended_at_ns if self.ended_at_ns is not None else self.updated_at_ns) - self.started_at_ns
+
+    @property
+    def cache_hit_ratio(self) -> float:
+        """The part of all input tokens that came from the cache [0..1]; 0 without a call."""
+        return self.cache_read_tokens / self.input_tokens if self.input_tokens else 0.0
+
+
+class GroupBy(StrEnum):
+    DAY = "day"
+    REPO = "repo"
+    STORY = "story"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """What the model calls of one group cost; `group` is "" where calls have no such label."""
+
+    group: str
+    calls: int
+    input_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+    cost_micros: int
+
+
+COLUMNS = (
+    "trace_id", "root_span_id", "name", "agent_id", "session_id", "status", "error", "started_at_ns", "ended_at_ns",
+    "updated_at_ns", "metadata", "story", "repo", "spans", "errors", "turns", "input_tokens", "cache_read_tokens",
+    "cache_write_tokens", "output_tokens", "cost_micros",
+)  # fmt: skip
+
+
+def trace_row(row: sqlite3.Row) -> TraceRow:
+    values = {name: row[name] for name in COLUMNS}
+    values |= {"status": TraceStatus(row["status"]), "metadata": json.loads(row["metadata"])}
+    return TraceRow(**values)
+
+
+def traces(connection: sqlite3.Connection, filters: TraceFilter) -> list[TraceRow]:
+    conditions, parameters = _conditions(filters)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM trace {where} ORDER BY started_at_ns DESC, rowid DESC LIMIT ?",  # noqa: S608
+        (*parameters, filters.limit),
+    )
+    return [trace_row(row) for row in rows]
+
+
+def _conditions(filters: TraceFilter) -> tuple[list[str], list[Parameter]]:
+    found = list(_plain_conditions(filters))
+    conditions, parameters = [condition for condition, _ in found], [value for _, value in found]
+    words = _match(filters.text)
+    if words:
+        conditions.append(_HAS_TEXT)
+        like = f"%{_escaped(filters.text.strip())}%"
+        parameters += [like, like, like, like, words, words]
+    return conditions, parameters
+
+
+def _plain_conditions(filters: TraceFilter) -> Iterator[tuple[str, Parameter]]:
+    wanted: tuple[tuple[str, Parameter | None], ...] = (
+        ("status = ?", None if filters.status is None else TraceStatus(filters.status).value),
+        ("story = ?", filters.story),
+        ("repo = ?", filters.repo),
+        ("cost_micros >= ?", filters.min_cost_micros),
+        ("cost_micros <= ?", filters.max_cost_micros),
+        ("started_at_ns >= ?", filters.since_ns),
+    )
+    for condition, value in wanted:
+        if value is not None:
+            yield condition, value
+
+
+_HAS_TEXT = """(name LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\' OR metadata LIKE ? ESCAPE '\\' OR trace_id IN (
+  SELECT trace_id FROM span WHERE name LIKE ? ESCAPE '\\'
+  UNION SELECT span.trace_id FROM payload_text JOIN payload ON payload.id = payload_text.rowid
+    JOIN span ON payload.hash IN (span.input_hash, span.output_hash) WHERE payload_text MATCH ?
+  UNION SELECT span.trace_id FROM span WHERE span.conversation_hash IN (
+    WITH RECURSIVE has(hash) AS (
+      SELECT conversation.hash FROM payload_text JOIN payload ON payload.id = payload_text.rowid
+        JOIN conversation ON conversation.message_hash = payload.hash WHERE payload_text MATCH ?
+      UNION SELECT conversation.hash FROM conversation JOIN has ON conversation.parent_hash = has.hash
+    ) SELECT hash FROM has)
+))"""
+
+
+def _match(text: str) -> str:
+    """An FTS5 query for all words of `text` in any order, each quoted, the last one as a beginning."""
+    words = ['"' + word.replace('"', '""') + '"' for word in text.replace("\0", " ").split()]
+    return " ".join(words) + "*" if words else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+_GROUPS: Mapping[GroupBy, str] = {
+    GroupBy.DAY: "strftime('%Y-%m-%d', span.started_at_ns / 1000000000, 'unixepoch')",
+    GroupBy.REPO: "coalesce(trace.repo, '')",
+    GroupBy.STORY: "coalesce(trace.story, '')",
+    GroupBy.MODEL: "coalesce(span.model, '')",
+}
+
+
+def costs(connection: sqlite3.Connection, group_by: GroupBy, since_ns: int) -> list[CostRow]:
+    order = "grouped" if group_by is GroupBy.DAY else "cost_micros DESC, grouped"
+    rows = connection.execute(
+        f"""SELECT {_GROUPS[group_by]} AS grouped, count(*) AS calls, sum(span.input_tokens) AS input_tokens,
+          sum(span.cache_read_tokens) AS cache_read_tokens, sum(span.output_tokens) AS output_tokens,
+          sum(span.cost_micros) AS cost_micros
+        FROM span LEFT JOIN trace ON trace.trace_id = span.trace_id
+        WHERE span.turns > 0 AND span.started_at_ns >= ? GROUP BY grouped ORDER BY {order}""",  # noqa: S608  constants
+        (since_ns,),
+    )
+    return [CostRow(*row) for row in rows]

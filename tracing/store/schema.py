@@ -1,0 +1,87 @@
+"""The tables of traces.db. Migrations are append-only: a published one is never edited."""
+
+from collections.abc import Sequence
+
+COMPONENT = "traces"
+
+MIGRATIONS: Sequence[str] = (
+    """
+CREATE TABLE trace(
+  trace_id TEXT PRIMARY KEY,
+  root_span_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  session_id TEXT,
+  status TEXT NOT NULL,
+  error TEXT,
+  started_at_ns INTEGER NOT NULL,
+  ended_at_ns INTEGER,
+  updated_at_ns INTEGER NOT NULL,
+  metadata TEXT NOT NULL,
+  story TEXT NOT NULL,
+  repo TEXT NOT NULL,
+  owner_pid INTEGER NOT NULL,
+  owner_started TEXT NOT NULL,
+  owner_boot TEXT NOT NULL,
+  spans INTEGER NOT NULL DEFAULT 0,
+  errors INTEGER NOT NULL DEFAULT 0,
+  turns INTEGER NOT NULL DEFAULT 0,
+  input_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_read_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+  output_tokens INTEGER NOT NULL DEFAULT 0,
+  cost_micros INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX trace_started ON trace(started_at_ns);
+CREATE INDEX trace_story ON trace(story, started_at_ns);
+CREATE INDEX trace_repo ON trace(repo, started_at_ns);
+CREATE INDEX trace_open ON trace(trace_id) WHERE ended_at_ns IS NULL;
+CREATE TABLE span(
+  id INTEGER PRIMARY KEY,
+  trace_id TEXT NOT NULL,
+  span_id TEXT NOT NULL,
+  parent_span_id TEXT,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  status TEXT NOT NULL,
+  error TEXT,
+  started_at_ns INTEGER NOT NULL,
+  ended_at_ns INTEGER,
+  attributes TEXT NOT NULL,
+  events TEXT NOT NULL,
+  input_hash TEXT,
+  output_hash TEXT,
+  system_hash TEXT,
+  tools_hash TEXT,
+  conversation_hash TEXT,
+  model TEXT,
+  errors INTEGER NOT NULL DEFAULT 0,
+  turns INTEGER NOT NULL DEFAULT 0,
+  input_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_read_tokens INTEGER NOT NULL DEFAULT 0,
+  cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+  output_tokens INTEGER NOT NULL DEFAULT 0,
+  cost_micros INTEGER NOT NULL DEFAULT 0,
+  UNIQUE(trace_id, span_id)
+);
+CREATE INDEX span_llm ON span(started_at_ns) WHERE turns > 0;
+CREATE INDEX span_payloads ON span(input_hash);
+CREATE INDEX span_outputs ON span(output_hash);
+CREATE INDEX span_conversations ON span(conversation_hash);
+CREATE TABLE payload(
+  id INTEGER PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  size_bytes INTEGER NOT NULL,
+  compressed INTEGER NOT NULL,
+  data BLOB
+);
+CREATE TABLE conversation(
+  hash TEXT PRIMARY KEY,
+  parent_hash TEXT,
+  message_hash TEXT NOT NULL,
+  length INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX conversation_messages ON conversation(message_hash);
+CREATE VIRTUAL TABLE payload_text USING fts5(text, content='', tokenize='unicode61');
+""",
+)

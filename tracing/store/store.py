@@ -1,0 +1,133 @@
+"""One traces.db: opened lazily, shared between threads, reopened in a forked child.
+
+Short transactions (WAL, `synchronous=NORMAL`). Knows nothing about open span objects or redaction: what comes is stored.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from tracing.owner import is_alive
+from tracing.span import JsonValue, Owner
+from tracing.sqlite import StateError, connect, migrate, transaction
+from tracing.store import queries
+from tracing.store.detail import TraceDetail, read_trace
+from tracing.store.interrupted import close_interrupted
+from tracing.store.payloads import read_conversation, read_payload
+from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
+from tracing.store.schema import COMPONENT, MIGRATIONS
+from tracing.store.writes import Write
+
+
+class TraceStore:
+    """The traces of one user. `busy_timeout_ms` is how long a call waits for another process's write."""
+
+    def __init__(self, path: Path, *, busy_timeout_ms: int = 5_000) -> None:
+        self.path = path
+        self._busy_timeout_ms = busy_timeout_ms
+        self._connection: sqlite3.Connection | None = None
+        self._pid = os.getpid()
+        self._abandoned: list[sqlite3.Connection] = []
+        self._lock = threading.RLock()
+        self._closed = False
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    @classmethod
+    def open(cls, path: Path, *, busy_timeout_ms: int = 5_000) -> "TraceStore":
+        """The store at `path`, created and brought to the newest schema at once.
+
+        Raises:
+            StateError: the file was written by a newer Ralph.
+        """
+        store = cls(path, busy_timeout_ms=busy_timeout_ms)
+        with store._lock:
+            store._connected()
+        return store
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Apply all of them in one transaction, or none."""
+        with self._lock, transaction(self._connected()) as connection:
+            for write in writes:
+                write.apply(connection)
+
+    def traces(self, filters: TraceFilter | None = None) -> list[TraceRow]:
+        """The traces that match, newest first."""
+        with self._lock:
+            return queries.traces(self._connected(), filters or TraceFilter())
+
+    def trace(self, trace_id: str) -> TraceDetail:
+        """One trace with its spans, by its id or a prefix that only it has; payloads load when asked for.
+
+        Raises:
+            TraceNotFoundError: none has the prefix, or several have.
+        """
+        with self._lock:
+            return read_trace(self._connected(), trace_id, load=self.payload, load_conversation=self.conversation)
+
+    def costs(self, group_by: GroupBy | str, *, since_ns: int = 0) -> list[CostRow]:
+        """What model calls cost, summed by day (UTC), repo, story or model; the dearest first, days in order."""
+        with self._lock:
+            return queries.costs(self._connected(), GroupBy(group_by), since_ns)
+
+    def payload(self, payload_hash: str) -> JsonValue:
+        """A stored payload; None where only its hash was kept, or it was deleted."""
+        with self._lock:
+            return read_payload(self._connected(), payload_hash)
+
+    def conversation(self, head: str | None) -> list[JsonValue]:
+        """The messages that end in `head`, oldest first."""
+        with self._lock:
+            return read_conversation(self._connected(), head)
+
+    def close_interrupted(
+        self, alive: Callable[[Owner], bool] = is_alive, *, clock: Callable[[], int] = time.time_ns
+    ) -> list[str]:
+        """Close, as interrupted, every trace that a dead process left open; gives their ids."""
+        with self._lock:
+            return close_interrupted(self._connected(), alive, clock())
+
+    def close(self) -> None:
+        """Close the file; anything asked of the store afterwards raises StateError."""
+        with self._lock:
+            self._closed = True
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StateError(f"{self.path}: this trace store was closed. Open it again with TraceStore.open().")
+        if self._connection is None:
+            self._connection = _open(self.path, self._busy_timeout_ms)
+        return self._connection
+
+    def _after_fork(self) -> None:
+        """A child keeps the parent's connection unused: using or closing it would break the parent's locks."""
+        self._lock = threading.RLock()
+        if self._connection is not None:
+            self._abandoned.append(self._connection)
+            self._connection = None
+
+
+def _open(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
+    connection = connect(path, synchronous="NORMAL", busy_timeout_ms=busy_timeout_ms)
+    try:
+        migrate(connection, COMPONENT, MIGRATIONS)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def write_each(store: TraceStore, writes: Iterable[Write]) -> int:
+    """Apply one by one, so that a broken one costs only itself; gives how many were dropped."""
+    dropped = 0
+    for write in writes:
+        try:
+            store.write([write])
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError, TypeError):
+            dropped += 1
+    return dropped
