@@ -1,0 +1,256 @@
+"""One model call: each attempt is reserved, streamed, settled, and on a passing failure tried again.
+
+The span covers all attempts; its cost is what the ledger was charged for them together. Knows nothing about tools.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ralph.errors import ServiceError
+from ralph.model.cache_health import CacheHealth, hit_ratio
+from ralph.model.dialogue import CACHED, Dialogue
+from ralph.model.failures import BrokenStreamError, Charge, ContextTooLongError, Failure, Verdict, classify
+from ralph.model.pace import CONNECT_S, Pace
+from ralph.model.reply import Assembly, Reply
+from tracing import attributes as names
+from tracing.budget import Limit
+from tracing.meter import Grant, Meter
+from tracing.span import SpanKind
+
+if TYPE_CHECKING:
+    import anthropic
+
+    from tracing.tracer import Span, Trace
+
+HIT_RATIO = "ralph.cache.hit_ratio"
+BROKEN_MICROS = "ralph.cost.broken_micros"  # the part of the cost that failed attempts left behind
+PLAYED_BY = "ralph.model.played_by"
+
+
+@dataclass(frozen=True)
+class CallTerms:
+    """What one call may use."""
+
+    limits: Sequence[Limit]
+    max_tokens: int
+    effort: str | None = None  # None: the model has no such setting
+    deadline_s: float | None = None  # on the clock of the pace; None: no deadline
+    cancel: threading.Event = field(default_factory=threading.Event)
+    attempt_failed: Callable[[int, Failure, float], None] = lambda _attempt, _failure, _wait_s: None
+
+
+@dataclass
+class Attempts:
+    """What the attempts of one call have left behind so far."""
+
+    started_s: float
+    errors: list[str] = field(default_factory=list)
+    broken_micros: int = 0
+    first_token_s: float | None = None
+
+
+class Model:
+    """Calls one model of one service. `client` is asked once, at the first call: importing the SDK takes a second."""
+
+    def __init__(
+        self, client: "Callable[[], anthropic.Anthropic]", meter: Meter, name: str, *, pace: Pace | None = None
+    ) -> None:
+        self._make_client = client
+        self._client: anthropic.Anthropic | None = None
+        self._meter = meter
+        self.name = name
+        self.pace = pace or Pace()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def call(self, dialogue: Dialogue, terms: CallTerms, *, trace: "Trace", health: CacheHealth) -> Reply:
+        """The model's next turn; `dialogue` is not changed.
+
+        Raises:
+            OverBudgetError: the limits do not pay for another attempt.
+            ContextTooLongError: the service refuses a conversation of this length.
+            ServiceError: the service refuses for good, or stays away too long.
+            DeadlineError: the time was over first.
+            CallCancelledError: the run was asked to stop while waiting.
+        """
+        request = names.llm_request_attributes(
+            model=self.name, max_tokens=terms.max_tokens, reasoning_level=terms.effort
+        )
+        with trace.span(f"chat {self.name}", kind=SpanKind.LLM, attributes=request) as span:
+            span.set_request(dialogue.recorded.head, dialogue.system, dialogue.tools)
+            attempts = Attempts(self.pace.clock())
+            with self._costed(span, attempts):
+                reply = self._persist(dialogue, terms, trace.trace_id, attempts, span)
+            self._describe(span, reply, attempts)
+            self._note_cache(
+                span, dialogue=dialogue, terms=terms, reply=reply, started_s=attempts.started_s, health=health
+            )
+            return reply
+
+    def _persist(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts, span: "Span") -> Reply:
+        """Attempt until one succeeds or trying again makes no sense."""
+        while True:
+            self.pace.check(terms.deadline_s)
+            outcome = self._attempt(dialogue, terms, trace_id, attempts)
+            if isinstance(outcome, Reply):
+                return outcome
+            attempts.errors.append(outcome.text)
+            wait_s = self._wait_s(outcome, attempts, terms)
+            span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": len(attempts.errors)})
+            terms.attempt_failed(len(attempts.errors), outcome, wait_s)
+            self.pace.pause(wait_s, terms.cancel)
+
+    def _wait_s(self, failure: Failure, attempts: Attempts, terms: CallTerms) -> float:
+        if failure.verdict is Verdict.TOO_LONG:
+            raise ContextTooLongError(failure.text)
+        if failure.verdict is Verdict.GIVE_UP:
+            raise ServiceError(f"The model service refused: {failure.text}. {failure.remedy}".rstrip())
+        return self.pace.wait_s(failure, len(attempts.errors), attempts.started_s, terms.deadline_s)
+
+    def _attempt(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts) -> Reply | Failure:
+        """One reservation, one request, one settlement."""
+        client = self._connected()
+        grant = self._meter.admit(
+            self.name,
+            input_bound_tokens=dialogue.input_bound_tokens,
+            max_tokens=terms.max_tokens,
+            limits=terms.limits,
+            trace_id=trace_id,
+        )
+        seen = Assembly()
+        try:
+            played_by = self._stream(client, dialogue=dialogue, terms=terms, grant=grant, seen=seen, attempts=attempts)
+        except _ways_to_break() as error:
+            return self._failed(error, grant, seen, attempts)
+        except BaseException:
+            attempts.broken_micros += self._charge(grant, seen)
+            raise
+        assert seen.usage is not None
+        cost_micros = self._meter.settle_exact(grant, seen.usage)
+        return seen.reply(cost_micros=cost_micros, max_tokens=grant.max_tokens, played_by=played_by)
+
+    def _failed(self, error: Exception, grant: Grant, seen: Assembly, attempts: Attempts) -> Failure:
+        failure = classify(error, self.pace.now())
+        if failure.charge is Charge.NOTHING:
+            self._meter.release(grant)
+        else:
+            attempts.broken_micros += self._charge(grant, seen)
+        return failure
+
+    def _charge(self, grant: Grant, seen: Assembly) -> int:
+        """Exact when the final count came before the break, else the worst that may have been billed."""
+        if seen.usage is not None and seen.stop is not None:
+            return self._meter.settle_exact(grant, seen.usage)
+        return self._meter.settle_broken(grant, usage_seen=seen.usage)
+
+    def _stream(
+        self,
+        client: "anthropic.Anthropic",
+        *,
+        dialogue: Dialogue,
+        terms: CallTerms,
+        grant: Grant,
+        seen: Assembly,
+        attempts: Attempts,
+    ) -> str:
+        """Send, and take every event; returns who answered when it was no real model ("" otherwise)."""
+        import httpx2  # noqa: PLC0415
+
+        timeout = httpx2.Timeout(self.pace.read_timeout_s(terms.deadline_s), connect=CONNECT_S)
+        stream = client.messages.create(**self._request(dialogue, terms, grant), timeout=timeout, stream=True)
+        with closing(stream):
+            for event in stream:
+                if attempts.first_token_s is None and event.type == "content_block_delta":
+                    attempts.first_token_s = self.pace.clock()
+                seen.take(event)
+                self.pace.check(terms.deadline_s)
+        if not seen.complete:
+            raise BrokenStreamError("the stream ended without message_stop")
+        return str(stream.response.headers.get("ralph-model", ""))
+
+    def _request(self, dialogue: Dialogue, terms: CallTerms, grant: Grant) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "model": self.name,
+            "max_tokens": grant.max_tokens,
+            "system": dialogue.system,
+            "tools": dialogue.tools,
+            "cache_control": dict(CACHED),
+            "messages": dialogue.wire_messages(),
+        }
+        return request | ({"output_config": {"effort": terms.effort}} if terms.effort else {})
+
+    def _connected(self) -> "anthropic.Anthropic":
+        if self._client is None:
+            self._client = self._make_client()
+        return self._client
+
+    @contextmanager
+    def _costed(self, span: "Span", attempts: Attempts) -> Iterator[None]:
+        """However the call ends, its span says what the failed attempts cost."""
+        try:
+            yield
+        finally:
+            if attempts.errors or attempts.broken_micros:
+                span.set(
+                    {
+                        BROKEN_MICROS: attempts.broken_micros,
+                        names.COST_MICROS: attempts.broken_micros,
+                        names.USAGE_COST_USD: attempts.broken_micros / 1e6,
+                        names.CALL_ATTEMPTS: len(attempts.errors),
+                        names.CALL_ATTEMPT_ERRORS: attempts.errors,
+                    }
+                )
+
+    def _describe(self, span: "Span", reply: Reply, attempts: Attempts) -> None:
+        usage, ended_s = reply.usage, self.pace.clock()
+        first_s = attempts.first_token_s
+        span.set_output(list(reply.content))
+        span.set(
+            names.llm_response_attributes(
+                model=reply.model,
+                stop_reason=reply.raw_stop_reason,
+                uncached_input_tokens=usage.uncached_input_tokens,
+                cache_read_tokens=usage.cache_read_tokens,
+                cache_write_5m_tokens=usage.cache_write_5m_tokens,
+                cache_write_1h_tokens=usage.cache_write_1h_tokens,
+                output_tokens=usage.output_tokens,
+                reasoning_tokens=usage.reasoning_tokens,
+                cost_micros=reply.cost_micros + attempts.broken_micros,
+                price_version=self._meter.price_version,
+                latency_ms=(ended_s - attempts.started_s) * 1000,
+                time_to_first_token_ms=None if first_s is None else (first_s - attempts.started_s) * 1000,
+                attempts=len(attempts.errors) + 1,
+                attempt_errors=attempts.errors,
+                response_id=reply.response_id,
+            )
+            | {HIT_RATIO: hit_ratio(usage)}
+        )
+        if reply.played_by:
+            span.set({names.COST_SIMULATED: True, PLAYED_BY: reply.played_by})
+
+    def _note_cache(
+        self, span: "Span", *, dialogue: Dialogue, terms: CallTerms, reply: Reply, started_s: float, health: CacheHealth
+    ) -> None:
+        cause = health.look(
+            dialogue,
+            model=self.name,
+            effort=terms.effort or "",
+            usage=reply.usage,
+            started_s=started_s,
+            tail=dialogue.messages[-1]["content"][-1],
+        )
+        if cause:
+            span.set({names.CACHE_BREAK: cause})
+
+
+def _ways_to_break() -> tuple[type[Exception], ...]:
+    """What an attempt can fail with: the SDK's errors, the transport's, bad JSON, a missing key or a missing end."""
+    import anthropic  # noqa: PLC0415
+    import httpx2  # noqa: PLC0415
+
+    return (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, KeyError, BrokenStreamError)

@@ -1,0 +1,171 @@
+"""Runs the tool calls of one turn and answers each of them, whatever happens: a span and an event for every call.
+
+Reads run side by side, everything else in order. Knows nothing about the model, the story or money.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.loop_guard import STOP_AT_IDENTICAL_CALLS, WARN_AT_IDENTICAL_CALLS, LoopGuard
+from ralph.model.blocks import Block, append_text, scrub
+from ralph.prompts import prompt
+from tracing import attributes as names
+from tracing.span import SpanKind
+from tracing.tracer import Span, Trace, current_span
+
+if TYPE_CHECKING:
+    from ralph.tools.result import ToolResult
+
+FINISH = "finish"
+READERS = 8
+NOT_ALONE = (
+    "finish must be the only call of its turn. Look at the results of the other calls first, then call it alone."
+)
+NO_TIME = "Not run: the time of the run is over."
+LONGEST_CALL_S = 600.0
+
+
+class Tools(Protocol):
+    """What the turn loop needs of a toolbox."""
+
+    schemas: list[dict[str, Any]]
+    read_only: frozenset[str]
+
+    def validate(self, name: str, given: object) -> str | None: ...
+    def run(
+        self,
+        name: str,
+        given: Mapping[str, Any],
+        *,
+        timeout_cap_s: float = ...,
+        cancel: threading.Event | None = None,
+    ) -> "ToolResult": ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The answers to all calls of one turn, in their order."""
+
+    results: list[Block]
+    well_formed: bool  # at least one call could be run
+    stuck_on: str = ""  # the tool whose same call brought the same result too often
+
+
+@dataclass(frozen=True)
+class ToolCalls:
+    """The calls of one session. `seconds_left` is asked before each call; None: no deadline."""
+
+    tools: Tools
+    trace: Trace
+    guard: LoopGuard
+    report: Reporter
+    seconds_left: Callable[[], float | None]
+    story_id: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, calls: Sequence[Block], malformed: Mapping[str, str]) -> Batch:
+        """Answer every call of a turn whose stop reason is `tool_use`."""
+        problems = {call["id"]: self._problem(call, malformed) for call in calls}
+        answers: list[tuple[Block, int]] = []
+        for side_by_side, group in groupby(calls, key=lambda call: call["name"] in self.tools.read_only):
+            answers += self._run_group(list(group), problems, side_by_side=side_by_side)
+        stuck = [
+            call["name"] for call, (_, times) in zip(calls, answers, strict=True) if times >= STOP_AT_IDENTICAL_CALLS
+        ]
+        return Batch(
+            results=[result for result, _ in answers],
+            well_formed=not all(problems.values()),
+            stuck_on=stuck[0] if stuck else "",
+        )
+
+    def _problem(self, call: Block, malformed: Mapping[str, str]) -> str | None:
+        if call["id"] in malformed:
+            return f"{call['name']}: the input is not valid JSON, nothing was run. {malformed[call['id']]}"
+        return self.tools.validate(call["name"], call["input"]) or (NOT_ALONE if call["name"] == FINISH else None)
+
+    def _run_group(
+        self, calls: list[Block], problems: Mapping[str, str | None], *, side_by_side: bool
+    ) -> list[tuple[Block, int]]:
+        above = current_span()  # a thread of the pool has no current span
+        if not side_by_side or len(calls) == 1:
+            return [self._answer(call, problems[call["id"]], above) for call in calls]
+        with ThreadPoolExecutor(min(READERS, len(calls))) as pool:
+            return list(pool.map(lambda call: self._answer(call, problems[call["id"]], above), calls))
+
+    def _answer(self, call: Block, problem: str | None, above: Span | None) -> tuple[Block, int]:
+        """The result for the model, and how often this very call has had it."""
+        attributes = names.tool_attributes(name=str(call["name"]), call_id=call["id"])
+        span = self.trace.start_span(
+            f"execute_tool {call['name']}", kind=SpanKind.TOOL, parent=above, input=call["input"], attributes=attributes
+        )
+        try:
+            result, times = self._refused(call, problem) if problem else self._carried_out(call, span)
+        except BaseException as error:
+            span.exception(error)
+            span.end()
+            raise
+        span.set_output(result["content"])
+        span.end()
+        return result, times
+
+    def _refused(self, call: Block, problem: str) -> tuple[Block, int]:
+        self._tell(call, "refused", is_error=True)
+        return answer(call, problem, is_error=True), 0
+
+    def _carried_out(self, call: Block, span: Span) -> tuple[Block, int]:
+        left_s = self.seconds_left()
+        if left_s is not None and left_s <= 0:
+            return self._refused(call, NO_TIME)
+        cap_s = LONGEST_CALL_S if left_s is None else min(LONGEST_CALL_S, left_s)
+        result = self.tools.run(call["name"], call["input"], timeout_cap_s=cap_s)
+        span.set(
+            names.tool_result_attributes(
+                exit_code=result.exit_code,
+                duration_ms=result.duration_s * 1000,
+                truncated=result.truncated,
+                full_output=str(result.full_output or ""),
+            )
+        )
+        if result.is_error:
+            span.error(str(result.content)[:500], "tool_error")
+        self._tell(call, _outcome(result), is_error=result.is_error)
+        block = answer(call, result.content, is_error=result.is_error)
+        with self._lock:
+            times = self.guard.saw(call["name"], call["input"], str(result.content), changed=result.changed)
+        if times == WARN_AT_IDENTICAL_CALLS:
+            block = append_text(block, prompt("nudge_identical", count=times))
+        return block, times
+
+    def _tell(self, call: Block, outcome: str, *, is_error: bool) -> None:
+        text = f"{call['name']} {_gist(call['input'])}".strip()
+        fields: dict[str, EventValue] = {
+            "story": self.story_id,
+            "tool": str(call["name"]),
+            "outcome": outcome,
+            "is_error": is_error,
+        }
+        self.report(Event(EventKind.TOOL, f"{text}: {outcome}", fields))
+
+
+def answer(call: Block, content: str | list[Block], *, is_error: bool) -> Block:
+    """The one result that the API wants for each call."""
+    given = content or "(no output)"
+    return {"type": "tool_result", "tool_use_id": call["id"], "content": scrub(given), "is_error": is_error}
+
+
+def _outcome(result: "ToolResult") -> str:
+    if result.exit_code is not None:
+        return f"exit {result.exit_code} ({result.duration_s:.1f} s)"
+    return "error" if result.is_error else "ok"
+
+
+def _gist(given: object) -> str:
+    """The first argument on one line: the command, the path, the pattern."""
+    first = next(iter(given.values()), "") if isinstance(given, dict) else ""
+    line = " ".join(str(first).split())
+    return line if len(line) <= 80 else f"{line[:79]}…"

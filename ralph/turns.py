@@ -1,0 +1,290 @@
+"""The native agent's turn loop: model <-> tools, until an ending. What a stop reason means is `stop_reasons.NEXT_STEP`.
+
+Knows nothing about git, checks or commits; requests, retries and money live in `ralph.model`, tools in `ralph.tool_calls`.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ralph.errors import ServiceError
+from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.finish import Ending, Finish
+from ralph.loop_guard import NUDGE_AT_IDLE_TURNS, STOP_AT_FORMAT_ERRORS, LoopGuard
+from ralph.model.blocks import Block, append_text, text
+from ralph.model.cache_health import CacheHealth
+from ralph.model.call import CallTerms, Model
+from ralph.model.dialogue import Dialogue
+from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure
+from ralph.model.reply import Reply
+from ralph.prompts import SYSTEM, prompt
+from ralph.spending import Spending
+from ralph.stop_reasons import NEXT_STEP, NextStep
+from ralph.tool_calls import FINISH, ToolCalls, Tools, answer
+from tracing.budget import Limit, OverBudgetError
+
+if TYPE_CHECKING:
+    from tracing.tracer import Trace, Tracer
+
+MOST_NUDGES = 2
+MOST_RESUMES = 5
+MAX_TOKENS = 64_000
+MAX_TOKENS_AFTER_A_CUT = 128_000
+CUT_OFF = "Not run: your turn was cut off at the output limit before this call was complete. Call it again, in smaller pieces."
+NOT_HANDED_OVER = "Not run: the turn ended before its calls were handed over."
+STOPPED = "Not run: the run was stopped."
+
+
+@dataclass(frozen=True)
+class Task:
+    """One story's session: what it may use. `deadline_s` is on the model's clock; None: no deadline."""
+
+    story_id: str
+    limits: Sequence[Limit]
+    effort: str | None = "medium"
+    deadline_s: float | None = None
+    turns: int = 150  # over the whole session, repairs included
+    context_cap_tokens: int = 200_000
+    progress: Callable[[], str] = lambda: ""  # what a compacted conversation starts with: notes and diff stat
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+class TurnLoop:
+    """One conversation about one story; `work` goes on where it ended before."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        model: Model,
+        tools: Tools,
+        tracer: "Tracer",
+        trace: "Trace",
+        spending: Spending,
+        report: Reporter,
+    ) -> None:
+        self._task, self._model, self._tools, self._tracer, self._trace = task, model, tools, tracer, trace
+        self._spending, self._report = spending, report
+        self._turns = self._nudges = self._resumes = self._cuts = 0
+        self._first_message = self._failures = ""
+        self._pending_finish: Block | None = None
+        self._compacted = False
+        self.input_tokens = self.cache_read_tokens = 0
+        self._steps: dict[NextStep, Callable[[Reply], Finish | None]] = {
+            NextStep.RUN_TOOLS: self._run_tools,
+            NextStep.NUDGE: self._nudge,
+            NextStep.CONTINUE_CUT: self._continue_cut,
+            NextStep.RESUME: self._resume,
+            NextStep.GIVE_UP_REFUSED: lambda reply: Finish(
+                Ending.REFUSED, detail=f"the model refused ({reply.refusal})"
+            ),
+            NextStep.COMPACT: lambda _reply: self._compact("the service's context window is full"),
+            NextStep.GIVE_UP_CUT: lambda reply: Finish(
+                Ending.CUT, detail=f'unknown stop reason "{reply.raw_stop_reason}"'
+            ),
+        }
+        self._start_afresh()
+
+    def work(self, message: str) -> Finish:
+        """Work until an ending; called again, `message` answers the `finish` call that is still open."""
+        self._hear(message)
+        while True:
+            finish = self._limit_reached() or self._turn()
+            if finish:
+                return finish
+
+    def _turn(self) -> Finish | None:
+        try:
+            reply = self._ask()
+        except ContextTooLongError as error:
+            return self._compact(str(error))
+        except (OverBudgetError, DeadlineError, ServiceError, CallCancelledError) as error:
+            return Finish(ending_of(error), detail=str(error))
+        return self._steps[NEXT_STEP[reply.stop_reason]](reply)
+
+    def _limit_reached(self) -> Finish | None:
+        """Checked before each call; each answer has been dealt with by then."""
+        task = self._task
+        if task.cancel.is_set():
+            return Finish(Ending.INTERRUPTED, detail="the run was stopped")
+        if task.deadline_s is not None and self._model.pace.clock() >= task.deadline_s:
+            return Finish(Ending.DEADLINE, detail="the run's time is over")
+        if self._turns >= task.turns:
+            return Finish(Ending.TURN_LIMIT, detail=f"{task.turns} turns were not enough (`turns` raises the limit)")
+        if self._dialogue.reported_tokens >= task.context_cap_tokens:
+            return self._compact(f"the conversation has {self._dialogue.reported_tokens} tokens")
+        return None
+
+    def _ask(self) -> Reply:
+        task = self._task
+        terms = CallTerms(
+            limits=task.limits,
+            max_tokens=MAX_TOKENS_AFTER_A_CUT if self._cuts else MAX_TOKENS,
+            effort=task.effort,
+            deadline_s=task.deadline_s,
+            cancel=task.cancel,
+            attempt_failed=self._tell_retry,
+        )
+        reply = self._model.call(self._dialogue, terms, trace=self._trace, health=self._health)
+        self._dialogue.answered(reply.content, reply.usage)
+        self._turns += 1
+        self.input_tokens += reply.usage.input_tokens
+        self.cache_read_tokens += reply.usage.cache_read_tokens
+        self._tell_turn(reply)
+        return reply
+
+    def _run_tools(self, reply: Reply) -> Finish | None:
+        self._nudges = self._resumes = self._cuts = 0
+        if self._task.cancel.is_set():
+            self._answer([answer(call, STOPPED, is_error=True) for call in reply.tool_calls])
+            return None
+        if finish := self._finished(reply):
+            return finish
+        batch = self._calls.run(reply.tool_calls, reply.malformed)
+        if not batch.results:
+            return self._nudge(reply)
+        idle = self._guard.turn_idled()
+        self._answer(batch.results, prompt("nudge_no_progress", turns=NUDGE_AT_IDLE_TURNS) if idle else "")
+        if batch.stuck_on:
+            return Finish(
+                Ending.STUCK, detail=f"the same {batch.stuck_on} call brought the same result again and again"
+            )
+        if self._guard.too_many_format_errors(malformed=not batch.well_formed):
+            return Finish(
+                Ending.FORMAT_ERRORS, detail=f"{STOP_AT_FORMAT_ERRORS} turns in a row without a valid tool call"
+            )
+        return None
+
+    def _finished(self, reply: Reply) -> Finish | None:
+        """The `finish` call, when it is valid and alone; it stays unanswered until the checks have run."""
+        call = reply.tool_calls[0] if len(reply.tool_calls) == 1 else None
+        if (
+            call is None
+            or call["name"] != FINISH
+            or call["id"] in reply.malformed
+            or self._tools.validate(FINISH, call["input"])
+        ):
+            return None
+        self._pending_finish = call
+        given = call["input"]
+        return Finish(
+            Ending.BLOCKED if given["status"] == "blocked" else Ending.DONE,
+            summary=given["summary"],
+            criteria=tuple((entry["criterion"], entry["evidence"]) for entry in given["criteria"]),
+            blocked_reason=given.get("blocked_reason") or (given["summary"] if given["status"] == "blocked" else ""),
+        )
+
+    def _nudge(self, reply: Reply) -> Finish | None:
+        """The turn ended without a call: ask for `finish`, twice at most."""
+        self._nudges += 1
+        gives_up = self._nudges > MOST_NUDGES
+        self._answer_or_say(reply, NOT_HANDED_OVER, "" if gives_up else prompt("nudge_finish"))
+        if gives_up:
+            return Finish(
+                Ending.NO_FINISH, summary=_last_words(reply), detail="it stopped working without calling finish"
+            )
+        return None
+
+    def _continue_cut(self, reply: Reply) -> Finish | None:
+        """Once, with room for a longer answer; calls of a cut turn are never run."""
+        self._cuts += 1
+        self._answer_or_say(reply, CUT_OFF, prompt("nudge_cut"))
+        if self._cuts > 1:
+            return Finish(
+                Ending.CUT, detail=f"two answers in a row were cut off, the last at {reply.max_tokens} tokens"
+            )
+        return None
+
+    def _resume(self, reply: Reply) -> Finish | None:
+        del reply
+        self._resumes += 1
+        return (
+            Finish(Ending.CUT, detail="the service paused the turn again and again")
+            if self._resumes > MOST_RESUMES
+            else None
+        )
+
+    def _compact(self, why: str) -> Finish | None:
+        """Start a fresh conversation from the story and the state of the work; once in a session."""
+        if self._compacted:
+            return Finish(Ending.CONTEXT, detail=f"too long again after a compaction: {why}")
+        self._compacted = True
+        self._report(Event(EventKind.NOTE, f"starting the conversation afresh: {why}", {"story": self._task.story_id}))
+        self._start_afresh()
+        progress = self._task.progress()
+        words = prompt("compacted", first_message=self._first_message, progress=progress, failures=self._failures)
+        self._dialogue.hear([text(words)])
+        return None
+
+    def _start_afresh(self) -> None:
+        self._dialogue = Dialogue(prompt(SYSTEM), self._tools.schemas, self._tracer.conversation())
+        self._health = CacheHealth()
+        self._guard = LoopGuard()
+        self._pending_finish = None
+        self._calls = ToolCalls(
+            self._tools, self._trace, self._guard, self._report, self._seconds_left, story_id=self._task.story_id
+        )
+
+    def _hear(self, message: str) -> None:
+        if self._first_message:
+            self._failures = message
+        self._first_message = self._first_message or message
+        self._nudges = 0
+        if self._pending_finish is None:
+            self._dialogue.hear([text(message)])
+            return
+        self._answer([answer(self._pending_finish, message, is_error=False)])
+        self._pending_finish = None
+
+    def _answer(self, results: list[Block], note: str = "") -> None:
+        """All results in one message, results only; what else is to be said goes into the last of them."""
+        notes = [words for words in (note, self._spending.warning()) if words]
+        if results and notes:
+            results = [*results[:-1], append_text(results[-1], "\n\n".join(notes))]
+        self._dialogue.hear(results)
+
+    def _answer_or_say(self, reply: Reply, refusal: str, words: str) -> None:
+        if reply.tool_calls:
+            self._answer([answer(call, refusal, is_error=True) for call in reply.tool_calls])
+        elif words:
+            self._dialogue.hear([text("\n\n".join(filter(None, (words, self._spending.warning()))))])
+
+    def _seconds_left(self) -> float | None:
+        deadline_s = self._task.deadline_s
+        return None if deadline_s is None else deadline_s - self._model.pace.clock()
+
+    def _tell_turn(self, reply: Reply) -> None:
+        tools = ", ".join(str(call["name"]) for call in reply.tool_calls) or reply.raw_stop_reason
+        fields: dict[str, EventValue] = {
+            "story": self._task.story_id,
+            "turn": self._turns,
+            "tools": [str(call["name"]) for call in reply.tool_calls],
+            "cost_usd": reply.cost_micros / 1e6,
+            **self._spending.fields(),
+        }
+        self._report(Event(EventKind.TURN, f"turn {self._turns}: {tools}, {self._spending.text()}", fields))
+
+    def _tell_retry(self, attempt: int, failure: Failure, wait_s: float) -> None:
+        words = f"the model service failed ({failure.text}); trying again in {wait_s:.0f} s"
+        fields: dict[str, EventValue] = {
+            "story": self._task.story_id,
+            "attempt": attempt,
+            "error": failure.text,
+            "wait_s": wait_s,
+        }
+        self._report(Event(EventKind.MODEL_RETRY, words, fields))
+
+
+def ending_of(error: Exception) -> Ending:
+    """What an error of the model call means for the session."""
+    if isinstance(error, OverBudgetError):
+        of_run = error.limit.scope.partition(":")[0] not in {"story", "call"}
+        return Ending.RUN_BUDGET if of_run else Ending.STORY_BUDGET
+    return {DeadlineError: Ending.DEADLINE, ServiceError: Ending.SERVICE, CallCancelledError: Ending.INTERRUPTED}[
+        type(error)
+    ]
+
+
+def _last_words(reply: Reply) -> str:
+    return "\n\n".join(block["text"] for block in reply.content if block["type"] == "text").strip()
