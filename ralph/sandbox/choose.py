@@ -97,7 +97,7 @@ def probe(sandbox: Sandbox, home: Home) -> str:
     ):
         words = ["bash", "-c", PROBE, "probe", inside, outside, str(secret), str(listener.getsockname()[1])]
         argv = sandbox.wrap(words, cwd=Path(inside), writable=[Path(inside)])
-        return _run_probe(argv) or _leaked(Path(outside))
+        return _run_probe(argv) or _unproven(Path(inside), Path(outside))
 
 
 def _run_probe(argv: list[str]) -> str:
@@ -111,8 +111,11 @@ def _run_probe(argv: list[str]) -> str:
     return LEAKS.get(done.returncode) or (said[-1] if said else f"exit code {done.returncode}")
 
 
-def _leaked(outside: Path) -> str:
-    return "a write outside was not blocked" if any(outside.iterdir()) else ""
+def _unproven(inside: Path, outside: Path) -> str:
+    """What the probe claims is checked from outside: a file it may not make is not there, the one it may make is."""
+    if any(outside.iterdir()):
+        return LEAKS[12]
+    return "" if any(inside.iterdir()) else LEAKS[11]
 
 
 def _install_command(path: str | None) -> str:

@@ -12,9 +12,24 @@ class Fingerprint:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._last: bytes | None = None
         self.began_ns = time.time_ns()
 
-    def take(self) -> bytes:
+    def prepare(self) -> None:
+        """Before a command; costs nothing when the state after the last one still stands."""
+        if self._last is None:
+            self._last = self._take()
+
+    def changed(self) -> bool:
+        """After a command: did it change anything?"""
+        before, self._last = self._last, self._take()
+        return before != self._last
+
+    def forget(self) -> None:
+        """Something else is about to change files."""
+        self._last = None
+
+    def _take(self) -> bytes:
         digest = blake2b(digest_size=16)
         for name in list_files(self._root):
             digest.update(name.encode("utf-8", "surrogateescape"))

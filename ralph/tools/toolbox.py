@@ -104,8 +104,8 @@ class Toolbox:
         return {
             "bash": self._bash,
             "read": lambda given, _cap, _stop: read(self._places, ReadInput.model_validate(given), self._seen),
-            "edit": lambda given, _cap, _stop: edit(self._places, EditInput.model_validate(given)),
-            "write": lambda given, _cap, _stop: write(self._places, WriteInput.model_validate(given), self._seen),
+            "edit": lambda given, _cap, _stop: self._edit(given),
+            "write": lambda given, _cap, _stop: self._write(given),
             "grep": lambda given, cap, stop: grep(self._places, GrepInput.model_validate(given), cap, stop),
             "glob": lambda given, _cap, _stop: find_files(
                 self._places, GlobInput.model_validate(given), self._fingerprint.began_ns
@@ -114,9 +114,17 @@ class Toolbox:
         }
 
     def _bash(self, given: Mapping[str, Any], cap_s: float, cancel: threading.Event | None) -> ToolResult:
-        before = self._fingerprint.take()
+        self._fingerprint.prepare()
         result = self._shell.run(BashInput.model_validate(given), cap_s, cancel)
-        return replace(result, changed=self._fingerprint.take() != before)
+        return replace(result, changed=self._fingerprint.changed())
+
+    def _edit(self, given: Mapping[str, Any]) -> ToolResult:
+        self._fingerprint.forget()
+        return edit(self._places, EditInput.model_validate(given))
+
+    def _write(self, given: Mapping[str, Any]) -> ToolResult:
+        self._fingerprint.forget()
+        return write(self._places, WriteInput.model_validate(given), self._seen)
 
 
 def _folder(path: Path) -> Path:

@@ -1,0 +1,207 @@
+"""What a command in bubblewrap can and cannot do; each attack is tried for real. Skipped where there is no bwrap."""
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ralph.errors import RalphError
+from ralph.home import Home
+from ralph.process import clean_env, run_process
+from ralph.sandbox import NoSandbox, Sandbox, choose_sandbox
+from ralph.tools.gitdir import git_folders
+
+Do = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "state")
+    home.folder()
+    return home
+
+
+@pytest.fixture
+def sandbox(home: Home) -> Sandbox:
+    found, warning = choose_sandbox("auto", home)
+    if found.level == "none":
+        pytest.skip(f"bubblewrap does not work here: {warning}")
+    return found
+
+
+@pytest.fixture
+def repo(tmp_path: Path, home: Home) -> Path:
+    """A worktree in Ralph's state folder, of a repository elsewhere."""
+    main, tree = tmp_path / "repo", home.folder("worktrees") / "one"
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for words in (
+        ["init", "-q", str(main)],
+        ["-C", str(main), *who, "commit", "-q", "--allow-empty", "-m", "base"],
+        ["-C", str(main), "worktree", "add", "-q", str(tree)],
+    ):
+        subprocess.run(["git", *words], check=True)
+    return tree
+
+
+@pytest.fixture
+def do(sandbox: Sandbox, repo: Path, tmp_path: Path) -> Do:
+    def run(script: str, **more: object) -> tuple[int, str]:
+        words = ["bash", "-c", script]
+        argv = sandbox.wrap(words, cwd=repo, writable=[repo], read_only=git_folders(repo), **more)  # type: ignore[arg-type]
+        out = tmp_path / "out"
+        done = run_process(argv, cwd=repo, env=clean_env(home=repo), timeout_s=20, output=out)
+        return done.exit_code, out.read_text()
+
+    return run
+
+
+def test_it_writes_in_the_worktree(do: Do, repo: Path) -> None:
+    assert do("echo hi > new")[0] == 0
+    assert (repo / "new").read_text() == "hi\n"
+
+
+@pytest.mark.parametrize("target", ["/etc/ralph-x", "/usr/ralph-x", "/ralph-x"])
+def test_it_cannot_write_elsewhere(do: Do, target: str) -> None:
+    code, said = do(f"touch {target}")
+    assert code != 0
+    assert "Read-only file system" in said
+    assert not Path(target).exists()
+
+
+def test_the_home_is_hidden_but_toolchains_on_path_work(do: Do) -> None:
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111
+    visible = do(f"ls -A {home}")[1].split()
+    assert not {".ssh", ".aws", ".gitconfig", ".netrc", ".bash_history"} & set(visible)
+    assert do(f"{Path(sys.executable)} -c 'import pytest; print(1)'") == (0, "1\n")
+
+
+def test_ralphs_own_state_is_hidden_except_the_worktree(do: Do, home: Home) -> None:
+    home.ledger_db.write_text("x")
+    assert do(f"ls {home.root}") == (0, "worktrees\n")
+
+
+def test_files_in_tmp_are_private_and_last_only_in_a_given_folder(do: Do, tmp_path: Path) -> None:
+    tmp = tmp_path / "shown-as-tmp"
+    tmp.mkdir()
+    do("echo kept > /tmp/ralph-kept", tmp=tmp)
+    assert do("cat /tmp/ralph-kept", tmp=tmp) == (0, "kept\n")
+    assert not Path("/tmp/ralph-kept").exists()
+    assert do("cat /tmp/ralph-kept")[0] != 0
+
+
+def test_git_can_look_but_not_touch(do: Do) -> None:
+    code, said = do("git status --short && git log --oneline && git diff")
+    assert (code, said.split()[1:]) == (0, ["base"])
+    for attack in ("git commit --allow-empty -m x", "git branch x", "echo x > .git", "rm .git", "git config a.b c"):
+        assert do(attack)[0] != 0, attack
+
+
+def test_a_path_named_read_only_inside_the_worktree_is(sandbox: Sandbox, repo: Path) -> None:
+    (repo / "prd.json").write_text("{}")
+    script = "echo x > prd.json; rm -f prd.json; mv prd.json y; sed -i s/{/x/ prd.json"
+    argv = sandbox.wrap(["bash", "-c", script], cwd=repo, writable=[repo], read_only=[repo / "prd.json"])
+    assert subprocess.run(argv, capture_output=True, check=False).returncode != 0
+    assert (repo / "prd.json").read_text() == "{}"
+
+
+def test_the_network_is_off_unless_asked_for(do: Do) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connect = f"exec 3<>/dev/tcp/127.0.0.1/{listener.getsockname()[1]}"
+        assert do(connect)[0] != 0
+        assert do(connect, network=True)[0] == 0
+
+
+def test_it_sees_and_signals_no_process_outside(do: Do) -> None:
+    assert do(f"kill -0 {os.getpid()}")[0] != 0
+    assert int(do("ls /proc | grep -c '^[0-9]'")[1]) < 10
+
+
+def test_nothing_outlives_the_command(do: Do) -> None:
+    marker = "299.125"
+    do(f"setsid env -i sleep {marker} & sleep 0.05")
+    time.sleep(0.05)
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert f"sleep {marker}" not in running
+
+
+def test_a_command_in_the_sandbox_may_clean_up_when_its_time_is_up(
+    sandbox: Sandbox, repo: Path, tmp_path: Path
+) -> None:
+    script = "trap 'echo tidy; exit 7' TERM; while :; do sleep 0.02; done"
+    argv = sandbox.wrap(["bash", "-c", script], cwd=repo, writable=[repo])
+    done = run_process(argv, cwd=repo, env=clean_env(), timeout_s=0.3, output=tmp_path / "out")
+    assert (done.timed_out, done.exit_code) == (True, 7)
+
+
+def test_it_adds_a_few_milliseconds(sandbox: Sandbox, repo: Path) -> None:
+    def median_s(argv: list[str]) -> float:
+        times = []
+        for _ in range(7):
+            started = time.perf_counter()
+            subprocess.run(argv, check=True)
+            times.append(time.perf_counter() - started)
+        return statistics.median(times)
+
+    added_s = median_s(sandbox.wrap(["true"], cwd=repo, writable=[repo])) - median_s(["true"])
+    assert added_s < 0.1  # about 6 ms on a quiet machine
+
+
+def tools_without_bwrap(folder: Path, *extra: str) -> dict[str, str]:
+    folder.mkdir()
+    for name in ("bash", *extra):
+        (folder / name).symlink_to(shutil.which(name) or f"/usr/bin/{name}")
+    return {"PATH": str(folder), "HOME": str(Path.home())}
+
+
+def test_without_bubblewrap_auto_warns_with_the_command_that_installs_it(home: Home, tmp_path: Path) -> None:
+    environ = tools_without_bwrap(tmp_path / "bin")
+    (tmp_path / "bin" / "dnf").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "dnf").chmod(0o755)
+    found, warning = choose_sandbox("auto", home, environ=environ)
+    assert found.level == "none"
+    assert warning == (
+        "commands run without a sandbox: bubblewrap is not installed. Install it with: sudo dnf install bubblewrap"
+    )
+
+
+def test_asking_for_bubblewrap_where_it_is_missing_is_an_error(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(RalphError, match='sandbox = "bwrap" was asked for, but bubblewrap is not installed'):
+        choose_sandbox("bwrap", home, environ=tools_without_bwrap(tmp_path / "bin"))
+
+
+@pytest.mark.parametrize(
+    ("script", "trouble"),
+    [
+        pytest.param("echo 'bwrap: loopback: Failed RTM_NEWADDR' >&2; exit 1", "Failed RTM_NEWADDR", id="refused"),
+        pytest.param('while [ "$1" != -- ]; do shift; done; shift; exec "$@"', "not blocked", id="blocks-nothing"),
+        pytest.param("exit 0", "", id="runs-nothing"),
+    ],
+)
+def test_a_bubblewrap_that_does_not_block_is_not_used(home: Home, tmp_path: Path, script: str, trouble: str) -> None:
+    environ = tools_without_bwrap(tmp_path / "bin")
+    fake = tmp_path / "bin" / "bwrap"
+    fake.write_text(f"#!{shutil.which('bash')}\n{script}\n")
+    fake.chmod(0o755)
+    found, warning = choose_sandbox("auto", home, environ=environ)
+    assert found.level == "none"
+    assert warning is not None
+    assert trouble in warning
+    assert "does not work here" in warning
+
+
+def test_none_is_no_sandbox_and_no_warning(home: Home) -> None:
+    found, warning = choose_sandbox("none", home)
+    assert (found.level, warning) == ("none", None)
+    assert NoSandbox().wrap(["a", "b"], cwd=home.root, writable=[]) == ["a", "b"]
+
+
+def test_an_unknown_setting_is_refused(home: Home) -> None:
+    with pytest.raises(RalphError, match=r'unknown sandbox "docker". Write "auto", "bwrap" or "none"'):
+        choose_sandbox("docker", home)
