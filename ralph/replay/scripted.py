@@ -4,20 +4,21 @@
 sequence of turns, or a function from the request to the turn. What it does not know: tools, stories, budgets.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httpx2
 
-from ralph.replay.sse import Answer, Json, Usage, dumps, error_answer, render
+from ralph.replay.cache_sim import CacheControlError, CacheSim
+from ralph.replay.service import BadRequestError, failure, json_answer, models_answer, parsed, refused
+from ralph.replay.sse import Answer, Json, Usage, error_answer, render
 from ralph.replay.stalls import Stalls, Wait, wait_for
 from ralph.replay.transport import Transport
 from ralph.replay.turn import (
     Call,
-    Failure,
     Text,
     Thinking,
     Turn,
@@ -72,6 +73,8 @@ __all__ = [
     "stops",
 ]
 
+MODEL_HEADER = "ralph-model"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -95,7 +98,7 @@ class Script(Protocol):
     def __call__(self, request: Request) -> Turn: ...
 
 
-class ScriptError(Exception):
+class ScriptError(BadRequestError):
     """The script cannot answer this request. It reaches the client as HTTP 400 with this text."""
 
 
@@ -111,15 +114,26 @@ class Bill:
 class ScriptedModel:
     """Answers requests to the Messages API from a script.
 
-    `kind` (scripted, recording, by-hand) goes out with every answer as the header `Ralph-Model`.
+    `kind` (scripted, recording, by-hand) goes out with every answer as the header `Ralph-Model`. `clock` (seconds) ages the
+    prompt cache; `wait` makes time pass in a stalled stream.
     """
 
-    def __init__(self, script: Sequence[Turn] | Script, *, kind: str = "scripted", wait: Wait = wait_for) -> None:
+    def __init__(
+        self,
+        script: Sequence[Turn] | Script,
+        *,
+        kind: str = "scripted",
+        clock: Callable[[], float] = time.monotonic,
+        wait: Wait = wait_for,
+        context_window_tokens: int = 1_000_000,
+    ) -> None:
         self._script: Script = script if callable(script) else _in_order(script)
         self.kind = kind
         self.stalls = Stalls(wait)
         self.requests: list[Json] = []
         self.bills: list[Bill] = []
+        self._cache = CacheSim(clock)
+        self._context_window_tokens = context_window_tokens
         self._lock = Lock()
 
     @property
@@ -145,24 +159,34 @@ class ScriptedModel:
     def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to one HTTP request. Only the end of the path counts, so any prefix will do."""
         with self._lock:
-            answer = self._respond(method, path, headers, body)
-        return Answer(answer.status, (*answer.headers, ("ralph-model", self.kind)), answer.parts, answer.usage)
+            answer = self._routed(method, path, headers, body)
+        return replace(answer, headers=(*answer.headers, (MODEL_HEADER, self.kind)))
 
-    def _respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        return self._message(json.loads(body))
+    def _routed(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        refusal = refused(headers, len(body))
+        if refusal is not None:
+            return error_answer(refusal, "req_script_refused")
+        if method == "GET":
+            return models_answer(path)
+        if not path.endswith(("/v1/messages", "/v1/messages/count_tokens")):
+            return error_answer(failure(404, f"No route for {method} {path}"), "req_script_lost")
+        return self._posted(body, count_only=path.endswith("/count_tokens"))
 
-    def _message(self, body: Json) -> Answer:
+    def _posted(self, raw: bytes, *, count_only: bool) -> Answer:
         number = len(self.requests) + 1
-        self.requests.append(body)
-        request = Request(number, body)
         try:
-            turn = self._script(request)
-        except ScriptError as error:
-            return error_answer(Failure(400, "invalid_request_error", str(error)), f"req_script_{number:06d}")
-        return self._played(turn, request)
+            body = parsed(raw, count_only=count_only)
+            if count_only:
+                return json_answer({"input_tokens": self._cache.count(body)}, f"req_script_count_{number:06d}")
+            return self._answered(Request(number, body))
+        except BadRequestError as error:
+            return error_answer(failure(400, str(error)), f"req_script_bad_{number:06d}")
 
-    def _played(self, turn: Turn, request: Request) -> Answer:
-        usage = Usage(uncached_input_tokens=len(dumps(request.body)) // 4)
+    def _answered(self, request: Request) -> Answer:
+        self._fits(request.body)
+        self.requests.append(request.body)
+        turn = self._script(request)
+        usage = Usage() if turn.failure and turn.fault is None else self._charged(request.body)
         answer = render(
             turn,
             number=request.number,
@@ -174,6 +198,17 @@ class ScriptedModel:
         if answer.usage != Usage():
             self.bills.append(Bill(request.number, request.model, answer.usage))
         return answer
+
+    def _fits(self, body: Json) -> None:
+        size = self._cache.count(body)
+        if size > self._context_window_tokens:
+            raise BadRequestError(f"prompt is too long: {size} tokens > {self._context_window_tokens} maximum")
+
+    def _charged(self, body: Json) -> Usage:
+        try:
+            return self._cache.charge(body)
+        except CacheControlError as error:
+            raise BadRequestError(str(error)) from error
 
 
 def _in_order(turns: Sequence[Turn]) -> Script:

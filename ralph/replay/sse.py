@@ -238,12 +238,12 @@ def _events(turn: Turn, message: Json, pieces: Sequence[_Piece], usage: Usage) -
         for delta in piece.deltas:
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
-    delta: Json = {"stop_reason": turn.implied_stop_reason, "stop_sequence": turn.stop_sequence}
+    ending: Json = {"stop_reason": turn.implied_stop_reason, "stop_sequence": turn.stop_sequence}
     if turn.stop_details is not None:
-        delta["stop_details"] = turn.stop_details
+        ending["stop_details"] = turn.stop_details
     total = _usage_json(usage, usage.output_tokens)
     del total["cache_creation"], total["service_tier"]
-    yield {"type": "message_delta", "delta": delta, "usage": total}
+    yield {"type": "message_delta", "delta": ending, "usage": total}
     yield {"type": "message_stop"}
 
 
