@@ -1,0 +1,168 @@
+"""Which story is next, and the words that say why."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prd.check import summary_line
+from prd.pick import Verdict, pick
+from prd.story import Prd, Story
+
+
+def a_story(story_id: str, priority: int | None = None, *, passes: bool = False, after: str = "") -> Story:
+    return Story(id=story_id, title="T", priority=priority, passes=passes, depends_on=tuple(after.split()))
+
+
+def a_prd(*stories: Story) -> Prd:
+    return Prd(stories=stories)
+
+
+@st.composite
+def boards(draw: st.DrawFn) -> tuple[Prd, set[str], dict[str, str]]:
+    count = draw(st.integers(1, 6))
+    ids = [f"S{n}" for n in range(count)]
+    order = draw(st.permutations(ids))
+    stories = [
+        a_story(
+            story_id,
+            draw(st.none() | st.integers(-1, 3)),
+            passes=draw(st.booleans()),
+            after=" ".join(draw(st.lists(st.sampled_from(order[:at]), max_size=3))) if at else "",
+        )
+        for at, story_id in enumerate(order)
+    ]
+    some = st.sets(st.sampled_from(ids), max_size=2)
+    return a_prd(*draw(st.permutations(stories))), draw(some), dict.fromkeys(draw(some), "why")
+
+
+@settings(max_examples=200, deadline=None)
+@given(boards())
+def test_the_next_story_is_the_first_by_priority_and_file_order_of_those_that_can_be_worked_on(
+    board: tuple[Prd, set[str], dict[str, str]],
+) -> None:
+    prd, done, parked = board
+    finished = done | {story.id for story in prd.stories if story.passes}
+    ready = [s for s in prd.stories if s.id not in finished | set(parked) and set(s.depends_on) <= finished]
+    ready.sort(key=lambda s: 10**9 if s.priority is None else s.priority)
+    picked = pick(prd, done=done, parked=parked)
+    assert picked.story == (ready[0] if ready else None)
+    assert list(picked.reasons) == [story.id for story in prd.stories]
+    verdicts = {story_id: reason.verdict for story_id, reason in picked.reasons.items()}
+    assert {i for i, v in verdicts.items() if v in {Verdict.NEXT, Verdict.LATER}} == {story.id for story in ready}
+    assert {i for i, v in verdicts.items() if v is Verdict.DONE} == finished
+    assert {i for i, v in verdicts.items() if v is Verdict.PARKED} == set(parked) - finished
+    assert all(reason.text.startswith(reason.verdict) and "\n" not in reason.text for reason in picked.reasons.values())
+
+
+REASONS = [
+    pytest.param(a_prd(a_story("A")), "A", "next: the only story that can be worked on", id="alone"),
+    pytest.param(
+        a_prd(a_story("A", 2), a_story("B", 1)),
+        "B",
+        "next: priority 1, of 2 stories that can be worked on",
+        id="lowest",
+    ),
+    pytest.param(
+        a_prd(a_story("A", 1), a_story("B", 1)),
+        "A",
+        "next: priority 1, first in the file, of 2 stories that can be worked on",
+        id="first-of-equals",
+    ),
+    pytest.param(
+        a_prd(a_story("A"), a_story("B")),
+        "A",
+        "next: no priority, first in the file, of 2 stories that can be worked on",
+        id="first-without-priority",
+    ),
+    pytest.param(a_prd(a_story("A", passes=True)), "A", 'done: its "passes" is true', id="flag"),
+    pytest.param(a_prd(a_story("committed")), "committed", "done: its commit is on the branch", id="committed"),
+    pytest.param(
+        a_prd(a_story("stuck")),
+        "stuck",
+        "parked: needs a key for the mail service. Edit the story, or run: ralph unblock stuck",
+        id="parked",
+    ),
+    pytest.param(
+        a_prd(a_story("stuck"), a_story("B"), a_story("C", after="B stuck B committed"), a_story("committed")),
+        "C",
+        "waits for B (not done), stuck (parked)",
+        id="waits",
+    ),
+    pytest.param(
+        a_prd(a_story("A", 1), a_story("B", 2)),
+        "B",
+        "later: A comes first (priority 1, this one priority 2)",
+        id="later",
+    ),
+    pytest.param(
+        a_prd(a_story("A"), a_story("B", 2)),
+        "A",
+        "later: B comes first (priority 2, this one no priority)",
+        id="later-without-priority",
+    ),
+    pytest.param(
+        a_prd(a_story("A", 1), a_story("B", 1)),
+        "B",
+        "later: A has the same priority and stands first in the file",
+        id="later-in-the-file",
+    ),
+]
+
+
+@pytest.mark.parametrize(("prd", "story_id", "text"), REASONS)
+def test_every_story_says_why_it_is_or_is_not_next(prd: Prd, story_id: str, text: str) -> None:
+    parked = {"stuck": "needs a key\n for the mail service."}
+    assert pick(prd, done={"committed"}, parked=parked).reasons[story_id].text == text
+
+
+def test_an_id_with_odd_characters_is_quoted_for_the_shell() -> None:
+    reason = pick(a_prd(a_story("a b;c")), parked={"a b;c": "why"}).reasons["a b;c"]
+    assert reason.text == "parked: why. Edit the story, or run: ralph unblock 'a b;c'"
+
+
+def test_a_story_that_is_asked_for_is_the_only_one_to_choose_from() -> None:
+    picked = pick(a_prd(a_story("A", 1), a_story("B", 2), a_story("C", passes=True)), only="B")
+    assert picked.story is not None
+    assert {story_id: reason.text for story_id, reason in picked.reasons.items()} == {
+        "A": "not chosen: only B was asked for",
+        "B": "next: it was asked for",
+        "C": 'done: its "passes" is true',
+    }
+
+
+@pytest.mark.parametrize(
+    ("story", "verdict"),
+    [
+        pytest.param(a_story("A", passes=True), Verdict.DONE, id="done"),
+        pytest.param(a_story("A", after="B"), Verdict.WAITS_FOR, id="waits"),
+    ],
+)
+def test_asking_for_a_story_does_not_make_it_ready(story: Story, verdict: Verdict) -> None:
+    picked = pick(a_prd(story, a_story("B")), only="A")
+    assert (picked.story, picked.reasons["A"].verdict) == (None, verdict)
+
+
+def test_every_verdict_has_a_reason_in_this_table() -> None:
+    texts = [str(case.values[2]) for case in REASONS]
+    shown = {verdict for verdict in Verdict if any(text.startswith(verdict) for text in texts)}
+    assert shown == set(Verdict) - {Verdict.NOT_CHOSEN}
+
+
+@pytest.mark.parametrize(
+    ("prd", "line"),
+    [
+        pytest.param(
+            a_prd(a_story("A", passes=True), a_story("B")), "prd.json: 2 stories, 1 done, next B", id="some-done"
+        ),
+        pytest.param(a_prd(a_story("A")), "prd.json: 1 story, 0 done, next A", id="one"),
+        pytest.param(a_prd(a_story("A", passes=True)), "prd.json: 1 story, all done", id="all-done"),
+        pytest.param(a_prd(a_story("committed")), "prd.json: 1 story, all done", id="all-committed"),
+        pytest.param(
+            a_prd(a_story("stuck"), a_story("B", after="stuck")),
+            "prd.json: 2 stories, 0 done, none can be worked on now",
+            id="none-ready",
+        ),
+    ],
+)
+def test_a_good_prd_is_told_in_one_line(prd: Prd, line: str) -> None:
+    assert summary_line(prd, "prd.json", done={"committed"}, parked={"stuck": "why"}) == line
