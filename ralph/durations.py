@@ -1,0 +1,36 @@
+"""Lengths of time as people write them: "2h", "90m", "1h30m", "45s"."""
+
+import re
+
+EXAMPLE = "2h, 90m or 1h30m"
+SECONDS_PER_UNIT = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+SHAPE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
+
+
+def parse_duration_s(text: str) -> int:
+    """Seconds in "2h", "90m", "1h30m", "1d" or "45s": whole numbers with a unit, biggest unit first, above 0.
+
+    Raises:
+        ValueError: it is not such a text; the message says what to write.
+    """
+    found = SHAPE.fullmatch(text.strip().lower().replace(" ", ""))
+    total_s = sum(int(count or 0) * unit_s for count, unit_s in _pairs(found)) if found else 0
+    if total_s <= 0:
+        raise ValueError(
+            f'"{text}" is not a length of time. Write whole numbers with units d, h, m, s, for example {EXAMPLE}.'
+        )
+    return total_s
+
+
+def duration_text(seconds: float) -> str:
+    """The shortest text that `parse_duration_s` reads back: 5400 is "1h30m"; parts of a second are dropped."""
+    rest_s = int(seconds)
+    parts: list[str] = []
+    for unit, unit_s in SECONDS_PER_UNIT.items():
+        count, rest_s = divmod(rest_s, unit_s)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
+
+
+def _pairs(found: re.Match[str]) -> list[tuple[str | None, int]]:
+    return list(zip(found.groups(), SECONDS_PER_UNIT.values(), strict=True))

@@ -1,0 +1,123 @@
+"""Every setting by its dotted name, as the file spells it, with what a person is told about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ralph.checks.check import Check
+from ralph.settings.places import Path
+from ralph.settings.schema import About, Repo, Section, Settings
+from tracing.prices import ModelPrice
+
+ANY_KEY = "*"  # stands for a check's number, a model's name or a variable's name
+PRICE = "a number of US dollars per million tokens, 0 or more"
+OPTIONS = {
+    "limits.per_run_usd": "--max-cost",
+    "run.max_iterations": "--max-iterations",
+    "run.max_duration": "--max-duration",
+    "agent.model": "--model",
+    "sandbox": "--sandbox",
+}
+CHECK_ABOUT = {
+    "name": About("What the check is called in reports.", "a short text", '"tests"'),
+    "command": About("The command, run by `bash` in the worktree.", "a command line", '"python -m pytest -q"'),
+    "cwd": About("The folder to run in, below the repo's root.", "a folder of the repo", '"backend"'),
+    "env": About("Variables added to the environment.", "a table of texts", '{ CI = "1" }'),
+    "timeout_s": About("After this long the check has failed.", "a number above 0", "600", "seconds"),
+    "network": About("Whether the command gets the network.", "true or false", "true", repo=Repo.TIGHTEN),
+}
+RATE = "US dollars per million tokens"
+PRICE_ABOUT = {
+    "input": About("Input that was not cached.", PRICE, "4.0", RATE, Repo.NEVER),
+    "output": About("Output, thinking included.", PRICE, "20.0", RATE, Repo.NEVER),
+    "cache_read": About("Input read from the cache.", PRICE, "0.2", RATE, Repo.NEVER, "as `input`"),
+    "cache_write_5m": About("Input cached for 5 minutes.", PRICE, "5.0", RATE, Repo.NEVER, "1.25 times `input`"),
+    "cache_write_1h": About("Input cached for 1 hour.", PRICE, "8.0", RATE, Repo.NEVER, "2 times `input`"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    name: str  # dotted, as in the file: "run.max_duration", "checks.*.command"
+    about: About
+    default: object
+    required: bool
+
+    @property
+    def key(self) -> str:
+        return self.name.rpartition(".")[2]
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """All settings by dotted name, in the order of the schema."""
+    return {entry.name: entry for entry in [*_of_model(Settings, ""), *_of_parts()]}
+
+
+def generic(path: Path) -> str:
+    """The dotted name a path in a file belongs to: `("checks", 1, "env", "CI")` is "checks.*.env"."""
+    words = [str(step) for step in path]
+    if words and words[0] in {"checks", "prices"}:
+        words[1:2] = [ANY_KEY] * len(words[1:2])
+        del words[3:]
+    return ".".join(words[:2] if words and words[0] not in {"checks", "prices"} else words)
+
+
+def spelled(path: Path) -> str:
+    """A path as a person reads it: `("checks", 0, "name")` is `checks[1].name`."""
+    text = ""
+    for step in path:
+        text += f"[{step + 1}]" if isinstance(step, int) else ("." if text else "") + _quoted(step)
+    return text
+
+
+def default_of(entry: Entry) -> str:
+    """The default as TOML, or in words what it means when it is not set."""
+    if entry.required:
+        return "required"
+    return entry.about.unset or _toml(entry.default)
+
+
+def _of_model(model: type[BaseModel], prefix: str) -> Iterator[Entry]:
+    for name, field in model.model_fields.items():
+        dotted = prefix + (field.alias or name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _of_model(field.annotation, dotted + ".")
+        else:
+            yield Entry(dotted, _about(field), field.get_default(call_default_factory=True), required=False)
+
+
+def _of_parts() -> Iterator[Entry]:
+    for prefix, model, abouts in (
+        ("checks.*.", Check, CHECK_ABOUT),
+        ("setup.", Check, {name: about for name, about in CHECK_ABOUT.items() if name != "name"}),
+        ("prices.*.", ModelPrice, PRICE_ABOUT),
+    ):
+        for name, about in abouts.items():
+            field = model.model_fields[name]
+            default = None if field.is_required() else field.get_default(call_default_factory=True)
+            yield Entry(prefix + name, about, default, required=field.is_required())
+
+
+def _about(field: FieldInfo) -> About:
+    return next(part for part in (*field.metadata, *get_args(field.annotation)) if isinstance(part, About))
+
+
+def _quoted(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else f'"{key}"'
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{}" if not value else "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,289 @@
+"""Which settings there are: type, range, default, meaning, and how far a repo may go with each.
+
+Nothing here reads a file. docs/settings.md is generated from this module (`python -m ralph.settings.page`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, field_validator
+
+from ralph.checks.check import Check
+from ralph.durations import EXAMPLE, parse_duration_s
+from tracing.prices import ModelPrice
+
+
+class Repo(StrEnum):
+    """What an untrusted `ralph.toml` may do with a setting."""
+
+    ANY = "set it"
+    TIGHTEN = "tighten it"
+    NEVER = "not set it"
+
+
+class Effort(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
+SandboxLevel = Literal["auto", "bwrap", "none"]
+Content = Literal["full", "preview", "hash", "none"]
+ToolName = Literal["bash", "read", "edit", "write", "grep", "glob", "finish"]
+TOOLS: tuple[ToolName, ...] = ("bash", "read", "edit", "write", "grep", "glob", "finish")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a person is told about a setting; `write` completes "Write ...", `example` is TOML."""
+
+    meaning: str
+    write: str
+    example: str
+    unit: str = ""
+    repo: Repo = Repo.ANY
+    unset: str = ""  # what it means when it is not set; empty when there is a default
+
+
+def _as_seconds(value: object) -> object:
+    return parse_duration_s(value) if isinstance(value, str) else value
+
+
+Usd = Annotated[float, Field(strict=True, ge=1e-6, le=1e6, allow_inf_nan=False)]
+DurationSeconds = Annotated[StrictInt, Field(ge=1), BeforeValidator(_as_seconds)]
+USD = "a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan)"
+EFFORTS = "one of " + ", ".join(f'"{effort}"' for effort in Effort)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Limits(Section):
+    """Money. The run's limit always exists; each of the others holds when it is set."""
+
+    per_call_usd: Annotated[
+        Usd | None,
+        About("The most one model call may cost.", USD, "1.00", "US dollars", Repo.TIGHTEN, "no limit of its own"),
+    ] = None
+    per_story_usd: Annotated[
+        Usd | None,
+        About(
+            "The most one story may cost, over all its attempts in all runs.",
+            USD,
+            "2.50",
+            "US dollars",
+            Repo.TIGHTEN,
+            "no limit of its own",
+        ),
+    ] = None
+    per_run_usd: Annotated[
+        Usd, About("The most one run may cost. There is always such a limit.", USD, "5.00", "US dollars", Repo.TIGHTEN)
+    ] = 5.00
+    per_day_usd: Annotated[
+        Usd | None,
+        About(
+            "The most that all runs of this user may cost in one day (UTC).",
+            USD,
+            "20.00",
+            "US dollars",
+            Repo.TIGHTEN,
+            "no limit of its own",
+        ),
+    ] = None
+
+    def micros(self, name: Literal["per_call_usd", "per_story_usd", "per_run_usd", "per_day_usd"]) -> int | None:
+        """A limit in whole micro-dollars, rounded down; None where there is no such limit."""
+        usd: float | None = getattr(self, name)
+        return None if usd is None else int(Decimal(str(usd)) * 1_000_000)
+
+
+class Agent(Section):
+    """The agent that implements a story, and how often it may try."""
+
+    model: Annotated[
+        str,
+        Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"),
+        About("The model.", "the name of a model", '"claude-opus-5-5"'),
+    ] = "claude-opus-5-5"
+    effort_first: Annotated[Effort, About("Effort of a story's first attempt.", EFFORTS, '"medium"')] = Effort.MEDIUM
+    effort_retry: Annotated[Effort, About("Effort of every later attempt.", EFFORTS, '"high"')] = Effort.HIGH
+    attempts: Annotated[
+        StrictInt,
+        Field(ge=1, le=20),
+        About("Attempts before a story is parked.", "a whole number from 1 to 20", "3", "attempts", Repo.TIGHTEN),
+    ] = 3
+    repairs: Annotated[
+        StrictInt,
+        Field(ge=0, le=20),
+        About(
+            "How often one attempt gets its failing checks back to repair; 0 is never.",
+            "a whole number from 0 to 20",
+            "2",
+            "repairs",
+            Repo.TIGHTEN,
+        ),
+    ] = 2
+    turns: Annotated[
+        StrictInt,
+        Field(ge=1, le=1000),
+        About("Model turns in one attempt.", "a whole number from 1 to 1000", "150", "turns", Repo.TIGHTEN),
+    ] = 150
+    context_cap_tokens: Annotated[
+        StrictInt,
+        Field(ge=20_000, le=1_000_000),
+        About(
+            "At this size the conversation is compacted, once an attempt.",
+            "a whole number from 20000 to 1000000",
+            "200000",
+            "tokens",
+            Repo.TIGHTEN,
+        ),
+    ] = 200_000
+    tools: Annotated[
+        tuple[ToolName, ...],
+        About(
+            "The tools the agent is given.",
+            'a list of names with "finish" among them',
+            '["bash", "read", "edit", "finish"]',
+            repo=Repo.TIGHTEN,
+        ),
+    ] = TOOLS
+
+    @field_validator("tools")
+    @classmethod
+    def _finish_is_there(cls, tools: tuple[ToolName, ...]) -> tuple[ToolName, ...]:
+        if "finish" not in tools or len(set(tools)) != len(tools):
+            raise ValueError("finish")
+        return tools
+
+
+class Run(Section):
+    """One run: how far it goes and where its branch starts."""
+
+    max_iterations: Annotated[
+        StrictInt,
+        Field(ge=1, le=10_000),
+        About("Story attempts in one run.", "a whole number from 1 to 10000", "10", "attempts", Repo.TIGHTEN),
+    ] = 10
+    max_duration_s: Annotated[
+        DurationSeconds | None,
+        Field(alias="max_duration"),
+        About(
+            "The longest a run may take, checks included.",
+            f"a length of time such as {EXAMPLE}",
+            '"2h"',
+            "time with its unit",
+            Repo.TIGHTEN,
+            "no limit of time",
+        ),
+    ] = None
+    base: Annotated[
+        str | None,
+        Field(strict=True, pattern=r"^[^-\s][^\s]*$"),
+        About("The commit or branch where a new branch starts.", "a commit or branch", '"main"', unset="`HEAD`"),
+    ] = None
+    allow_unchecked: Annotated[
+        StrictBool,
+        About(
+            "Work without any check. Commits are marked unchecked and the story stays open.",
+            "true or false",
+            "true",
+            repo=Repo.TIGHTEN,
+        ),
+    ] = False
+    allow_network: Annotated[
+        StrictBool,
+        About(
+            "Whether a repo's own checks and setup may have the network when they ask for it (`network = true`).",
+            "true or false",
+            "true",
+            repo=Repo.TIGHTEN,
+        ),
+    ] = False
+
+
+class Tracing(Section):
+    """What traces keep."""
+
+    content: Annotated[
+        Content,
+        About(
+            "How much of requests, answers and tool results is stored.",
+            'one of "full", "preview", "hash", "none"',
+            '"preview"',
+            repo=Repo.TIGHTEN,
+        ),
+    ] = "full"
+
+
+def _named_setup(value: object) -> object:
+    return {"name": "setup", **value} if isinstance(value, Mapping) else value
+
+
+class Settings(Section):
+    """Everything that can be set, validated; every part has a default."""
+
+    checks: Annotated[
+        tuple[Check, ...] | None,
+        About(
+            "The commands that must succeed before a story is committed.",
+            "[[checks]] with a name and a command below it",
+            "",
+            unset="checks are detected",
+        ),
+    ] = None
+    setup: Annotated[
+        Check | None,
+        BeforeValidator(_named_setup),
+        About(
+            "A command that prepares a fresh worktree before the checks.",
+            "[setup] with a command below it",
+            "",
+            unset="nothing is prepared",
+        ),
+    ] = None
+    limits: Limits = Limits()
+    agent: Agent = Agent()
+    run: Run = Run()
+    tracing: Tracing = Tracing()
+    sandbox: Annotated[
+        SandboxLevel,
+        About(
+            'How commands are confined; "auto" is bubblewrap where it works, else nothing with a warning.',
+            'one of "auto", "bwrap", "none"',
+            '"bwrap"',
+            repo=Repo.TIGHTEN,
+        ),
+    ] = "auto"
+    base_url: Annotated[
+        str | None,
+        Field(strict=True, pattern=r"^https?://[^\s/]+"),
+        About(
+            "Where the model is served.",
+            "an address that starts with http:// or https://",
+            '"https://models.example.com"',
+            repo=Repo.NEVER,
+            unset="`ANTHROPIC_BASE_URL`, else Anthropic's own",
+        ),
+    ] = None
+    prices: Annotated[
+        Mapping[str, ModelPrice],
+        About(
+            "Prices of models that Ralph does not know.", '[prices."model"] with prices below it', "", repo=Repo.NEVER
+        ),
+    ] = Field(default_factory=dict)
+
+    @field_validator("checks")
+    @classmethod
+    def _names_differ(cls, checks: tuple[Check, ...] | None) -> tuple[Check, ...] | None:
+        names = [check.name for check in checks or ()]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f'two checks are named "{twice}". Give each check a name of its own.')
+        return checks
