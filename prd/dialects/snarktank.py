@@ -185,6 +185,8 @@ def _check_id(fields: Fields) -> None:
         fields.note(
             node, f"the id {quoted(node.text)} has white space at an end", f"Write {quoted(node.text.strip())}."
         )
+    if hidden := next((char for char in node.text if unicodedata.category(char) == "Cf"), None):
+        fields.note(node, f"{fields.where}: the id has the invisible character U+{ord(hidden):04X} in it", "Remove it.")
     if len(node.text) > MAX_ID_CHARS:
         fields.note(node, f"{fields.where}: the id has {len(node.text)} characters", f"Use at most {MAX_ID_CHARS}.")
 

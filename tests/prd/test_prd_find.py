@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from prd.errors import PrdError
 from prd.find import PLACES, find_prd
 
 
@@ -44,3 +45,8 @@ def test_a_folder_called_prd_json_is_no_prd(tmp_path: Path) -> None:
     (tmp_path / "prd.json").mkdir()
     wanted = put(tmp_path, "plans/prd.json")
     assert find_prd(tmp_path) == wanted
+
+
+def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PrdError, match="there is no such PRD"):
+        find_prd(tmp_path, Path("x" * 300))

@@ -273,6 +273,11 @@ MESSAGES = [
         id="id-with-a-line-break",
     ),
     pytest.param(
+        '{"userStories": [{"id": "A\u200b", "title": "T"}]}',
+        'prd.json:1:25: story "A\\u200b": the id has the invisible character U+200B in it. Remove it.',
+        id="id-with-an-invisible-character",
+    ),
+    pytest.param(
         '{"userStories": [{"id": "A ", "title": "T"}]}',
         'prd.json:1:25: the id "A " has white space at an end. Write "A".',
         id="id-with-white-space-around",
