@@ -4,6 +4,7 @@ A regular expression can take for ever, so the search runs as a process of its o
 """
 
 import json
+import os
 import re
 import sys
 import threading
@@ -14,13 +15,15 @@ from pydantic import BaseModel, ConfigDict
 
 from ralph.excerpts import LIMIT_CHARS, clean_text
 from ralph.process import Completed, clean_env, run_process
+from ralph.sandbox.base import Sandbox
 from ralph.tools.listing import glob_pattern, list_files
 from ralph.tools.places import Place, Places
 from ralph.tools.result import ToolRefusedError, ToolResult
 
 GREP_TIMEOUT_S = 20.0
 MAX_PATHS = 200
-WORKER = Path(__file__).with_name("grep_worker.py")
+PYTHON = os.path.realpath(sys.executable)
+WORKER = Path(__file__).resolve().with_name("grep_worker.py")
 
 
 class GrepInput(BaseModel):
@@ -59,8 +62,10 @@ def find_files(places: Places, given: GlobInput, began_ns: int) -> ToolResult:
     return ToolResult(clean_text("\n".join([*shown, *more])), truncated=bool(more))
 
 
-def grep(places: Places, given: GrepInput, timeout_cap_s: float, cancel: threading.Event | None) -> ToolResult:
-    """Carry out `grep`.
+def grep(
+    places: Places, sandbox: Sandbox, given: GrepInput, timeout_cap_s: float, cancel: threading.Event | None
+) -> ToolResult:
+    """Carry out `grep`. The search runs in the sandbox: a file swapped for a link meanwhile leads nowhere.
 
     Raises:
         ToolRefusedError: the pattern is broken, the path is not there, or the search took too long.
@@ -77,7 +82,13 @@ def grep(places: Places, given: GrepInput, timeout_cap_s: float, cancel: threadi
         "limit": given.limit,
     }
     with TemporaryDirectory(dir=places.scratch, prefix="grep-") as folder:
-        done, lines = _search(request, Path(folder), min(GREP_TIMEOUT_S, timeout_cap_s), cancel)
+        argv = sandbox.wrap(
+            [PYTHON, "-I", "-S", str(WORKER), f"{folder}/order.json"],
+            cwd=Path(folder),
+            writable=[Path(folder)],
+            read_only=[places.root, places.scratch, WORKER],
+        )
+        done, lines = _search(argv, request, Path(folder), min(GREP_TIMEOUT_S, timeout_cap_s), cancel)
     if done.timed_out or done.cancelled:
         raise ToolRefusedError("grep: stopped, the search took too long. Use a simpler pattern, a path or a glob.")
     if done.exit_code == 3:
@@ -100,11 +111,10 @@ def _result(lines: list[str], given: GrepInput) -> ToolResult:
 
 
 def _search(
-    request: dict[str, object], folder: Path, timeout_s: float, cancel: threading.Event | None
+    argv: list[str], request: dict[str, object], folder: Path, timeout_s: float, cancel: threading.Event | None
 ) -> tuple[Completed, list[str]]:
-    order, output = folder / "order.json", folder / "found.txt"
-    order.write_text(json.dumps(request), encoding="utf-8")
-    argv = [sys.executable, "-I", "-S", str(WORKER), str(order)]
+    output = folder / "found.txt"
+    (folder / "order.json").write_text(json.dumps(request), encoding="utf-8")
     done = run_process(argv, cwd=folder, env=clean_env(), timeout_s=timeout_s, output=output, cancel=cancel)
     text = clean_text(output.read_bytes().decode("utf-8", "replace"))
     return done, text.split("\n")[:-1] if text.endswith("\n") else text.split("\n") if text else []

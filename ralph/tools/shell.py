@@ -21,7 +21,7 @@ BACKGROUND_TIMEOUT_S = 7200
 BACKGROUND_GLANCE_S = 0.3
 LONGEST_ARGUMENT_BYTES = 100_000
 MAX_BACKGROUND = 16
-_LEFT_RUNNING = re.compile(r"(?<![&>|<\\])&\s*(?:$|\n|[A-Za-z(])", re.MULTILINE)
+_LEFT_RUNNING = re.compile(r"(?<![&>|<\\])&(?:\s*$|\s+[\w(])", re.MULTILINE)
 _DENIALS = (
     "Read-only file system",
     "Network is unreachable",

@@ -49,6 +49,7 @@ class Toolbox:
     ) -> None:
         self.root, self.scratch = root.resolve(), _folder(scratch).resolve()
         tmp, home = _folder(self.scratch / "tmp"), _folder(self.scratch / "home")
+        self.sandbox_level = sandbox.level
         is_sandboxed = sandbox.level != "none"
         self._places = Places(self.root, self.scratch, protected_patterns(protected), tmp if is_sandboxed else None)
         self._seen: set[Path] = set()
@@ -67,7 +68,7 @@ class Toolbox:
             )
         )
         self.schemas: list[Schema] = [one for one in all_schemas() if names is None or one["name"] in names]
-        self._carry = self._table()
+        self._carry = self._table(sandbox)
 
     def validate(self, name: str, given: object) -> str | None:
         """What is wrong with the call, for the model; None when it can be run."""
@@ -100,13 +101,13 @@ class Toolbox:
         except OSError as error:
             return ToolResult(f"{name}: {error.strerror or error}.", is_error=True)
 
-    def _table(self) -> Mapping[str, Carry]:
+    def _table(self, sandbox: Sandbox) -> Mapping[str, Carry]:
         return {
             "bash": self._bash,
             "read": lambda given, _cap, _stop: read(self._places, ReadInput.model_validate(given), self._seen),
             "edit": lambda given, _cap, _stop: self._edit(given),
             "write": lambda given, _cap, _stop: self._write(given),
-            "grep": lambda given, cap, stop: grep(self._places, GrepInput.model_validate(given), cap, stop),
+            "grep": lambda given, cap, stop: grep(self._places, sandbox, GrepInput.model_validate(given), cap, stop),
             "glob": lambda given, _cap, _stop: find_files(
                 self._places, GlobInput.model_validate(given), self._fingerprint.began_ns
             ),
