@@ -40,4 +40,5 @@ class CheckResult:
     excerpt: str  # head and tail of what it printed
     output: Path  # all of what it printed
     failures: int | None = None  # failing tests; None when the output does not say
+    failing: tuple[str, ...] = ()  # their names, where the output has them
     cancelled: bool = False

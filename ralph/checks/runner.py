@@ -1,0 +1,144 @@
+"""Runs checks: each one fresh, in the sandbox, with a clean environment and its whole output in a file."""
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ralph.checks.check import Check, CheckResult
+from ralph.checks.tally import read_tally
+from ralph.environment import clean_env
+from ralph.errors import RalphError
+from ralph.excerpts import excerpt
+from ralph.process import Completed, run_process
+from ralph.sandbox.base import Sandbox
+
+EXCERPT_CHARS = 16_000
+NO_SUCH_FOLDER = 127
+
+
+def run_checks(
+    checks: Iterable[Check],
+    tree: Path,
+    *,
+    sandbox: Sandbox,
+    scratch: Path,
+    setup: Check | None = None,
+    cancel: threading.Event | None = None,
+    left_s: Callable[[], float] | None = None,
+    read_only: Sequence[Path] = (),
+) -> list[CheckResult]:
+    """Setup first, if there is one, then all checks; a failed setup is the only result. `left_s` is the run's time."""
+    results: list[CheckResult] = []
+    for check in [*([setup] if setup else []), *checks]:
+        cap_s = left_s() if left_s else None
+        result = run_check(
+            check, tree, sandbox=sandbox, scratch=scratch, cancel=cancel, timeout_cap_s=cap_s, read_only=read_only
+        )
+        if check is setup and result.passed:
+            continue
+        results.append(result)
+        if check is setup or result.cancelled:
+            break
+    return results
+
+
+def run_check(
+    check: Check,
+    tree: Path,
+    *,
+    sandbox: Sandbox,
+    scratch: Path,
+    cancel: threading.Event | None = None,
+    timeout_cap_s: float | None = None,
+    read_only: Sequence[Path] = (),
+) -> CheckResult:
+    """Run the command by `bash` with `pipefail` in `tree`; passed means exit code 0 within the time.
+
+    `scratch` is a private folder outside of the tree for HOME and outputs; `read_only` is what the command may see
+    beside the tree, the repository's `.git` for one.
+
+    Raises:
+        RalphError: the command cannot be started at all (no bash).
+    """
+    output = _output_file(check, scratch)
+    cwd = (tree / check.cwd).resolve()
+    if not cwd.is_dir() or not cwd.is_relative_to(tree.resolve()):
+        return _missing_folder(check, output)
+    home = scratch / "home"
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    argv = sandbox.wrap(
+        ["bash", "--noprofile", "--norc", "-o", "pipefail", "-c", check.command],
+        cwd=cwd,
+        writable=[tree, home],
+        read_only=read_only,
+        network=check.network,
+    )
+    timeout_s = max(0.1, min(check.timeout_s, check.timeout_s if timeout_cap_s is None else timeout_cap_s))
+    try:
+        completed = run_process(
+            argv, cwd=cwd, env=clean_env(check.env, home=home), timeout_s=timeout_s, output=output, cancel=cancel
+        )
+    except OSError as error:
+        raise RalphError(f'the check "{check.name}" cannot be started: {error}. Checks need `bash` on PATH.') from error
+    return _result(check, completed, output)
+
+
+def run_setup(
+    setup: Check,
+    tree: Path,
+    *,
+    sandbox: Sandbox,
+    scratch: Path,
+    cancel: threading.Event | None = None,
+    timeout_cap_s: float | None = None,
+    read_only: Sequence[Path] = (),
+) -> CheckResult:
+    """Prepare the tree for its checks. It is a command like any check, and failing has the same consequence."""
+    return run_check(
+        setup, tree, sandbox=sandbox, scratch=scratch, cancel=cancel, timeout_cap_s=timeout_cap_s, read_only=read_only
+    )
+
+
+def feedback(results: Sequence[CheckResult]) -> str:
+    """What failed, in words for the agent: the command, how it ended and what it printed."""
+    return "\n\n".join(
+        f'The check "{result.name}" {_ending(result)}.\n$ {result.command}\n{result.excerpt.strip()}'
+        for result in results
+    )
+
+
+def _ending(result: CheckResult) -> str:
+    if result.timed_out:
+        return f"was stopped after {result.duration_s:.0f} s"
+    return f"failed with exit code {result.exit_code}"
+
+
+def _result(check: Check, completed: Completed, output: Path) -> CheckResult:
+    tally = read_tally(output)
+    return CheckResult(
+        name=check.name,
+        command=check.command,
+        passed=completed.exit_code == 0 and not (completed.timed_out or completed.cancelled),
+        exit_code=completed.exit_code,
+        timed_out=completed.timed_out,
+        duration_s=completed.duration_s,
+        excerpt=excerpt(output, EXCERPT_CHARS)[0],
+        output=output,
+        failures=tally.failures,
+        failing=tally.failing,
+        cancelled=completed.cancelled,
+    )
+
+
+def _output_file(check: Check, scratch: Path) -> Path:
+    folder = scratch / "checks"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", check.name).strip("-")[:40] or "check"
+    return folder / f"{len(list(folder.iterdir())) + 1:03d}-{name}.log"
+
+
+def _missing_folder(check: Check, output: Path) -> CheckResult:
+    text = f'there is no folder "{check.cwd}" to run it in'
+    output.write_text(text + "\n")
+    return CheckResult(check.name, check.command, False, NO_SUCH_FOLDER, False, 0.0, text, output)
