@@ -132,6 +132,8 @@ class ScriptedModel:
         self.stalls = Stalls(wait)
         self.requests: list[Json] = []
         self.bills: list[Bill] = []
+        self.drift: ScriptError | None = None
+        """The last request that the script could not answer; a run that ends with one proves nothing."""
         self._cache = CacheSim(clock)
         self._context_window_tokens = context_window_tokens
         self._lock = Lock()
@@ -158,8 +160,7 @@ class ScriptedModel:
 
     def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to one HTTP request. Only the end of the path counts, so any prefix will do."""
-        with self._lock:
-            answer = self._routed(method, path, headers, body)
+        answer = self._routed(method, path, headers, body)
         return replace(answer, headers=(*answer.headers, (MODEL_HEADER, self.kind)))
 
     def _routed(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -177,14 +178,15 @@ class ScriptedModel:
         try:
             body = parsed(raw, count_only=count_only)
             if count_only:
-                return json_answer({"input_tokens": self._cache.count(body)}, f"req_script_count_{number:06d}")
-            return self._answered(Request(number, body))
+                return json_answer({"input_tokens": self._count(body)}, f"req_script_count_{number:06d}")
+            return self._answered(self._accepted(body))
+        except ScriptError as error:
+            self.drift = error
+            return error_answer(failure(400, str(error)), f"req_script_drift_{number:06d}")
         except BadRequestError as error:
             return error_answer(failure(400, str(error)), f"req_script_bad_{number:06d}")
 
     def _answered(self, request: Request) -> Answer:
-        self._fits(request.body)
-        self.requests.append(request.body)
         turn = self._script(request)
         usage = Usage() if turn.failure and turn.fault is None else self._charged(request.body)
         answer = render(
@@ -199,14 +201,22 @@ class ScriptedModel:
             self.bills.append(Bill(request.number, request.model, answer.usage))
         return answer
 
-    def _fits(self, body: Json) -> None:
-        size = self._cache.count(body)
+    def _accepted(self, body: Json) -> Request:
+        size = self._count(body)
         if size > self._context_window_tokens:
             raise BadRequestError(f"prompt is too long: {size} tokens > {self._context_window_tokens} maximum")
+        with self._lock:
+            self.requests.append(body)
+            return Request(len(self.requests), body)
+
+    def _count(self, body: Json) -> int:
+        with self._lock:
+            return self._cache.count(body)
 
     def _charged(self, body: Json) -> Usage:
         try:
-            return self._cache.charge(body)
+            with self._lock:
+                return self._cache.charge(body)
         except CacheControlError as error:
             raise BadRequestError(str(error)) from error
 
