@@ -1,0 +1,96 @@
+"""docs/settings.md, made from the schema: `python -m ralph.settings.page > docs/settings.md`. A test compares the two."""
+
+import sys
+
+from ralph.settings.catalogue import OPTIONS, Entry, default_of, entries
+from ralph.settings.schema import Repo
+
+TITLES = {
+    "": "Top of the file",
+    "checks": "`[[checks]]`, one for each check",
+    "setup": "`[setup]`",
+    "limits": "`[limits]`",
+    "agent": "`[agent]`",
+    "run": "`[run]`",
+    "tracing": "`[tracing]`",
+    "prices": '`[prices."model"]`',
+}
+MAY = {Repo.ANY: "may set", Repo.TIGHTEN: "may tighten", Repo.NEVER: "may not set"}
+HEAD = """# Settings
+
+<!-- Made by `python -m ralph.settings.page > docs/settings.md`; change ralph/settings/ instead. -->
+
+Every setting has a default: a repo without any file works when its checks are detected.
+
+## Where settings come from
+
+| source | for | wins over |
+|---|---|---|
+| the command line | this run | all below |
+| `ralph.toml` at the root of the repo | everybody who works on the repo | the two below |
+| `config.toml` in `RALPH_HOME` (`~/.local/state/ralph` on Linux) | this user, in every repo | the defaults |
+| the defaults | | |
+
+Each command line option below sets one value. The rest are for `ralph.toml` and `config.toml`, which have the same
+format. A setting that does not exist is refused with the nearest one that does.
+
+```toml
+# ralph.toml
+[[checks]]
+name = "tests"
+command = "python -m pytest -q"
+timeout_s = 300
+
+[[checks]]
+name = "types"
+command = "python -m mypy src"
+
+[setup]
+command = "python -m pip install -e ."
+
+[limits]
+per_story_usd = 1.50
+```
+
+## What a repo may decide
+
+A repo does not vote on its own trust. Its `ralph.toml` says what to check and may *tighten* a limit; the last column of each
+table says how far it may go. What goes further than you allow ends the run before it starts, with exit code 2, the line, and
+three ways to let it through:
+
+1. `ralph trust` in the repo pins `ralph.toml` as it is now, by its sha256. When a byte of it changes, it is not trusted any more.
+2. The same setting in your own `config.toml`, for every repo.
+3. The same setting on the command line, for one run.
+
+The bytes of `ralph.toml` are read once, before the agent starts; what the agent does to the file changes nothing in the run.
+"""
+
+
+def page() -> str:
+    """The whole of docs/settings.md."""
+    sections: dict[str, list[Entry]] = {}
+    for entry in entries().values():
+        sections.setdefault(_section(entry), []).append(entry)
+    return HEAD + "".join(_table(section, sections[section]) for section in TITLES)
+
+
+def _section(entry: Entry) -> str:
+    return entry.name.partition(".")[0] if "." in entry.name else ""
+
+
+def _table(section: str, members: list[Entry]) -> str:
+    rows = [f"\n## {TITLES[section]}\n", "| setting | default | unit | meaning | a repo |", "|---|---|---|---|---|"]
+    return "\n".join([*rows, *(_row(entry) for entry in members)]) + "\n"
+
+
+def _row(entry: Entry) -> str:
+    default = default_of(entry)
+    shown = default if entry.required or entry.about.unset else f"`{default}`"
+    meaning = f"{entry.about.meaning} Write {entry.about.write}."
+    option = OPTIONS.get(entry.name)
+    meaning += f" Command line: `{option}`." if option else ""
+    return f"| `{entry.key}` | {shown} | {entry.about.unit or '-'} | {meaning} | {MAY[entry.about.repo]} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
