@@ -4,6 +4,8 @@ One dollar per million tokens is one micro-dollar per token, so money here is to
 micro-dollars. Prices never change while a process runs. Knows nothing about budgets, and asks no network.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import sys
@@ -81,7 +83,7 @@ class ModelPrice(BaseModel):
     cache_write_5m: Rate | None = None
     cache_write_1h: Rate | None = None
 
-    def rates(self) -> "Rates":
+    def rates(self) -> Rates:
         return Rates(
             uncached=self.input,
             cache_read=_first(self.cache_read, self.input),
@@ -180,7 +182,7 @@ def _shipped_tiers(model: str, at: datetime) -> Sequence[Rates]:
     return [_shipped_rates(price, start) for start in (-1, *starts)]
 
 
-def _shipped_model(model: str) -> "genai.ModelInfo":
+def _shipped_model(model: str) -> genai.ModelInfo:
     for provider in ("anthropic", None):
         try:
             return _snapshot().find_provider_model(model, None, provider, None)[1]
@@ -189,7 +191,7 @@ def _shipped_model(model: str) -> "genai.ModelInfo":
     raise UnknownPriceError(model)
 
 
-def _snapshot() -> "DataSnapshot":
+def _snapshot() -> DataSnapshot:
     """The data inside the installed package, whatever else in this process may have updated prices."""
     from genai_prices import data, data_snapshot  # noqa: PLC0415 (0.2 s that `ralph --help` must not pay)
 
@@ -199,10 +201,10 @@ def _snapshot() -> "DataSnapshot":
     return _SNAPSHOT
 
 
-_SNAPSHOT: "DataSnapshot | None" = None
+_SNAPSHOT: DataSnapshot | None = None
 
 
-def _shipped_rates(price: "genai.ModelPrice", above: int) -> Rates:
+def _shipped_rates(price: genai.ModelPrice, above: int) -> Rates:
     uncached = _rate(price.input_mtok, above)
     write_5m = _first(_rate(price.cache_write_5m_mtok, above), _rate(price.cache_write_mtok, above), uncached)
     output = (_rate(price.output_mtok, above), _rate(price.output_reasoning_mtok, above))
@@ -216,7 +218,7 @@ def _shipped_rates(price: "genai.ModelPrice", above: int) -> Rates:
     )
 
 
-def _rate(value: "Decimal | genai.TieredPrices | None", above: int) -> Decimal | None:
+def _rate(value: Decimal | genai.TieredPrices | None, above: int) -> Decimal | None:
     if value is None or isinstance(value, Decimal):
         return value
     reached = [tier.price for tier in value.tiers if tier.start <= above]
