@@ -203,6 +203,24 @@ def test_sigterm_finishes_what_runs_and_begins_nothing_new(
     assert {row.schedule.name: row.waiting for row in store.list()} == {"a": False, "b": True}
 
 
+def test_a_second_signal_leaves_at_once_and_the_next_daemon_takes_the_run_up(
+    home: Home, store: Schedules, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    due(store, tmp_path)
+    hasty = start(600)
+    until(lambda: lines(home, "begun"))
+
+    def ended_by_another_signal() -> bool:
+        hasty.terminate()
+        return hasty.poll() is not None
+
+    until(ended_by_another_signal)
+    start()
+
+    until(lambda: ended_with(store) == [0])
+    assert hasty.returncode != 0
+
+
 def test_a_daemon_takes_up_what_becomes_due_while_it_serves(
     store: Schedules, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
