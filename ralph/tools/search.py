@@ -6,6 +6,7 @@ A regular expression can take for ever, so the search runs as a process of its o
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ from ralph.tools.result import ToolRefusedError, ToolResult
 
 GREP_TIMEOUT_S = 20.0
 MAX_PATHS = 200
+RIPGREP = shutil.which("rg") or ""
 PYTHON = os.path.realpath(sys.executable)
 WORKER = Path(__file__).resolve().with_name("grep_worker.py")
 
@@ -53,7 +55,7 @@ def find_files(places: Places, given: GlobInput, began_ns: int) -> ToolResult:
     if not place.path.is_dir():
         raise ToolRefusedError(f"{place.name} is not a folder.")
     pattern = _glob(given.pattern)
-    names = [name for name in list_files(place.path) if pattern.match(name)]
+    names = [name for name in _below(place) if pattern.match(name)]
     aged = sorted((-_age(place.path / name, began_ns), name) for name in names if (place.path / name).is_file())
     if not aged:
         return ToolResult(f"no file matches {given.pattern}")
@@ -80,6 +82,7 @@ def grep(
         "ignore_case": given.ignore_case,
         "context": given.context,
         "limit": given.limit,
+        "ripgrep": RIPGREP,
     }
     with TemporaryDirectory(dir=places.scratch, prefix="grep-") as folder:
         argv = sandbox.wrap(
@@ -127,8 +130,14 @@ def _files(place: Place, given: GrepInput) -> list[str]:
     if not place.path.is_dir():
         raise ToolRefusedError(f"{place.name}: no such file or folder.")
     pattern = _glob(given.glob) if given.glob else None
-    names = (name for name in list_files(place.path) if pattern is None or pattern.match(name))
+    names = (name for name in _below(place) if pattern is None or pattern.match(name))
     return ["/".join((*place.parts, name)) for name in names]
+
+
+def _below(place: Place) -> list[str]:
+    """Files below a folder, relative to it; what is ignored is known only at the worktree's root."""
+    start = "".join(f"{part}/" for part in place.parts)
+    return [name.removeprefix(start) for name in list_files(place.base) if name.startswith(start)]
 
 
 def _glob(glob: str) -> re.Pattern[str]:

@@ -79,6 +79,28 @@ def test_grep_gives_path_line_and_text(call: Call, given: dict[str, object], sho
     assert (result.content, result.is_error) == (shown, False)
 
 
+@pytest.mark.skipif(not search.RIPGREP, reason="ripgrep is not installed")
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"pattern": "needle"},
+        {"pattern": "NEEDLE", "ignore_case": True, "context": 2},
+        {"pattern": "e$", "limit": 2},
+        {"pattern": "(?<=a )needle"},
+        {"pattern": "def f("},
+        {"pattern": "-x"},
+        {"pattern": "."},
+    ],
+)
+def test_both_search_engines_say_the_same(
+    call: Call, root: Path, given: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "crlf").write_bytes(b"\xef\xbb\xbfone needle\r\n-x e\r\nx\xff\n")
+    by_ripgrep = call("grep", **given).content
+    monkeypatch.setattr(search, "RIPGREP", "")
+    assert call("grep", **given).content == by_ripgrep
+
+
 def test_a_broken_pattern_is_explained(call: Call) -> None:
     result = call("grep", pattern="def f(")
     assert result.is_error
@@ -90,6 +112,7 @@ def test_a_broken_pattern_is_explained(call: Call) -> None:
 
 def test_a_pattern_that_never_ends_is_stopped(call: Call, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "GREP_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(search, "RIPGREP", "")
     fill(root, {"evil": "a" * 60 + "!"})
     result = call("grep", pattern="(a+)+$", path="evil")
     assert result.is_error
@@ -104,6 +127,12 @@ def test_neither_grep_nor_glob_follows_a_link_out(call: Call, root: Path, tmp_pa
     assert "link" not in str(call("grep", pattern="needle").content)
     assert call("grep", pattern="needle", path="links").is_error
     assert call("glob", pattern="*", path="links").is_error
+
+
+def test_what_git_ignores_is_ignored_below_a_folder_too(call: Call, root: Path) -> None:
+    fill(root, {"src/trace.log": "needle"})
+    assert call("grep", pattern="needle", path="src").content == "src/b.py:3:def needle():"
+    assert call("glob", pattern="*", path="src").content == "src/a.py\nsrc/b.py"
 
 
 def test_without_git_everything_but_caches_is_searched(call: Call, root: Path) -> None:
