@@ -62,4 +62,4 @@ def clean_env(
 def _toolchains(source: Mapping[str, str]) -> dict[str, str]:
     real_home = Path(source.get("HOME") or Path.home())
     named = {name: source.get(name) or str(real_home / folder) for name, folder in TOOLCHAINS.items()}
-    return {name: path for name, path in named.items() if Path(path).is_dir()}
+    return {name: path for name, path in named.items() if os.access(path, os.X_OK)}

@@ -48,7 +48,7 @@ def toolchain_folders(homes: Iterable[Path], environ: Mapping[str, str] | None =
     known = [home / part for home in hidden for part in KNOWN]
     on_path = [folder for entry in source.get("PATH", "").split(os.pathsep) if entry for folder in _tool(Path(entry))]
     python = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent]
-    wanted = {path for path in (*known, *on_path, *python) if _is_below(path, hidden) and path.exists()}
+    wanted = {path for path in (*known, *on_path, *python) if _is_below(path, hidden) and os.access(path, os.R_OK)}
     return sorted(path for path in wanted if not _is_below(path, wanted))
 
 
@@ -57,7 +57,7 @@ def _tool(entry: Path) -> list[Path]:
     if not entry.is_absolute():
         return []
     parent = entry.parent
-    has_libraries = any((parent / part).exists() for part in ("pyvenv.cfg", "lib", "libexec"))
+    has_libraries = any(os.access(parent / part, os.R_OK) for part in ("pyvenv.cfg", "lib", "libexec"))
     if has_libraries and parent.name not in CREDENTIALS_BESIDE and parent != Path.home():
         return [entry, parent]
     return [entry]
