@@ -76,6 +76,7 @@ class CacheSim:
         self._clock = clock
         self._entries: dict[bytes, _Entry] = {}
         self._conversations: OrderedDict[bytes, _Conversation] = OrderedDict()
+        self._last: tuple[Json, list[_Node]] | None = None
 
     def count(self, body: Json) -> int:
         """The tokens of the whole prompt."""
@@ -114,7 +115,12 @@ class CacheSim:
             self._entries = {key: entry for key, entry in self._entries.items() if entry.expires_s > now_s}
 
     def _nodes(self, body: Json) -> list[_Node]:
-        """The whole prompt as nodes."""
+        """The whole prompt as nodes; counting and then charging one body costs once."""
+        if self._last is None or self._last[0] is not body:
+            self._last = (body, self._fresh_nodes(body))
+        return self._last[1]
+
+    def _fresh_nodes(self, body: Json) -> list[_Node]:
         nodes = list(_head_nodes(body))
         salted = _hash(nodes[-1].hash if nodes else b"", dumps([body.get(key) for key in _MESSAGE_SALT]))
         parent = _Node(salted, nodes[-1].end_tokens if nodes else 0, None)
