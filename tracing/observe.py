@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -125,7 +125,7 @@ class _Watched:
 
     def generator(self) -> Callable[..., Any]:
         @functools.wraps(self._function)
-        def wrapper(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             with self._kept_open(args, kwargs) as (span, items):
                 inner = self._function(*args, **kwargs)
                 result = yield from _inside(span, inner, items)
@@ -136,7 +136,7 @@ class _Watched:
 
     def async_generator(self) -> Callable[..., Any]:
         @functools.wraps(self._function)
-        async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
             with self._kept_open(args, kwargs) as (span, items):
                 inner = self._function(*args, **kwargs)
                 sent = None
@@ -179,7 +179,7 @@ def _note(items: list[Any], item: Any) -> None:
         items.append(item)
 
 
-def _inside(span: Span, inner: Any, items: list[Any]) -> Any:
+def _inside(span: Span, inner: Any, items: list[Any]) -> Generator[Any, Any, Any]:
     """Drive a generator with `span` current only inside it: what is sent, thrown and returned passes through."""
     step: Callable[[], Any] = functools.partial(next, inner)
     try:

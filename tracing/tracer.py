@@ -41,6 +41,8 @@ from tracing.span import (
 from tracing.store.store import TraceStore
 from tracing.store.writes import PutSpan, PutTrace
 
+__all__ = ["Content", "Conversation", "Span", "Trace", "Tracer", "current_span", "use_span"]
+
 STACKTRACE_CHARS = 8_000
 _CURRENT: contextvars.ContextVar["Span | None"] = contextvars.ContextVar("tracing_current_span", default=None)
 
