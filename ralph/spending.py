@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ralph.prompts import prompt
-from tracing.budget import CALL, LedgerLike, Limit
+from tracing.budget import CALL, NO_LIMIT_MICROS, LedgerLike, Limit
 
 WRAP_UP_AT = 0.85
 
@@ -39,7 +39,7 @@ class Spending:
         return next((limit for limit in found if limit.scope.startswith("run:")), found[0] if found else None)
 
     def _adding_up(self) -> list[Limit]:
-        return [limit for limit in self.limits if limit.scope != CALL]
+        return [limit for limit in self.limits if limit.scope != CALL and limit.micros < NO_LIMIT_MICROS]
 
     def _spent(self, limit: Limit) -> int:
         return self.ledger.spent(limit.scope).total_micros
