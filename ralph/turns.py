@@ -197,8 +197,10 @@ class TurnLoop:
         return None
 
     def _resume(self, reply: Reply) -> Finish | None:
-        del reply
+        """Sent back unchanged while a tool of the service is at work; else a conversation must end with the user."""
         self._resumes += 1
+        if not any(block["type"] == "server_tool_use" for block in reply.content):
+            self._answer_or_say(reply, NOT_HANDED_OVER, prompt("nudge_finish"))
         return (
             Finish(Ending.CUT, detail="the service paused the turn again and again")
             if self._resumes > MOST_RESUMES
