@@ -1,0 +1,5 @@
+import sys
+
+from kitty.cli import main
+
+sys.exit(main())
