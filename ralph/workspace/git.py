@@ -104,7 +104,8 @@ class Git:
             options.append(f"--git-dir={self.git_dir}")
         if self.work_tree is not None:
             options.append(f"--work-tree={self.work_tree}")
-        return ["git", "--no-pager", "--literal-pathspecs", *options, *args]
+        literal = [] if args[0] == "check-ignore" else ["--literal-pathspecs"]  # the one command that refuses it
+        return ["git", "--no-pager", *literal, *options, *args]
 
     def _env(self) -> dict[str, str]:
         env = {**QUIET, **_switched_off(self.filters)}

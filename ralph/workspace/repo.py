@@ -116,7 +116,7 @@ class Repo:
 
     def ignored(self, path: str) -> bool:
         """Whether the repository's ignore rules hide the path."""
-        return self._plain.attempt("check-ignore", "--quiet", "--", path)[0] == 0
+        return self._plain.attempt("check-ignore", "--quiet", "--", f"./{path}")[0] == 0
 
     def dirty_files(self) -> list[str]:
         """Tracked files that differ from HEAD, staged or not."""

@@ -2,12 +2,11 @@
 be committed stays out. The agent's own index and `.git` are not asked.
 """
 
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ralph.workspace.git import Git, GitError, join_z
 from ralph.workspace.secrets import secret_by_content, secret_by_name
@@ -88,7 +87,17 @@ def _sift(git: Git, worktree: Worktree, touched: Sequence[str], refused: list[Re
     for path, name in filtered(git, taken, cached=False):
         refused.append(Refusal(path, f"goes through {filter_words(name)}"))
         taken.remove(path)
-    return taken
+    return [path for path in taken if not _sets_filters(git, taken, path, refused)]
+
+
+def _sets_filters(git: Git, taken: Sequence[str], path: str, refused: list[Refusal]) -> bool:
+    """Whether the path is a `.gitattributes` while some file goes through a filter; none did on the base."""
+    if PurePosixPath(path).name != ".gitattributes":
+        return False
+    affected = filtered(git, sorted({*git.names("ls-files", "-z"), *taken}), cached=False)
+    if affected:
+        refused.append(Refusal(path, f"{affected[0][0]} would go through {filter_words(affected[0][1])}"))
+    return bool(affected)
 
 
 def _why_refused(git: Git, worktree: Worktree, path: str) -> str | None:
@@ -128,12 +137,12 @@ def _refuse_submodules(git: Git, root: Path) -> list[Refusal]:
 
 
 def _stage(git: Git, paths: list[str], refused: list[Refusal]) -> None:
-    """All paths at once; when git refuses one (a name like `git~1`), one by one."""
+    """All paths at once; when git fails on one, one by one. A name that it skips (like `git~1`) is refused."""
     update = ("update-index", "-z", "--add", "--remove", "--replace", "--stdin")
     try:
         git.run(*update, stdin=join_z(paths))
     except GitError:
         for path in paths:
-            code, _, stderr = git.attempt(*update, stdin=join_z([path]))
-            if code:
-                refused.append(Refusal(path, f"git refuses it: {os.fsdecode(os.fsencode(stderr)).strip()}"))
+            git.attempt(*update, stdin=join_z([path]))
+    left = set(_touched(git))
+    refused += [Refusal(path, "git does not take a file of this name or kind") for path in paths if path in left]

@@ -87,6 +87,7 @@ def open_worktree(repo: Repo, home: Home, sha: str, key: str) -> Worktree:
         _refuse_sparse(repo)
         remove_leftovers(repo, path)
         admin_dir = _add(repo, path, sha)
+        _refuse_filters(repo, path, admin_dir, sha)
         _fill(repo, path, admin_dir, sha)
         shutil.copy2(admin_dir / "index", _beside(path, ".index"))
     except BaseException:
@@ -128,8 +129,6 @@ def _add(repo: Repo, path: Path, sha: str) -> Path:
 
 def _fill(repo: Repo, path: Path, admin_dir: Path, treeish: str) -> None:
     git = Git(cwd=path, git_dir=admin_dir, work_tree=path, filters=repo.filters())
-    git.run("read-tree", treeish)
-    _refuse_filters(repo, git)
     try:
         git.run("read-tree", "--reset", "-u", treeish)
     except GitError as error:
@@ -155,9 +154,11 @@ def _refuse_sparse(repo: Repo) -> None:
         )
 
 
-def _refuse_filters(repo: Repo, git: Git) -> None:
-    for path, name in filtered(git, git.names("ls-files", "-z", "--cached"), cached=True):
-        raise RalphError(f"{repo.root}: {path} goes through {filter_words(name)}")
+def _refuse_filters(repo: Repo, path: Path, admin_dir: Path, sha: str) -> None:
+    git = Git(cwd=path, git_dir=admin_dir, work_tree=path, filters=repo.filters())
+    git.run("read-tree", sha)
+    for file, name in filtered(git, git.names("ls-files", "-z", "--cached"), cached=True):
+        raise RalphError(f"{repo.root}: {file} goes through {filter_words(name)}")
 
 
 def filter_words(name: str) -> str:

@@ -1,0 +1,78 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ralph.errors import RalphError
+from ralph.workspace.repo import Repo
+
+Pit = Any
+
+
+def test_a_folder_that_is_no_repository_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RalphError, match=r"not in a git repository\. Go to one, or make one: git init"):
+        Repo.open(tmp_path)
+
+
+def test_a_bare_repository_is_refused(pit: Pit, tmp_path: Path) -> None:
+    pit.git("clone", "-q", "--bare", str(pit.root), str(tmp_path / "bare"))
+    with pytest.raises(RalphError, match=r"a bare repository. Ralph needs a checkout"):
+        Repo.open(tmp_path / "bare")
+
+
+def test_a_repository_without_a_commit_is_refused(pit: Pit, tmp_path: Path) -> None:
+    pit.git("init", "-q", str(tmp_path / "empty"))
+    with pytest.raises(RalphError, match=r"has no commit yet. Make a first one: git add"):
+        Repo.open(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("marker", "words"),
+    [
+        pytest.param("MERGE_HEAD", "a merge is under way", id="merge"),
+        pytest.param("rebase-merge", "a rebase is under way", id="rebase"),
+        pytest.param("CHERRY_PICK_HEAD", "a cherry-pick is under way", id="cherry-pick"),
+    ],
+)
+def test_a_repository_in_the_middle_of_something_is_refused(pit: Pit, marker: str, words: str) -> None:
+    (pit.root / ".git" / marker).write_text("x")
+    with pytest.raises(RalphError, match=words):
+        Repo.open(pit.root)
+
+
+def test_the_id_is_the_same_from_a_subfolder_and_from_a_linked_worktree(pit: Pit, tmp_path: Path) -> None:
+    pit.git("worktree", "add", "-q", str(tmp_path / "linked"), "-b", "other")
+    ids = {Repo.open(path).id for path in (pit.root, pit.root / "src", tmp_path / "linked")}
+    assert len(ids) == 1
+
+
+def test_variables_of_the_shell_do_not_redirect_git(pit: Pit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/nonexistent/index")
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'core.bare'='true'")
+    assert pit.repo.tracked("a.txt")
+
+
+def test_tracked_ignored_and_shown_files_are_told_apart(pit: Pit) -> None:
+    repo = pit.repo
+    assert (repo.tracked("a.txt"), repo.tracked("x.log"), repo.ignored("x.log"), repo.ignored("a.txt")) == (
+        True,
+        False,
+        True,
+        False,
+    )
+    assert repo.show("HEAD:a.txt") == b"one\n"
+    assert repo.show("HEAD:none") is None
+
+
+def test_without_an_identity_the_commands_to_set_one_are_said(pit: Pit, tmp_path: Path) -> None:
+    (tmp_path / "gitconfig").write_text("")
+    with pytest.raises(RalphError, match=r"git config --global user.name"):
+        pit.repo.identity()
+
+
+def test_a_file_that_was_only_touched_is_not_dirty(pit: Pit) -> None:
+    (pit.root / "a.txt").write_text("one\n")
+    assert pit.repo.dirty_files() == []
+    (pit.root / "a.txt").write_text("two\n")
+    assert pit.repo.dirty_files() == ["a.txt"]
