@@ -17,6 +17,7 @@ from typing import Protocol
 from tracing.sqlite import connect, migrate, transaction
 
 CALL = "call"  # the scope that limits one reservation and adds up nothing
+MICROS_PER_USD = 1_000_000
 NO_LIMIT_MICROS = 2**62  # for a scope that is counted and not limited
 
 MIGRATIONS = [

@@ -111,5 +111,7 @@ def report(error: Exception) -> int:
         click.echo(f"ralph: {error}", err=True)
         return ExitCode.USAGE
     traceback.print_exception(error)
-    click.echo("ralph: this is a bug in Ralph. Nothing is lost: the next run carries on. Please report the above.", err=True)
+    click.echo(
+        "ralph: this is a bug in Ralph. Nothing is lost: the next run carries on. Please report the above.", err=True
+    )
     return ExitCode.BUG

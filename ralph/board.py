@@ -1,0 +1,84 @@
+"""Which stories are done, parked or open: the PRD as the user has it now, the branch's commits and Ralph's own state.
+
+The commit with its `Ralph-Story` trailer is the truth about "done"; the PRD's flag follows it. A flag that the user
+changed wins: a story set back to `"passes": false` after its commit is open again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from prd.pick import Pick, pick
+from prd.read import parse_prd
+from prd.story import Prd, Story
+from ralph.state import StoryStates
+from ralph.workspace.branch import BranchPlan
+from ralph.workspace.commit import StoryCommit, story_commits
+from ralph.workspace.repo import Repo
+
+
+@dataclass(frozen=True)
+class PrdPlace:
+    """The PRD file in the user's checkout."""
+
+    path: Path
+    name: str  # relative to the repository's root, with forward slashes
+    tracked: bool
+
+
+@dataclass(frozen=True)
+class Board:
+    """The state of every story at one moment."""
+
+    prd: Prd
+    done: Mapping[str, str]  # story id -> why it is done
+    parked: Mapping[str, str]  # story id -> reason
+    unwritten: tuple[str, ...]  # committed, but the untracked PRD's flag is not written yet
+
+    def pick(self, only: str | None = None) -> Pick:
+        return pick(self.prd, done=self.done, parked=self.parked, only=only)
+
+    @property
+    def all_done(self) -> bool:
+        return all(story.id in self.done for story in self.prd.stories)
+
+
+def locate_prd(repo: Repo, path: Path) -> PrdPlace:
+    """The PRD's place in the repo; a PRD outside of it is used and written in place, like an ignored one."""
+    try:
+        name = path.resolve().relative_to(repo.root.resolve()).as_posix()
+    except ValueError:
+        return PrdPlace(path, str(path), tracked=False)
+    return PrdPlace(path, name, tracked=repo.tracked(name))
+
+
+def read_board(repo: Repo, place: PrdPlace, plan: BranchPlan, states: StoryStates) -> Board:
+    """Read everything afresh; called before each iteration, so that the user may edit the PRD while a run goes on."""
+    prd = parse_prd(place.path.read_bytes(), place.name)
+    commits = story_commits(repo, plan.tip)
+    done: dict[str, str] = {}
+    unwritten: list[str] = []
+    for story in prd.stories:
+        commit = commits.get(story.id)
+        committed = commit is not None and commit.title == story.title
+        if story.passes:
+            done[story.id] = "the PRD says that it passes"
+        elif committed and commit is not None and not _reopened(repo, place, story, commit, states):
+            done[story.id] = f"committed as {commit.sha[:10]}"
+            if not place.tracked:
+                unwritten.append(story.id)
+    return Board(prd, done, states.parked(repo.id, prd.stories), tuple(unwritten))
+
+
+def _reopened(repo: Repo, place: PrdPlace, story: Story, commit: StoryCommit, states: StoryStates) -> bool:
+    """Whether the user set the flag back after Ralph's commit.
+
+    An untracked PRD: Ralph wrote the flag for this very commit, and it is gone. A tracked one: the user's HEAD has the
+    flag, from this commit, and the working file does not.
+    """
+    if not place.tracked:
+        return states.flag_written(repo.id, story) == commit.sha
+    head = repo.show(f"HEAD:{place.name}")
+    if head is None or not repo.is_ancestor(commit.sha, "HEAD"):
+        return False
+    return any(old.id == story.id and old.passes for old in parse_prd(head, place.name).stories)

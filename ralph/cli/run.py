@@ -1,0 +1,85 @@
+"""`ralph run`: options to a request, events to lines, the outcome to an exit code."""
+
+from pathlib import Path
+
+import click
+
+from ralph.cli.lines import printer
+
+
+@click.command("run", epilog="Example: ralph run --max-cost 2 --max-iterations 3")
+@click.argument("prd", required=False, type=click.Path(path_type=Path))
+@click.option("--max-iterations", type=click.IntRange(min=1), help="Stories to attempt at most. [default: 10]")
+@click.option("--max-cost", metavar="USD", help="Never spend more than this in the run. [default: 5.00]")
+@click.option("--max-duration", metavar="TIME", help="Stop cleanly after this long, for example 2h or 90m.")
+@click.option("--story", metavar="ID", help="Work on this story only.")
+@click.option("--model", metavar="NAME", help="The model to use, for example claude-opus-5-5.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the story, the checks, the prompt's size and the worst-case cost; call nothing.",
+)
+@click.option("--in-place", is_flag=True, help="Commit to the branch that is checked out here; refuses a dirty tree.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON event a line.")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]")
+@click.option(
+    "--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="How commands are confined. [default: auto]"
+)
+@click.option(
+    "--by-hand",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="You are the model: requests are written here, answers read from here.",
+)
+@click.option(
+    "--recording",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Play a recorded model session instead of calling a model.",
+)
+def run_command(
+    prd: Path | None,
+    *,
+    max_iterations: int | None,
+    max_cost: str | None,
+    max_duration: str | None,
+    story: str | None,
+    model: str | None,
+    dry_run: bool,
+    in_place: bool,
+    as_json: bool,
+    repo: Path,
+    sandbox: str | None,
+    by_hand: Path | None,
+    recording: Path | None,
+) -> int:
+    """Work on the PRD's stories until every one passes, none can be worked on, or a limit is reached.
+
+    The agent works in a worktree of its own; your checkout is not touched. Ralph runs the checks and makes the commits.
+    """
+    from ralph.assembly import RunRequest, dry_run_report, open_run  # noqa: PLC0415  # heavy, and --help must be fast
+
+    request = RunRequest(
+        repo=repo,
+        prd=prd,
+        story=story,
+        in_place=in_place,
+        by_hand=by_hand,
+        recording=recording,
+        overrides={
+            name: value
+            for name, value in {
+                "run.max_iterations": max_iterations,
+                "limits.per_run_usd": max_cost,
+                "run.max_duration": max_duration,
+                "agent.model": model,
+                "sandbox": sandbox,
+            }.items()
+            if value is not None
+        },
+    )
+    if dry_run:
+        click.echo(dry_run_report(request, as_json=as_json))
+        return 0
+    with open_run(request, printer(as_json=as_json)) as loop:
+        return int(loop.run().exit_code)

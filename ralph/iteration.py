@@ -1,0 +1,95 @@
+"""One story, once: worktree -> agent -> checks -> commit. What an ending means is a table; the I/O lives behind roles."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prd.story import Story
+from ralph.agents.base import Ending, Finish, Session
+from ralph.board import Board
+from ralph.errors import ExitCode
+from ralph.workbench import Bench, Workbench
+from tracing.span import TraceStatus
+
+
+class Then(StrEnum):
+    """What the run does after an iteration."""
+
+    GO_ON = "go on"
+    LIMIT = "limit"
+    SERVICE = "service"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an agent's ending means for the story and the run."""
+
+    status: TraceStatus
+    to_check: bool = False  # Ralph runs the checks now
+    costs_attempt: bool = False
+    parks: bool = False
+    then: Then = Then.GO_ON
+
+
+FAILED = Meaning(TraceStatus.ERROR, costs_attempt=True)
+MEANINGS = {
+    Ending.DONE: Meaning(TraceStatus.ERROR, to_check=True, costs_attempt=True),
+    Ending.NO_FINISH: Meaning(TraceStatus.ERROR, to_check=True, costs_attempt=True),
+    Ending.BLOCKED: Meaning(TraceStatus.BLOCKED, parks=True),
+    Ending.TURN_LIMIT: FAILED,
+    Ending.STUCK: FAILED,
+    Ending.FORMAT_ERRORS: FAILED,
+    Ending.REFUSED: FAILED,
+    Ending.CUT: FAILED,
+    Ending.CONTEXT: FAILED,
+    Ending.STORY_BUDGET: Meaning(TraceStatus.OVER_BUDGET, costs_attempt=True),
+    Ending.RUN_BUDGET: Meaning(TraceStatus.OVER_BUDGET, then=Then.LIMIT),
+    Ending.DEADLINE: Meaning(TraceStatus.TIMEOUT, then=Then.LIMIT),
+    Ending.SERVICE: Meaning(TraceStatus.ERROR, then=Then.SERVICE),
+    Ending.INTERRUPTED: Meaning(TraceStatus.INTERRUPTED, then=Then.STOP),
+}
+EXIT_CODE = {Then.LIMIT: ExitCode.LIMIT, Then.SERVICE: ExitCode.SERVICE, Then.STOP: ExitCode.INTERRUPTED}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one iteration."""
+
+    story_id: str
+    status: TraceStatus
+    reason: str  # one line for a person
+    then: Then = Then.GO_ON
+    commit: str | None = None
+
+
+def iterate(workbench: Workbench, board: Board, story: Story, number: int) -> Result:
+    """Have the agent work on `story`, check its work and commit it; or keep the work aside and say why.
+
+    Raises:
+        RalphError: the repository or the settings cannot be used; the trace says so.
+    """
+    with workbench.prepare(board, story, number) as bench, bench.session() as session:
+        finish, passed = work_until_checked(bench, session)
+        if passed:
+            return Result(story.id, TraceStatus.SUCCESS, "passed", commit=bench.commit(finish))
+        meaning = MEANINGS[finish.ending]
+        reason = bench.set_aside(finish, meaning.status, costs_attempt=meaning.costs_attempt, parks=meaning.parks)
+        return Result(story.id, meaning.status, reason, meaning.then)
+
+
+def work_until_checked(bench: Bench, session: Session) -> tuple[Finish, bool]:
+    """The agent works; Ralph checks; failing output goes back to the agent at most `repairs` times."""
+    finish = session.work(bench.first_message())
+    for repair in range(bench.repairs + 1):
+        if not MEANINGS[finish.ending].to_check:
+            return finish, False
+        verdict = bench.check(finish)
+        if verdict.stopped is not None:
+            return Finish(verdict.stopped, finish.summary, detail=verdict.text), False
+        if verdict.passed:
+            return finish, True
+        if repair == bench.repairs:
+            break
+        bench.tell_repair(repair + 1, verdict)
+        finish = session.work(verdict.feedback)
+    return Finish(finish.ending, finish.summary, detail=verdict.text), False

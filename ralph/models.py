@@ -1,0 +1,56 @@
+"""Who plays the model in a run: a real service, a recording, or a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ralph.errors import RalphError
+
+if TYPE_CHECKING:
+    import httpx2
+
+BY_HAND = "by-hand"
+RECORDING = "recording"
+NO_KEY = "no-key"  # a scripted model asks for none, and a real one must not be sent
+
+
+@dataclass(frozen=True)
+class Player:
+    """`label` is None for a real model; otherwise it stands on commits and traces, and costs are simulated."""
+
+    label: str | None = None
+    transport: "httpx2.BaseTransport | None" = None
+
+    @property
+    def api_key(self) -> str | None:
+        return NO_KEY if self.transport else None
+
+
+@contextmanager
+def choose_player(by_hand: Path | None, recording: Path | None) -> Iterator[Player]:
+    """The real model unless a folder or a recording is named.
+
+    Raises:
+        RalphError: both are named, or the recording cannot be read.
+    """
+    if by_hand and recording:
+        raise RalphError("--by-hand and --recording exclude each other. Leave one of them out.")
+    if by_hand:
+        from ralph.replay.by_hand import by_hand as person  # noqa: PLC0415  # only such a run needs it
+
+        model = person(by_hand)
+        label = BY_HAND
+    elif recording:
+        from ralph.replay.recording import load_recording, replayed  # noqa: PLC0415
+
+        model = replayed(load_recording(recording))
+        label = RECORDING
+    else:
+        yield Player()
+        return
+    try:
+        yield Player(label, model.transport())
+    finally:
+        model.release()

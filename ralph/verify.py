@@ -1,0 +1,155 @@
+"""Ralph's own verdict on the work: the checks, in a fresh checkout that gets only the diff, held against the base.
+
+Nothing that the agent says is read here.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare
+from ralph.checks.check import Check, CheckResult
+from ralph.checks.runner import feedback, run_checks
+from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.finish import Ending
+from ralph.prompts import prompt
+from ralph.sandbox.base import Sandbox
+from ralph.workspace.snapshot import Snapshot
+from ralph.workspace.worktree import Worktree
+from tracing.span import SpanKind
+from tracing.tracer import Trace
+
+NOTHING_CHANGED = (
+    "No file differs from the base commit. If the story needs no change, show it: add the test that its acceptance "
+    "criteria call for. If it cannot be done, call `finish` with status `blocked`."
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`feedback` is for the agent, `text` one line for a person; `stopped` says that the checks were not finished."""
+
+    passed: bool
+    text: str = ""
+    feedback: str = ""
+    stopped: Ending | None = None
+
+
+@dataclass
+class Verifier:
+    """Runs the pinned checks of one run."""
+
+    checks: tuple[Check, ...]
+    setup: Check | None
+    sandbox: Sandbox
+    scratch: Path
+    baselines: BaselineCache
+    report: Reporter
+    deadline_s: float | None
+    stop: threading.Event
+    clock: Callable[[], float] = time.monotonic
+    _baseline: Baseline = field(default_factory=lambda: Baseline(results=()))
+
+    @property
+    def red_on_base(self) -> tuple[str, ...]:
+        """Names of the checks that fail before anybody changed anything."""
+        return self._baseline.red
+
+    def take_baseline(self, worktree: Worktree, trace: Trace) -> None:
+        """The checks on the base commit, from the cache where nothing changed. Red ones are shown and not blamed."""
+        key = baseline_key(worktree.base_sha, self.checks, self.setup, self.sandbox.level)
+        with trace.span("baseline", kind=SpanKind.CHAIN, input={"commit": worktree.base_sha}) as span:
+            self._baseline, cached = self.baselines.get_or_run(
+                key, lambda: self._run(worktree, worktree.base_sha, trace)
+            )
+            span.set({"ralph.baseline.cached": cached})
+            span.set_output({"red": list(self._baseline.red)})
+        if red := self._baseline.red:
+            text = f"red before the work began, and not blamed on the story: {', '.join(red)}"
+            self.report(Event(EventKind.BASELINE, text, {"red": list(red), "cached": cached}))
+
+    def verify(self, worktree: Worktree, snapshot: Snapshot, trace: Trace) -> Verdict:
+        """Whether the snapshot may be committed; if not, what the agent has to mend."""
+        with trace.span("verify", kind=SpanKind.CHAIN, input={"changed": list(snapshot.changed)}) as span:
+            verdict = self._refused(snapshot) or self._checked(worktree, snapshot, trace)
+            span.set_output({"passed": verdict.passed, "text": verdict.text})
+            return verdict
+
+    def _refused(self, snapshot: Snapshot) -> Verdict | None:
+        if snapshot.refused:
+            listed = "\n".join(f"- {refusal.path}: {refusal.reason}" for refusal in snapshot.refused)
+            names = ", ".join(refusal.path for refusal in snapshot.refused)
+            return _failed(f"files that may not be committed: {names}", f"These files may not be committed:\n{listed}")
+        if snapshot.is_empty:
+            return _failed("no file was changed", NOTHING_CHANGED)
+        return None
+
+    def _checked(self, worktree: Worktree, snapshot: Snapshot, trace: Trace) -> Verdict:
+        results = self._run(worktree, snapshot.tree_sha, trace)
+        if self.stop.is_set() or any(result.cancelled for result in results):
+            return Verdict(passed=False, text="stopped while the checks ran", stopped=Ending.INTERRUPTED)
+        if self._left_s() <= 0:
+            return Verdict(passed=False, text="the time was over while the checks ran", stopped=Ending.DEADLINE)
+        comparison = compare(self._baseline, results)
+        if comparison.passed:
+            return Verdict(passed=True, text="every check passed")
+        names = ", ".join(result.name for result in comparison.blamed)
+        return _failed(f"failed: {names}", feedback(comparison.blamed))
+
+    def _run(self, worktree: Worktree, treeish: str, trace: Trace) -> Sequence[CheckResult]:
+        results: list[CheckResult] = []
+        with worktree.verification(treeish) as tree:
+            scratch = self.scratch / trace.trace_id[:16]
+            left_s = self._left_s if self.deadline_s is not None else None
+            for check in self.checks:
+                started_ns = time.time_ns()
+                ran = run_checks(
+                    [check],
+                    tree,
+                    sandbox=self.sandbox,
+                    scratch=scratch,
+                    setup=self.setup if check is self.checks[0] else None,
+                    cancel=self.stop,
+                    left_s=left_s,
+                    read_only=[worktree.repo.common_dir],
+                )
+                for result in ran:
+                    self._record(result, trace, started_ns)
+                results += ran
+                if any(result.cancelled or result.name != check.name for result in ran):
+                    break
+        return results
+
+    def _record(self, result: CheckResult, trace: Trace, started_ns: int) -> None:
+        trace.add_span(
+            f"check {result.name}",
+            kind=SpanKind.EVALUATOR,
+            input=result.command,
+            output=result.excerpt,
+            error=None
+            if result.passed
+            else f"exit code {result.exit_code}" + (", timed out" if result.timed_out else ""),
+            started_at_ns=started_ns,
+            attributes={
+                "ralph.check.exit_code": result.exit_code,
+                "ralph.check.passed": result.passed,
+                "ralph.check.output_path": str(result.output),
+            },
+        )
+        word = "passed" if result.passed else f"failed (exit code {result.exit_code})"
+        fields: dict[str, EventValue] = {
+            "check": result.name,
+            "passed": result.passed,
+            "exit_code": result.exit_code,
+            "duration_s": round(result.duration_s, 3),
+        }
+        self.report(Event(EventKind.CHECK, f"check {result.name}: {word} in {result.duration_s:.1f} s", fields))
+
+    def _left_s(self) -> float:
+        return float("inf") if self.deadline_s is None else self.deadline_s - self.clock()
+
+
+def _failed(text: str, failures: str) -> Verdict:
+    return Verdict(passed=False, text=text, feedback=prompt("repair", failures=failures))
