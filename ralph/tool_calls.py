@@ -8,18 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.loop_guard import STOP_AT_IDENTICAL_CALLS, WARN_AT_IDENTICAL_CALLS, LoopGuard
 from ralph.model.blocks import Block, append_text, scrub
 from ralph.prompts import prompt
+from ralph.tools.result import ToolResult
 from tracing import attributes as names
 from tracing.span import SpanKind
 from tracing.tracer import Span, Trace, current_span
-
-if TYPE_CHECKING:
-    from ralph.tools.result import ToolResult
 
 FINISH = "finish"
 READERS = 8
@@ -44,7 +42,7 @@ class Tools(Protocol):
         *,
         timeout_cap_s: float = ...,
         cancel: threading.Event | None = None,
-    ) -> "ToolResult": ...
+    ) -> ToolResult: ...
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ def answer(call: Block, content: str | list[Block], *, is_error: bool) -> Block:
     return {"type": "tool_result", "tool_use_id": call["id"], "content": scrub(given), "is_error": is_error}
 
 
-def _outcome(result: "ToolResult") -> str:
+def _outcome(result: ToolResult) -> str:
     if result.exit_code is not None:
         return f"exit {result.exit_code} ({result.duration_s:.1f} s)"
     return "error" if result.is_error else "ok"

@@ -4,6 +4,8 @@ Tool input is parsed strictly and only when its block is complete: the SDK's own
 `edit` without its `new_string` looks like a valid call. Knows nothing about HTTP, money or retries.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -52,7 +54,7 @@ class Assembly:
         self._id = ""
         self._refusal = ""
 
-    def take(self, event: "RawMessageStreamEvent") -> None:  # one case per event of the API
+    def take(self, event: RawMessageStreamEvent) -> None:  # one case per event of the API
         if event.type == "message_start":
             self._model, self._id = event.message.model, event.message.id
             self.usage = usage_of(event.message.usage)
@@ -89,7 +91,7 @@ class Assembly:
             played_by=played_by,
         )
 
-    def _extend(self, index: int, delta: "RawContentBlockDelta") -> None:
+    def _extend(self, index: int, delta: RawContentBlockDelta) -> None:
         block = self._blocks[index]
         if delta.type == "text_delta":
             block["text"] += delta.text
@@ -114,7 +116,7 @@ class Assembly:
             self._malformed[block["id"]] = f"{error}. It began: {raw[:200]}"
 
 
-def usage_of(usage: "Usage") -> TokenUsage:
+def usage_of(usage: Usage) -> TokenUsage:
     """The API's counts in our disjoint kinds; a cache write without a breakdown is a 5-minute one."""
     written = usage.cache_creation_input_tokens or 0
     hour = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0
@@ -128,7 +130,7 @@ def usage_of(usage: "Usage") -> TokenUsage:
     )
 
 
-def _updated(so_far: TokenUsage, delta: "MessageDeltaUsage") -> TokenUsage:
+def _updated(so_far: TokenUsage, delta: MessageDeltaUsage) -> TokenUsage:
     """Counts of a delta are running totals; what it leaves out stays as it was. It has no breakdown of cache writes."""
     written = delta.cache_creation_input_tokens
     details = delta.output_tokens_details
