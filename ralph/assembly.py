@@ -1,7 +1,9 @@
 """Puts the parts of a run together and takes them apart again. The only place that knows all of them."""
 
+import importlib
 import json
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,8 +93,6 @@ class NativeSessions:
     """Opens sessions of the native agent, with tools in the story's worktree."""
 
     agent: NativeAgent
-    ground: Ground
-    workbench_folder: Path
     toolbox: "ToolboxMaker"
 
     def open(self, task: Task, trace: Trace, worktree: Worktree) -> Session:
@@ -124,8 +124,7 @@ def survey(request: RunRequest) -> Ground:
     prd, _ = read_prd(place.path, place.name)
     loaded = load_settings(repo.root, home, request.overrides)
     settings = loaded.settings
-    wanted = prd.branch_name or default_branch_name(prd.project, repo.root.name)
-    plan = plan_branch(repo, wanted, base=settings.run.base, in_place=request.in_place)
+    plan = _plan(repo, prd, loaded, in_place=request.in_place)
     checks = settings.checks if settings.checks is not None else tuple(detect_checks(repo.root))
     if not checks and not settings.run.allow_unchecked:
         raise RalphError(NO_CHECKS.format(root=repo.root))
@@ -138,6 +137,11 @@ def survey(request: RunRequest) -> Ground:
     return Ground(home, repo, place, prd, loaded, plan, checks, prices)
 
 
+def _plan(repo: Repo, prd: Prd, loaded: Loaded, *, in_place: bool = False) -> BranchPlan:
+    wanted = prd.branch_name or default_branch_name(prd.project, repo.root.name)
+    return plan_branch(repo, wanted, base=loaded.settings.run.base, in_place=in_place)
+
+
 @contextmanager
 def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
     """A run that is ready to go: the branch is locked, what a dead run left is cleared, everything is open."""
@@ -145,9 +149,10 @@ def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
-        ground = replace(ground, plan=survey(request).plan)
+        ground = replace(ground, plan=_plan(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
         player = stack.enter_context(choose_player(request.by_hand, request.recording))
         _require_key(player, ground)
+        threading.Thread(target=_warm_up, daemon=True).start()
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         for note in recover(ground.repo, ground.home, branch=ground.plan.name, lock=lock):
             report(Event(EventKind.NOTE, note))
@@ -162,6 +167,11 @@ def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
         workbench = stack.enter_context(_workbench(ground, player, store, stop, report))
         _announce(ground, workbench, player, report)
         yield _loop(workbench, stop, request.story)
+
+
+def _warm_up() -> None:
+    """Import the SDK (a second) beside the baseline; whoever needs it first waits for the rest of it."""
+    importlib.import_module("anthropic")
 
 
 def _require_key(player: Player, ground: Ground) -> None:
@@ -214,7 +224,7 @@ def _workbench(
             ledger=ledger,
             states=states,
             verifier=verifier,
-            agent=NativeSessions(agent, ground, verifier.scratch, maker),
+            agent=NativeSessions(agent, maker),
             progress=progress,
             report=report,
             run_id=run_id,

@@ -26,6 +26,13 @@ from ralph.cli.lines import printer
     "--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="How commands are confined. [default: auto]"
 )
 @click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other setting for this run, as docs/settings.md names it; may be given several times.",
+)
+@click.option(
     "--by-hand",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
@@ -50,6 +57,7 @@ def run_command(
     as_json: bool,
     repo: Path,
     sandbox: str | None,
+    settings: tuple[str, ...],
     by_hand: Path | None,
     recording: Path | None,
 ) -> int:
@@ -58,7 +66,12 @@ def run_command(
     The agent works in a worktree of its own; your checkout is not touched. Ralph runs the checks and makes the commits.
     """
     from ralph.assembly import RunRequest, dry_run_report, open_run  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.settings.layers import parse_set_option  # noqa: PLC0415
 
+    try:
+        named = dict(parse_set_option(text) for text in settings)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     request = RunRequest(
         repo=repo,
         prd=prd,
@@ -66,7 +79,8 @@ def run_command(
         in_place=in_place,
         by_hand=by_hand,
         recording=recording,
-        overrides={
+        overrides=named
+        | {
             name: value
             for name, value in {
                 "run.max_iterations": max_iterations,
