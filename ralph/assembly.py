@@ -151,7 +151,6 @@ def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
         ground = replace(ground, plan=_plan(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
         player = stack.enter_context(choose_player(request.by_hand, request.recording))
-        _require_key(player, ground)
         threading.Thread(target=_warm_up, daemon=True).start()
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         for note in recover(ground.repo, ground.home, branch=ground.plan.name, lock=lock):
@@ -165,6 +164,8 @@ def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
                 )
             )
         workbench = stack.enter_context(_workbench(ground, player, store, stop, report))
+        if workbench.read_board().pick(request.story).story:
+            _require_key(player, ground)
         _announce(ground, workbench, player, report)
         yield _loop(workbench, stop, request.story)
 
@@ -377,7 +378,8 @@ def dry_run(request: RunRequest) -> DryRun:
             tools = json.dumps([tool for tool in all_schemas() if tool["name"] in settings.agent.tools])
             size_bytes = sum(len(text.encode()) for text in (prompt(SYSTEM), tools, first_message(brief)))
     worst = ground.prices.worst_case_micros(settings.agent.model, size_bytes, MAX_TOKENS)
-    reason = choice.reasons[choice.story.id].text if choice.story else "`ralph status` says why"
+    nothing = "every story passes" if board.all_done else "`ralph status` says why"
+    reason = choice.reasons[choice.story.id].text if choice.story else nothing
     return DryRun(
         choice.story,
         reason,

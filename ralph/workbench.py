@@ -211,6 +211,9 @@ class Bench:
         shared, story = self._shared, self._story
         reason = finish.blocked_reason or finish.detail or finish.ending.value
         snapshot = self._last_snapshot()
+        if snapshot is not None and snapshot.refused:
+            lost = ", ".join(f"{refusal.path} ({refusal.reason})" for refusal in snapshot.refused)
+            shared.tell(EventKind.WARNING, f"these files are not kept: {lost}")
         kept = self._rescue(snapshot) if snapshot is not None and not snapshot.is_empty else None
         trace_id = self._trace.trace_id
         shared.states.record_attempt(
