@@ -5,6 +5,7 @@ import json
 import string
 import time
 import urllib.parse
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -89,7 +90,7 @@ def test_ordinary_code_and_prose_stay_as_they_are(text: str) -> None:
 
 
 SECRETS = st.text(alphabet=ALNUM + "+/=&\"'\\ üé%$", min_size=8, max_size=40).filter(lambda text: len(set(text)) > 3)
-WRITTEN = {
+WRITTEN: dict[str, Callable[[str], str]] = {
     "plain": str,
     "json": json.dumps,
     "json-utf8": lambda text: json.dumps(text, ensure_ascii=False),

@@ -3,10 +3,12 @@
 Short transactions (WAL, `synchronous=NORMAL`). Knows nothing about open span objects or redaction: what comes is stored.
 """
 
+import functools
 import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -29,11 +31,10 @@ class TraceStore:
         self.path = path
         self._busy_timeout_ms = busy_timeout_ms
         self._connection: sqlite3.Connection | None = None
-        self._pid = os.getpid()
         self._abandoned: list[sqlite3.Connection] = []
         self._lock = threading.RLock()
         self._closed = False
-        os.register_at_fork(after_in_child=self._after_fork)
+        os.register_at_fork(after_in_child=functools.partial(_after_fork, weakref.ref(self)))
 
     @classmethod
     def open(cls, path: Path, *, busy_timeout_ms: int = 5_000) -> "TraceStore":
@@ -104,12 +105,18 @@ class TraceStore:
             self._connection = _open(self.path, self._busy_timeout_ms)
         return self._connection
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
         """A child keeps the parent's connection unused: using or closing it would break the parent's locks."""
         self._lock = threading.RLock()
         if self._connection is not None:
             self._abandoned.append(self._connection)
             self._connection = None
+
+
+def _after_fork(reference: "weakref.ref[TraceStore]") -> None:
+    store = reference()
+    if store is not None:
+        store.after_fork()
 
 
 def _open(path: Path, busy_timeout_ms: int) -> sqlite3.Connection:
