@@ -1,0 +1,66 @@
+"""Each benchmark runs, with tiny sizes. Nothing here looks at a time: a busy machine would fail it."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from benchmarks import memory, money, per_turn, spans, startup, storage
+from benchmarks.__main__ import BENCHMARKS, PAGE
+from benchmarks.figure import BEGIN, END, Figure, Judged, put_between_markers, table
+from benchmarks.instant import run_bare, run_harness
+
+TINY: dict[str, Callable[[Path], list[Figure]]] = {
+    "turn": partial(per_turn.measure, at=(2, 4), repeats=1),
+    "span": partial(spans.measure, count=2),
+    "ledger": partial(money.measure, count=2),
+    "help": partial(startup.measure, count=1),
+    "storage": partial(storage.measure, early=3, late=6, around=2),
+    "memory": partial(memory.measure, turns=3),
+}
+
+
+def test_every_benchmark_has_a_tiny_run() -> None:
+    assert set(TINY) == set(BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_it_measures_something_and_prints_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RALPH_HOME", raising=False)
+    figures = TINY[name](tmp_path)
+    assert any(figure.at_most is not None for figure in figures)
+    assert table(figures).count("\n") == len(figures) + 1
+
+
+def test_both_loops_have_the_same_conversation_with_the_model(tmp_path: Path) -> None:
+    ours, bare = run_harness(tmp_path, 4), run_bare(4)
+    assert len(ours.request_bytes) == len(bare.request_bytes) == 5
+    assert ours.request_bytes[-1] == pytest.approx(bare.request_bytes[-1], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict"),
+    [
+        pytest.param(Figure("a", 2.0, "ms", at_most=2.0), "met", id="at-the-target"),
+        pytest.param(Figure("a", 2.1, "ms", at_most=2.0), "missed", id="above-it"),
+        pytest.param(Figure("a", 9.0, "ms", 6.0, "b", 1.5, Judged.RATIO), "met", id="a-ratio-at-the-target"),
+        pytest.param(Figure("a", 9.1, "ms", 6.0, "b", 1.5, Judged.RATIO), "missed", id="a-ratio-above-it"),
+        pytest.param(Figure("a", 9.1, "ms"), "", id="no-target"),
+    ],
+)
+def test_a_figure_says_whether_it_met_its_target(figure: Figure, verdict: str) -> None:
+    assert figure.verdict == verdict
+    assert figure.row().endswith(f"{verdict} |")
+
+
+def test_figures_replace_what_stood_between_the_markers_and_nothing_else() -> None:
+    assert put_between_markers(f"a\n{BEGIN}\nold\n{END}\nz", "new") == f"a\n{BEGIN}\nnew\n{END}\nz"
+    with pytest.raises(ValueError, match="no place for figures"):
+        put_between_markers("a page", "new")
+
+
+def test_the_page_has_a_place_for_figures_and_names_every_benchmark() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert put_between_markers(page, "new") != page
+    assert all(f"`{name}`" in page for name in BENCHMARKS)
