@@ -50,7 +50,9 @@ def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence
     Raises:
         StateError: the file was written by a newer Ralph.
     """
-    connection.execute("CREATE TABLE IF NOT EXISTS schema_version(component TEXT PRIMARY KEY, version INTEGER NOT NULL)")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_version(component TEXT PRIMARY KEY, version INTEGER NOT NULL)"
+    )
     if _version(connection, component) == len(migrations):
         return
     with transaction(connection):

@@ -17,6 +17,7 @@ ISOLATION = (
     ("--unshare-all", "--unshare-user"),  # bubblewrap before 0.8 cannot forbid nested user namespaces
 )
 ALWAYS = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
+EMPTIED = (Path("/tmp"), Path("/run"), Path("/var/tmp"))  # noqa: S108 - mounts of their own, nothing is created there
 NAME_SERVICE = ("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager")
 SYSTEM_TOOLS = ("/run/current-system", "/run/wrappers")  # NixOS keeps its programs there
 
@@ -50,7 +51,7 @@ class Bubblewrap:
             *(("--share-net",) if network else ()),
             *ALWAYS,
             *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
-            *_empty(("/run", "/var/tmp")),  # noqa: S108 - a mount of its own, nothing is created there
+            *_empty(EMPTIED[1:]),
             *_bind("--ro-bind-try", SYSTEM_TOOLS),
             *(_bind("--ro-bind-try", NAME_SERVICE) if network else ()),
             *(("--bind", str(tmp), "/tmp") if tmp else ("--tmpfs", "/tmp")),  # noqa: S108
@@ -69,7 +70,7 @@ def bubblewrap(program: str, state: Path, environ: Mapping[str, str] | None = No
     """A sandbox for this user: finds the homes to hide and the toolchains to leave visible."""
     source = os.environ if environ is None else environ
     homes = _homes(source)
-    return Bubblewrap(program, state.resolve(), homes, tuple(toolchain_folders(homes, source)))
+    return Bubblewrap(program, state.resolve(), homes, tuple(toolchain_folders(homes, source, emptied=EMPTIED)))
 
 
 def _homes(source: Mapping[str, str]) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ Folders that are known to hold credentials (`.cargo` itself, `.local/share` as a
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 KNOWN = (
@@ -41,11 +41,16 @@ KNOWN = (
 CREDENTIALS_BESIDE = (".local", ".cargo", ".bun", ".deno")
 
 
-def toolchain_folders(homes: Iterable[Path], environ: Mapping[str, str] | None = None) -> list[Path]:
-    """Existing folders below `homes` that commands need to read, the ones on PATH and our own Python included."""
+def toolchain_folders(
+    homes: Sequence[Path], environ: Mapping[str, str] | None = None, *, emptied: Iterable[Path] = ()
+) -> list[Path]:
+    """Existing folders below `homes` that commands need to read, the ones on PATH and our own Python included.
+
+    `emptied` are other folders that the sandbox shows empty, /tmp for one: a virtual environment may lie in there too.
+    """
     source = os.environ if environ is None else environ
-    hidden = list(homes)
-    known = [home / part for home in hidden for part in KNOWN]
+    known = [home / part for home in homes for part in KNOWN]
+    hidden = [*homes, *emptied]
     on_path = [folder for entry in source.get("PATH", "").split(os.pathsep) if entry for folder in _tool(Path(entry))]
     python = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent]
     wanted = {path for path in (*known, *on_path, *python) if _is_below(path, hidden) and os.access(path, os.R_OK)}
