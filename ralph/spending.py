@@ -1,6 +1,6 @@
 """How much of the limits is spent, in words for the user and, once, for the agent. Reads the ledger; reserves nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ralph.prompts import prompt
@@ -14,7 +14,7 @@ class Spending:
     """The limits of one session that add up: story, run, day."""
 
     ledger: LedgerLike
-    limits: Sequence[Limit]
+    limits: Callable[[], Sequence[Limit]]  # as they are now: a session may outlast the day it began on
     _warned: bool = field(default=False)
 
     def warning(self) -> str:
@@ -39,7 +39,7 @@ class Spending:
         return next((limit for limit in found if limit.scope.startswith("run:")), found[0] if found else None)
 
     def _adding_up(self) -> list[Limit]:
-        return [limit for limit in self.limits if limit.scope != CALL and limit.micros < NO_LIMIT_MICROS]
+        return [limit for limit in self.limits() if limit.scope != CALL and limit.micros < NO_LIMIT_MICROS]
 
     def _spent(self, limit: Limit) -> int:
         return self.ledger.spent(limit.scope).total_micros

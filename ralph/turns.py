@@ -41,7 +41,7 @@ class Task:
     """One story's session: what it may use. `deadline_s` is on the model's clock; None: no deadline."""
 
     story_id: str
-    limits: Sequence[Limit]
+    limits: Callable[[], Sequence[Limit]]  # asked before each attempt: at midnight the day's limit is another one
     effort: str | None = "medium"
     deadline_s: float | None = None
     turns: int = 150  # over the whole session, repairs included

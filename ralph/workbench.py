@@ -247,9 +247,10 @@ class Bench:
         shared, agent = self._shared, self._shared.settings.agent
         story_micros = shared.settings.limits.micros("per_story_usd") or NO_LIMIT_MICROS
         story_scope = f"story:{shared.repo.id[:16]}:{self._story.id}:{self._story.text_hash[:16]}"
+        own_limits = [Limit(story_scope, story_micros), Limit(self._trace_scope, NO_LIMIT_MICROS)]
         return Task(
             story_id=self._story.id,
-            limits=[*shared.limits(), Limit(story_scope, story_micros), Limit(self._trace_scope, NO_LIMIT_MICROS)],
+            limits=lambda: [*shared.limits(), *own_limits],
             effort=str(agent.effort_first if self._attempt == 1 else agent.effort_retry),
             deadline_s=shared.deadline_s,
             turns=agent.turns,

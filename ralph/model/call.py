@@ -34,7 +34,7 @@ PLAYED_BY = "ralph.model.played_by"
 class CallTerms:
     """What one call may use."""
 
-    limits: Sequence[Limit]
+    limits: Callable[[], Sequence[Limit]]  # asked before each attempt: at midnight the day's limit is another one
     max_tokens: int
     effort: str | None = None  # None: the model has no such setting
     deadline_s: float | None = None  # on the clock of the pace; None: no deadline
@@ -119,7 +119,7 @@ class Model:
             self.name,
             input_bound_tokens=dialogue.input_bound_tokens,
             max_tokens=terms.max_tokens,
-            limits=terms.limits,
+            limits=terms.limits(),
             trace_id=trace_id,
         )
         seen = Assembly()

@@ -110,7 +110,11 @@ class Bench:
         return self.scripted
 
     def ask(self, *, micros: int = 10_000_000, dialogue: Dialogue | None = None, **terms: Any) -> Reply:
-        given: dict[str, Any] = {"max_tokens": 64_000, "effort": "medium", "limits": [Limit(RUN, micros)]} | terms
+        given: dict[str, Any] = {
+            "max_tokens": 64_000,
+            "effort": "medium",
+            "limits": lambda: [Limit(RUN, micros)],
+        } | terms
         return self.model.call(dialogue or self.dialogue, CallTerms(**given), trace=self.trace, health=self.health)
 
     @property
@@ -352,6 +356,14 @@ def test_a_retry_is_a_new_reservation_that_may_not_fit_any_more(bench: Bench) ->
     assert bench.spans()[0].attributes["ralph.cost.micros"] == bench.spent_micros
 
 
+def test_an_attempt_after_midnight_is_charged_to_the_new_day(bench: Bench) -> None:
+    bench.service([fails(529), says("hi")])
+    days = iter(("2026-11-21", "2026-11-22"))
+    reply = bench.ask(limits=lambda: [Limit(f"day:{next(days)}", 10_000_000)])
+    assert bench.ledger.spent("day:2026-11-21").total_micros == 0
+    assert bench.ledger.spent("day:2026-11-22").settled_micros == reply.cost_micros > 0
+
+
 def test_a_stop_wakes_the_wait_between_attempts(bench: Bench) -> None:
     bench.service([fails(529), says("never asked")])
     cancel = threading.Event()
@@ -464,7 +476,7 @@ def test_a_changed_effort_is_named_as_the_cause_of_a_cache_break(bench: Bench) -
     bench.ask()
     other = bench.a_dialogue("Another conversation", system="Other words. " * 800)
     bench.model.call(
-        other, CallTerms(limits=[], max_tokens=5000, effort="high"), trace=bench.trace, health=bench.health
+        other, CallTerms(limits=list, max_tokens=5000, effort="high"), trace=bench.trace, health=bench.health
     )
     assert len(service.requests) == 2
     assert bench.spans()[-1].attributes["ralph.cache.break"] == "system changed"

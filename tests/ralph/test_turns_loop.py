@@ -1,7 +1,7 @@
 """The native agent's turns: the real SDK, ledger, tracer and tools; only the model is a script."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -64,16 +64,24 @@ class Bench:
         self.open: NativeSession | None = None
 
     def session(
-        self, script: Sequence[Turn] | Script, *, micros: int = 50_000_000, scope: str = "run:r", **task: Any
+        self,
+        script: Sequence[Turn] | Script,
+        *,
+        micros: int = 50_000_000,
+        scope: str | Callable[[], str] = "run:r",
+        prices: PriceBook | None = None,
+        **task: Any,
     ) -> NativeSession:
         self.service = ScriptedModel(script)
         pace = Pace(clock=lambda: self.now_s, sleep=self._sleep, dice=lambda: 1.0)
         client = sdk_client(api_key="k", transport=self.service.transport())
-        self.model = Model(client, Meter(self.ledger, PriceBook()), MODEL, pace=pace)
+        self.model = Model(client, Meter(self.ledger, prices or PriceBook()), MODEL, pace=pace)
         agent = NativeAgent(self.model, self.tracer, self.ledger, self.events.append)
         sandbox, _ = choose_sandbox("none", Home(self.folder / "home"))
         tools = lambda: Toolbox(self.tree, self.folder / "scratch", sandbox)  # noqa: E731
-        known = Task("US-001", [Limit(scope, micros)], cancel=self.cancel, **task)
+        known = Task(
+            "US-001", lambda: [Limit(scope() if callable(scope) else scope, micros)], cancel=self.cancel, **task
+        )
         self.open = agent.session(known, self.trace, tools)
         return self.open
 
@@ -305,6 +313,15 @@ def test_near_the_end_of_the_budget_the_agent_is_told_once_inside_a_result(bench
     assert ["budget is spent" in str(bench.results(n)) for n in (1, 2)] == [True, False]
     assert sum("budget is spent" in str(message) for message in bench.sent()) == 1
     assert all(block["type"] == "tool_result" for block in bench.sent(1)[-1]["content"])
+
+
+def test_a_session_that_crosses_midnight_charges_and_shows_the_new_day(bench: Bench) -> None:
+    day = lambda: "day:2026-11-21" if len(bench.service.requests) < 1 else "day:2026-11-22"  # noqa: E731
+    bench.session([LIST, finish_done("s")], scope=day).work("Story")
+    spent = [bench.ledger.spent(f"day:2026-11-{number}").settled_micros for number in (21, 22)]
+    assert min(spent) > 0
+    shown = [event.fields["spent_usd"] for event in bench.events if event.kind is EventKind.TURN]
+    assert shown[-1] == spent[1] / 1e6
 
 
 def test_a_deadline_ends_the_session_between_turns(bench: Bench) -> None:
