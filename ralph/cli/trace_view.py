@@ -1,0 +1,195 @@
+"""Traces for a person in a terminal: the list, the costs, and one trace as a tree that tells what happened and why."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ralph.cli.span_notes import Turns, details, label, mark, note
+from ralph.cli.table import (
+    Column,
+    cut,
+    length,
+    local_time,
+    money,
+    percent,
+    plain,
+    screen_width,
+    table,
+    tokens,
+)
+from tracing.span import SpanKind, TraceStatus
+from tracing.store import CostRow, SpanRow, TraceDetail, TraceRow
+
+ID_CHARS = 8
+COLUMNS = (
+    Column("trace"),
+    Column("began"),
+    Column("status"),
+    Column("story"),
+    Column("title", grows=True),
+    Column("turns", right=True),
+    Column("tokens", right=True),
+    Column("cost", right=True),
+    Column("cached", right=True),
+    Column("time", right=True),
+)
+DURATION_WIDTH, TOKENS_WIDTH, COST_WIDTH, NOTE_WIDTH = 7, 11, 8, 22
+
+
+def traces_table(rows: Sequence[TraceRow]) -> list[str]:
+    return table(COLUMNS, [_trace_cells(row) for row in rows])
+
+
+def _trace_cells(row: TraceRow) -> list[str]:
+    return [
+        row.trace_id[:ID_CHARS],
+        local_time(row.started_at_ns),
+        row.status.value,
+        plain(row.story) or "-",
+        title(row),
+        str(row.turns),
+        tokens(row.input_tokens + row.output_tokens),
+        money(row.cost_micros),
+        percent(row.cache_read_tokens, row.input_tokens),
+        length(row.duration_ns),
+    ]
+
+
+def title(row: TraceRow) -> str:
+    return plain(row.metadata.get("ralph.story.title") or row.name)
+
+
+def costs_table(rows: Sequence[CostRow], by: str) -> list[str]:
+    """The groups, and their sum where there are several."""
+    columns = (
+        Column("day (UTC)" if by == "day" else by, grows=True),
+        Column("calls", right=True),
+        Column("tokens in", right=True),
+        Column("cached", right=True),
+        Column("tokens out", right=True),
+        Column("cost", right=True),
+    )
+    total = CostRow(
+        "total",
+        *(
+            sum(getattr(row, name) for row in rows)
+            for name in ("calls", "input_tokens", "cache_read_tokens", "output_tokens", "cost_micros")
+        ),
+    )
+    return table(columns, [_cost_cells(row) for row in ([*rows, total] if len(rows) > 1 else rows)])
+
+
+def _cost_cells(row: CostRow) -> list[str]:
+    cached = percent(row.cache_read_tokens, row.input_tokens)
+    return [
+        plain(row.group) or "(none)",
+        str(row.calls),
+        tokens(row.input_tokens),
+        cached,
+        tokens(row.output_tokens),
+        money(row.cost_micros),
+    ]
+
+
+def trace_lines(detail: TraceDetail) -> list[str]:
+    """What happened, in words; then every span."""
+    turns = Turns.of(detail)
+    return [
+        *_header(detail, turns),
+        "",
+        *_tree(detail, turns),
+        "",
+        f"One span whole: ralph trace {detail.trace.trace_id[:ID_CHARS]} --span ID (the first column)",
+    ]
+
+
+def _header(detail: TraceDetail, turns: Turns) -> list[str]:
+    row, known = detail.trace, detail.trace.metadata
+    models = sorted({span.model for span in detail.spans if span.model})
+    played_by = plain(known.get("ralph.model.played_by") or "")
+    cached = percent(row.cache_read_tokens, row.input_tokens)
+    ran = f"{local_time(row.started_at_ns, '%Y-%m-%d %H:%M:%S')}, {length(row.duration_ns)}"
+    facts = {
+        "story": f"{plain(row.story)} {title(row)}" if row.story else title(row),
+        "repo": plain(row.repo) + (f", branch {plain(known['ralph.branch'])}" if "ralph.branch" in known else ""),
+        "model": plain(", ".join(models)) + (f", played by: {played_by} (its cost is simulated)" if played_by else ""),
+        "began": ran if row.ended_at_ns is not None else f"{local_time(row.started_at_ns)}, still running",
+        "cost": f"{money(row.cost_micros)} for {row.turns} turn{'s' * (row.turns != 1)}, "
+        f"{tokens(row.input_tokens)} tokens in ({cached} from the cache), {tokens(row.output_tokens)} out",
+        "outcome": _outcome(row, turns),
+        "error": plain(row.error or ""),
+    }
+    return [
+        f"trace {row.trace_id}: {row.status.value}",
+        *(f"  {name:<8} {fact}" for name, fact in facts.items() if fact),
+    ]
+
+
+def _outcome(row: TraceRow, turns: Turns) -> str:
+    """One sentence of what became of the story."""
+    times = len(turns.repairs)
+    after = f" after {times} repair{'s' * (times != 1)}" if times else ""
+    if row.status is TraceStatus.BLOCKED:
+        return f"the agent says that it cannot be done: {turns.blocked_reason}"
+    if row.status is TraceStatus.SUCCESS and "ralph.commit" in row.metadata:
+        return f"every check passed{after}; committed as {plain(row.metadata['ralph.commit'])[:10]}"
+    if row.status is TraceStatus.ERROR and row.story:
+        return f"not committed{after}"
+    return ""
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A span and the lines that lead to it in the tree; `under` is how its own details are led in."""
+
+    span: SpanRow
+    lead: str
+    under: str
+
+
+def _tree(detail: TraceDetail, turns: Turns) -> list[str]:
+    id_chars = _id_chars(detail)
+    lines: list[str] = []
+    for placed in _placed(detail):
+        lines.append(_line(placed, turns, id_chars))
+        lead = " " * (id_chars + 4) + placed.under
+        room = screen_width() - len(lead) - 2
+        lines += [f"{lead}  {cut(text, room)}" for text in details(placed.span, turns)]
+    return lines
+
+
+def _placed(detail: TraceDetail) -> Iterator[_Placed]:
+    """Every span, parents first, without recursion: a foreign trace may be deeper than Python's stack."""
+    waiting = [_Placed(span, "", "  " if detail.children(span.span_id) else "") for span in reversed(detail.roots)]
+    below: dict[str | None, list[SpanRow]] = {}
+    for span in detail.spans:
+        below.setdefault(span.parent_span_id, []).append(span)
+    while waiting:
+        placed = waiting.pop()
+        yield placed
+        base = placed.under if placed.lead else ""
+        children = below.get(placed.span.span_id, [])
+        for number, child in reversed(list(enumerate(children))):
+            last = number == len(children) - 1
+            waiting.append(_Placed(child, base + ("└─ " if last else "├─ "), base + ("   " if last else "│  ")))
+
+
+def _line(placed: _Placed, turns: Turns, id_chars: int) -> str:
+    span = placed.span
+    used = TOKENS_WIDTH + DURATION_WIDTH + COST_WIDTH + NOTE_WIDTH + 8 + id_chars + 4
+    width = max(screen_width() - used, 24)
+    is_call = span.kind is SpanKind.LLM
+    amount = f"{tokens(span.input_tokens)}→{tokens(span.output_tokens)}" if is_call else ""
+    cells = [
+        f"{mark(span)} {span.span_id[:id_chars]}  {cut(placed.lead + label(span, turns), width):<{width}}",
+        f"{length(span.duration_ns):>{DURATION_WIDTH}}",
+        f"{amount:>{TOKENS_WIDTH}}",
+        f"{money(span.cost_micros) if is_call else '':>{COST_WIDTH}}",
+        note(span),
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def _id_chars(detail: TraceDetail) -> int:
+    """The shortest length at which every span's beginning differs, and at least 4."""
+    ids = {span.span_id for span in detail.spans}
+    return next(count for count in range(4, 17) if len({one[:count] for one in ids}) == len(ids) or count == 16)
