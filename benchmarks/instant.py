@@ -7,9 +7,10 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class InstantModel(httpx2.BaseTransport):
     def __init__(self, turns: int) -> None:
         listing = [calls("bash", {"command": f"ls {n}"}, saying=noise(300, n)) for n in range(turns)]
         script = [*listing, finish_done("Listed.")]
+        self.turns = turns
         self._answers = [_body(turn, number) for number, turn in enumerate(script, 1)]
         self.arrived_ns: list[int] = []
         self.own_ns: list[int] = []
@@ -66,15 +68,15 @@ class InstantModel(httpx2.BaseTransport):
         self.own_ns.append(time.perf_counter_ns() - began_ns)
         return answer
 
-    def turn_ms(self) -> list[float]:
-        """From each request to the next, without the model's own time: [0] is turn 1."""
-        pairs = zip(self.arrived_ns, self.arrived_ns[1:], self.own_ns, strict=False)
-        return [(after - before - own) / 1e6 for before, after, own in pairs]
-
 
 def _body(turn: Any, number: int) -> bytes:
     answer = render(turn, number=number, model=MODEL, max_tokens=MAX_TOKENS, stream=True, input_usage=USAGE)
     return b"".join(part for part in answer.parts if isinstance(part, bytes))
+
+
+@cache
+def _result(number: int) -> str:
+    return noise(RESULT_BYTES, number)
 
 
 @dataclass
@@ -84,7 +86,6 @@ class InstantTools:
     on_call: Callable[[int], None] = lambda _count: None
     schemas: list[dict[str, Any]] = field(default_factory=lambda: list(all_schemas()))
     read_only: frozenset[str] = frozenset()
-    _results: Iterator[str] = field(default_factory=lambda: (noise(RESULT_BYTES, seed) for seed in range(10**6)))
     _count: int = 0
 
     def validate(self, name: str, given: object) -> str | None:
@@ -102,23 +103,21 @@ class InstantTools:
         del name, given, timeout_cap_s, cancel
         self._count += 1
         self.on_call(self._count)
-        return ToolResult(next(self._results), exit_code=0)
+        return ToolResult(_result(self._count), exit_code=0)
 
     def close(self) -> None:
         """Holds nothing."""
 
 
-def run_harness(folder: Path, turns: int, on_call: Callable[[int], None] = lambda _count: None) -> InstantModel:
+def run_harness(folder: Path, model: InstantModel, on_call: Callable[[int], None] = lambda _count: None) -> None:
     """A whole session of Ralph's own loop with budget, ledger, tracer and redaction, on the disk of `folder`."""
-    model = InstantModel(turns)
-    with _session(folder, model, turns, InstantTools(on_call)) as session:
+    with _session(folder, model, InstantTools(on_call)) as session:
         finish = session.work(TASK)
     assert finish.ending is Ending.DONE, finish
-    return model
 
 
 @contextmanager
-def _session(folder: Path, transport: InstantModel, turns: int, tools: InstantTools) -> Iterator[NativeSession]:
+def _session(folder: Path, transport: InstantModel, tools: InstantTools) -> Iterator[NativeSession]:
     with closing(TraceStore.open(folder / "traces.db")) as store, closing(Ledger.open(folder / "ledger.db")) as ledger:
         client = sdk_client(api_key="none", transport=transport)
         tracer = Tracer(store, redact=Redactor(["a-known-secret"]))
@@ -127,15 +126,23 @@ def _session(folder: Path, transport: InstantModel, turns: int, tools: InstantTo
             closing(Model(client, Meter(ledger, PriceBook()), MODEL)) as model,
             tracer.start_trace("invoke_agent ralph") as trace,
             NativeAgent(model, tracer, ledger).session(
-                Task("US-001", limits, turns=turns + 1, context_cap_tokens=10**9), trace, lambda: tools
+                Task("US-001", lambda: limits, turns=transport.turns + 1, context_cap_tokens=10**9),
+                trace,
+                lambda: tools,
             ) as session,
         ):
             yield session
 
 
-def run_bare(turns: int) -> InstantModel:
-    """The least that talks to the SDK: stream, append, answer. No budget, no trace, no retries."""
-    model, tools = InstantModel(turns), InstantTools()
+def run_bare(model: InstantModel) -> None:
+    """A whole bare session."""
+    for _ in bare_turns(model):
+        pass
+
+
+def bare_turns(model: InstantModel) -> Generator[None, None, None]:
+    """The least that talks to the SDK, a turn at a time: stream, append, answer. No budget, no trace, no retries."""
+    tools = InstantTools()
     messages: list[dict[str, Any]] = [{"role": "user", "content": [{"type": "text", "text": TASK}]}]
     with closing(sdk_client(api_key="none", transport=model)()) as client:
         while True:
@@ -143,11 +150,12 @@ def run_bare(turns: int) -> InstantModel:
             call = content[-1]
             messages.append({"role": "assistant", "content": content})
             if call["name"] == "finish":
-                return model
+                return
             result = tools.run(call["name"], call["input"]).content
             messages.append(
                 {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call["id"], "content": result}]}
             )
+            yield
 
 
 def _answer(

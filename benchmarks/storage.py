@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.figure import Figure, Judged
-from benchmarks.instant import run_harness
+from benchmarks.instant import InstantModel, run_harness
 from tracing.sqlite import connect
 
 EARLY, LATE = 10, 100
@@ -16,7 +16,8 @@ GROWTH = 1.2
 def measure(folder: Path, *, early: int = EARLY, late: int = LATE, around: int = AROUND) -> list[Figure]:
     sizes: list[int] = []
     path = folder / "traces.db"
-    model = run_harness(folder, late + around + 1, lambda _count: sizes.append(_size_bytes(path)))
+    model = InstantModel(late + around + 1)
+    run_harness(folder, model, lambda _count: sizes.append(_size_bytes(path)))
     first, last = (_mean_growth(sizes, turn, around) for turn in (early, late))
     sent = [median(model.request_bytes[turn - around : turn + around]) for turn in (early, late)]
     return [

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import memory, money, per_turn, spans, startup, storage
 from benchmarks.__main__ import BENCHMARKS, PAGE
 from benchmarks.figure import BEGIN, END, Figure, Judged, put_between_markers, table
-from benchmarks.instant import run_bare, run_harness
+from benchmarks.instant import InstantModel, run_bare, run_harness
 
 TINY: dict[str, Callable[[Path], list[Figure]]] = {
     "turn": partial(per_turn.measure, at=(2, 4), repeats=1),
@@ -34,7 +34,9 @@ def test_it_measures_something_and_prints_it(name: str, tmp_path: Path, monkeypa
 
 
 def test_both_loops_have_the_same_conversation_with_the_model(tmp_path: Path) -> None:
-    ours, bare = run_harness(tmp_path, 4), run_bare(4)
+    ours, bare = InstantModel(4), InstantModel(4)
+    run_harness(tmp_path, ours)
+    run_bare(bare)
     assert len(ours.request_bytes) == len(bare.request_bytes) == 5
     assert ours.request_bytes[-1] == pytest.approx(bare.request_bytes[-1], rel=0.05)
 
