@@ -102,14 +102,24 @@ def main() -> None:
 def report(error: Exception) -> int:
     """Print what the user must know about this error and return the exit code for it."""
     from prd.errors import PrdError  # noqa: PLC0415  # imported only when something went wrong
+    from tracing.budget import OverBudgetError  # noqa: PLC0415
+    from tracing.prices import UnknownPriceError  # noqa: PLC0415
     from tracing.sqlite import StateError  # noqa: PLC0415
+    from tracing.store import TraceNotFoundError  # noqa: PLC0415
 
+    codes = {
+        OverBudgetError: ExitCode.LIMIT,
+        UnknownPriceError: ExitCode.USAGE,
+        TraceNotFoundError: ExitCode.USAGE,
+        PrdError: ExitCode.USAGE,
+        StateError: ExitCode.USAGE,
+    }
+    known = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
     if isinstance(error, RalphError):
+        known = error.exit_code
+    if known is not None:
         click.echo(f"ralph: {error}", err=True)
-        return error.exit_code
-    if isinstance(error, PrdError | StateError):
-        click.echo(f"ralph: {error}", err=True)
-        return ExitCode.USAGE
+        return known
     traceback.print_exception(error)
     click.echo(
         "ralph: this is a bug in Ralph. Nothing is lost: the next run carries on. Please report the above.", err=True

@@ -27,13 +27,15 @@ def since_ns(ctx: click.Context, param: click.Parameter, text: str | None) -> in
     now = datetime.now().astimezone()
     if text == "today":
         return _ns(now.replace(hour=0, minute=0, second=0, microsecond=0))
-    for read in (lambda: now - timedelta(seconds=parse_duration_s(text)), lambda: datetime.fromisoformat(text)):
-        try:
-            return _ns(read().astimezone())
-        except (ValueError, OverflowError):
-            continue
-    problem = f'"{text}" is not a time. Write 8h, 7d, today, 2026-11-21 or "2026-11-21 07:00".'
-    raise click.BadParameter(problem, ctx, param)
+    try:
+        return _ns(now - timedelta(seconds=parse_duration_s(text)))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return _ns(datetime.fromisoformat(text).astimezone())
+    except (ValueError, OverflowError) as error:
+        problem = f'"{text}" is not a time. Write 8h, 7d, today, 2026-11-21 or "2026-11-21 07:00".'
+        raise click.BadParameter(problem, ctx, param) from error
 
 
 def usd_micros(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:
