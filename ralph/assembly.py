@@ -1,91 +1,44 @@
 """Puts the parts of a run together and takes them apart again. The only place that knows all of them."""
 
 import importlib
-import json
 import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from prd.find import find_prd
-from prd.read import read_prd
-from prd.story import Prd, Story
 from ralph.agents.base import Session
 from ralph.agents.native import NativeAgent
-from ralph.board import Board, PrdPlace, locate_prd, read_board
-from ralph.briefing import Brief, first_message
+from ralph.board import Board
 from ralph.checks.baseline import BaselineCache
-from ralph.checks.check import Check
-from ralph.checks.detect import detect_checks
-from ralph.errors import ExitCode, RalphError
+from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter
-from ralph.home import Home, find_home
 from ralph.iteration import iterate
 from ralph.model.call import Model
 from ralph.model.client import sdk_client
 from ralph.models import Player, choose_player
 from ralph.progress import find_progress
-from ralph.prompts import SYSTEM, prompt
 from ralph.run import Loop, Outcome
 from ralph.sandbox.choose import choose_sandbox
-from ralph.settings.load import Loaded, load_settings
 from ralph.signals import StopSignal, listen
 from ralph.state import StoryStates
-from ralph.tools.schema import all_schemas
+from ralph.survey import Ground, RunRequest, plan_of, survey
 from ralph.tools.toolbox import Toolbox
-from ralph.turns import MAX_TOKENS, Task
+from ralph.turns import Task
 from ralph.verify import Verifier
 from ralph.workbench import Workbench
-from ralph.workspace.branch import BranchPlan, default_branch_name, plan_branch
 from ralph.workspace.lock import branch_lock
 from ralph.workspace.recover import recover
-from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import Worktree
 from tracing.budget import CALL, MICROS_PER_USD, NO_LIMIT_MICROS, Ledger, Limit, day_scope
 from tracing.contents import Content
 from tracing.meter import Meter
-from tracing.prices import PriceBook, UnknownPriceError
 from tracing.redact import Redactor, secret_values
 from tracing.store import TraceStore
 from tracing.tracer import Trace, Tracer
-
-NO_CHECKS = (
-    "{root}: no checks are set and none were found, and Ralph does not take the agent's word. Write ralph.toml:\n\n"
-    '[[checks]]\nname = "tests"\ncommand = "the command that must succeed"\n\n'
-    "or, to go without (commits are marked unchecked and stories stay open), add --set run.allow_unchecked=true."
-)
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What the command line asks for."""
-
-    repo: Path
-    prd: Path | None = None
-    story: str | None = None
-    in_place: bool = False
-    by_hand: Path | None = None
-    recording: Path | None = None
-    overrides: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What a run stands on, read once and pinned before the agent starts."""
-
-    home: Home
-    repo: Repo
-    place: PrdPlace
-    prd: Prd
-    loaded: Loaded
-    plan: BranchPlan
-    checks: tuple[Check, ...]
-    prices: PriceBook
 
 
 @dataclass(frozen=True)
@@ -112,36 +65,6 @@ class ToolboxMaker:
         return Toolbox(worktree.path, scratch, self.verifier.sandbox, protected=self.protected, names=self.names)
 
 
-def survey(request: RunRequest) -> Ground:
-    """Read the repo, its PRD, the settings and the checks; change nothing.
-
-    Raises:
-        RalphError, PrdError: something is not usable; the message says what to do.
-    """
-    home = find_home()
-    repo = Repo.open(request.repo)
-    place = locate_prd(repo, find_prd(repo.root, request.prd))
-    prd, _ = read_prd(place.path, place.name)
-    loaded = load_settings(repo.root, home, request.overrides)
-    settings = loaded.settings
-    plan = _plan(repo, prd, loaded, in_place=request.in_place)
-    checks = settings.checks if settings.checks is not None else tuple(detect_checks(repo.root))
-    if not checks and not settings.run.allow_unchecked:
-        raise RalphError(NO_CHECKS.format(root=repo.root))
-    prices = PriceBook(settings.prices)
-    try:
-        prices.check(settings.agent.model)
-    except UnknownPriceError as error:
-        raise RalphError(str(error)) from error
-    repo.identity()
-    return Ground(home, repo, place, prd, loaded, plan, checks, prices)
-
-
-def _plan(repo: Repo, prd: Prd, loaded: Loaded, *, in_place: bool = False) -> BranchPlan:
-    wanted = prd.branch_name or default_branch_name(prd.project, repo.root.name)
-    return plan_branch(repo, wanted, base=loaded.settings.run.base, in_place=in_place)
-
-
 @contextmanager
 def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
     """A run that is ready to go: the branch is locked, what a dead run left is cleared, everything is open."""
@@ -149,7 +72,7 @@ def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
-        ground = replace(ground, plan=_plan(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
+        ground = replace(ground, plan=plan_of(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
         player = stack.enter_context(choose_player(request.by_hand, request.recording))
         threading.Thread(target=_warm_up, daemon=True).start()
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
@@ -306,103 +229,3 @@ def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:
         max_iterations=workbench.settings.run.max_iterations,
         only=only,
     )
-
-
-@dataclass(frozen=True)
-class DryRun:
-    """What a run would start with."""
-
-    story: Story | None
-    reason: str
-    branch: str
-    checks: tuple[Check, ...]
-    prompt_bytes: int
-    worst_first_call_usd: float
-    limit_usd: float
-
-    def lines(self) -> str:
-        if self.story is None:
-            return f"no story can be worked on now: {self.reason}"
-        checks = "\n".join(f"  {check.name}: {check.command}" for check in self.checks) or "  none (unchecked)"
-        return (
-            f"story:  {self.story.id} {self.story.title} ({self.reason})\nbranch: {self.branch}\nchecks:\n{checks}\n"
-            f"prompt: {self.prompt_bytes} bytes (system text, tools, first message)\n"
-            f"cost:   at most ${self.worst_first_call_usd:.4f} for the first call, at most ${self.limit_usd:.2f} for the run\n"
-            "nothing was called and nothing was changed"
-        )
-
-    def as_json(self) -> str:
-        story = self.story and {"id": self.story.id, "title": self.story.title}
-        facts = {
-            "story": story,
-            "reason": self.reason,
-            "branch": self.branch,
-            "checks": [check.model_dump() for check in self.checks],
-        }
-        return json.dumps(
-            {
-                **facts,
-                "prompt_bytes": self.prompt_bytes,
-                "worst_first_call_usd": self.worst_first_call_usd,
-                "limit_usd": self.limit_usd,
-            }
-        )
-
-
-def dry_run_report(request: RunRequest, *, as_json: bool) -> str:
-    """The story, the checks, the prompt's size and the worst-case cost. Calls nothing, changes nothing."""
-    report = dry_run(request)
-    return report.as_json() if as_json else report.lines()
-
-
-def dry_run(request: RunRequest) -> DryRun:
-    ground = survey(request)
-    settings = ground.loaded.settings
-    with closing(StoryStates.open(ground.home.ledger_db)) as states:
-        board = read_board(ground.repo, ground.place, ground.plan, states)
-        choice = board.pick(request.story)
-        size_bytes = 0
-        if choice.story:
-            progress = find_progress(ground.repo, ground.place.name).notes(
-                ground.plan.tip, states.progress(ground.repo.id)
-            )
-            brief = Brief(
-                choice.story,
-                ground.checks,
-                ground.plan.name,
-                ground.plan.tip,
-                ground.repo.root,
-                progress=progress,
-                previous=states.learnings(ground.repo.id, choice.story),
-            )
-            tools = json.dumps([tool for tool in all_schemas() if tool["name"] in settings.agent.tools])
-            size_bytes = sum(len(text.encode()) for text in (prompt(SYSTEM), tools, first_message(brief)))
-    worst = ground.prices.worst_case_micros(settings.agent.model, size_bytes, MAX_TOKENS)
-    nothing = "every story passes" if board.all_done else "`ralph status` says why"
-    reason = choice.reasons[choice.story.id].text if choice.story else nothing
-    return DryRun(
-        choice.story,
-        reason,
-        ground.plan.name,
-        ground.checks,
-        size_bytes,
-        min(worst / MICROS_PER_USD, settings.limits.per_run_usd),
-        settings.limits.per_run_usd,
-    )
-
-
-def status_lines(repo_path: Path, prd: Path | None) -> tuple[list[str], ExitCode]:
-    """For every story, why it is or is not next."""
-    home = find_home()
-    repo = Repo.open(repo_path)
-    place = locate_prd(repo, find_prd(repo.root, prd))
-    content, _ = read_prd(place.path, place.name)
-    plan = plan_branch(repo, content.branch_name or default_branch_name(content.project, repo.root.name))
-    with closing(StoryStates.open(home.ledger_db)) as states:
-        board = read_board(repo, place, plan, states)
-    reasons = board.pick().reasons
-    width = max(len(story.id) for story in board.prd.stories)
-    lines = [
-        f"{story.id:<{width}}  {story.title}\n{'':<{width}}    {reasons[story.id].text}" for story in board.prd.stories
-    ]
-    return lines, ExitCode.ALL_DONE if board.all_done else ExitCode.STORIES_REMAIN

@@ -65,8 +65,10 @@ def run_command(
 
     The agent works in a worktree of its own; your checkout is not touched. Ralph runs the checks and makes the commits.
     """
-    from ralph.assembly import RunRequest, dry_run_report, open_run  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.assembly import open_run  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.preview import dry_run_report  # noqa: PLC0415
     from ralph.settings.layers import parse_set_option  # noqa: PLC0415
+    from ralph.survey import RunRequest  # noqa: PLC0415
 
     try:
         named = dict(parse_set_option(text) for text in settings)

@@ -1,0 +1,82 @@
+"""What a run stands on: the repo, its PRD, the settings and the checks, read once before anything is changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prd.find import find_prd
+from prd.read import read_prd
+from prd.story import Prd
+from ralph.board import PrdPlace, locate_prd
+from ralph.checks.check import Check
+from ralph.checks.detect import detect_checks
+from ralph.errors import RalphError
+from ralph.home import Home, find_home
+from ralph.settings.load import Loaded, load_settings
+from ralph.workspace.branch import BranchPlan, default_branch_name, plan_branch
+from ralph.workspace.repo import Repo
+from tracing.prices import PriceBook, UnknownPriceError
+
+NO_CHECKS = (
+    "{root}: no checks are set and none were found, and Ralph does not take the agent's word. Write ralph.toml:\n\n"
+    '[[checks]]\nname = "tests"\ncommand = "the command that must succeed"\n\n'
+    "or, to go without (commits are marked unchecked and stories stay open), add --set run.allow_unchecked=true."
+)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the command line asks for."""
+
+    repo: Path
+    prd: Path | None = None
+    story: str | None = None
+    in_place: bool = False
+    by_hand: Path | None = None
+    recording: Path | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a run stands on, read once and pinned before the agent starts."""
+
+    home: Home
+    repo: Repo
+    place: PrdPlace
+    prd: Prd
+    loaded: Loaded
+    plan: BranchPlan
+    checks: tuple[Check, ...]
+    prices: PriceBook
+
+
+def survey(request: RunRequest) -> Ground:
+    """Read the repo, its PRD, the settings and the checks; change nothing.
+
+    Raises:
+        RalphError, PrdError: something is not usable; the message says what to do.
+    """
+    home = find_home()
+    repo = Repo.open(request.repo)
+    place = locate_prd(repo, find_prd(repo.root, request.prd))
+    prd, _ = read_prd(place.path, place.name)
+    loaded = load_settings(repo.root, home, request.overrides)
+    settings = loaded.settings
+    plan = plan_of(repo, prd, loaded, in_place=request.in_place)
+    checks = settings.checks if settings.checks is not None else tuple(detect_checks(repo.root))
+    if not checks and not settings.run.allow_unchecked:
+        raise RalphError(NO_CHECKS.format(root=repo.root))
+    prices = PriceBook(settings.prices)
+    try:
+        prices.check(settings.agent.model)
+    except UnknownPriceError as error:
+        raise RalphError(str(error)) from error
+    repo.identity()
+    return Ground(home, repo, place, prd, loaded, plan, checks, prices)
+
+
+def plan_of(repo: Repo, prd: Prd, loaded: Loaded, *, in_place: bool = False) -> BranchPlan:
+    """Where the commits go, as things are now; asked once more when the branch is locked."""
+    wanted = prd.branch_name or default_branch_name(prd.project, repo.root.name)
+    return plan_branch(repo, wanted, base=loaded.settings.run.base, in_place=in_place)
