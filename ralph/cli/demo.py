@@ -1,0 +1,90 @@
+"""`ralph demo`: the sample repository, a run on it, and a summary that says what to look at."""
+
+import json
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ralph.cli.lines import printer
+
+if TYPE_CHECKING:
+    from ralph.demo.play import StoryEnd, Summary
+
+REASON_CHARS = 110
+WORDS = {"success": "passed"}
+
+
+@click.command("demo", epilog="Example: ralph demo --folder /tmp/kitty-demo")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to make it. [default: a new temporary folder]")
+@click.option("--live", is_flag=True, help="Use the real model: needs a key and costs money, $5.00 at most.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON event a line, the summary last.")
+@click.option(
+    "--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="How commands are confined. [default: auto]"
+)
+def demo_command(*, folder: Path | None, live: bool, as_json: bool, sandbox: str | None) -> int:
+    """Make a small repository with four stories and run Ralph on it.
+
+    Git, the tools and the tests are real; the model is a recording, so no key is needed and nothing is spent.
+    """
+    from ralph.demo.play import play  # noqa: PLC0415  # heavy, and --help must be fast
+
+    place = folder or Path(tempfile.mkdtemp(prefix="ralph-demo-"))
+    if not as_json:
+        click.echo(f"A small project with four stories is made in {place / 'kitty'}, and `ralph run` works on it.")
+        click.echo(f"{'The model is real.' if live else 'The model is a recording; all the rest is real.'}\n")
+    summary = play(place, printer(as_json=as_json), live=live, sandbox=sandbox)
+    click.echo(json.dumps({"event": "demo_ended", **summary.facts()}) if as_json else "\n".join(lines(summary)))
+    return summary.exit_code
+
+
+def lines(summary: "Summary") -> Iterator[str]:
+    """The summary for a person."""
+    yield "\nStories"
+    for story in summary.stories:
+        yield f"  {story.story}  {WORDS.get(story.status, story.status):<8} {_how(story)}"
+    yield "\nCommits (git log --oneline)"
+    yield from (f"  {line}" for line in summary.commits)
+    simulated = "" if summary.live else " (simulated: nothing was spent)"
+    yield f"\nCost        ${summary.cost_usd:.4f}{simulated}"
+    yield f"Cache hits  {summary.cache_hit_ratio:.0%} of the input tokens"
+    yield f"Time        {summary.duration_s:.0f} s"
+    yield "\nWhere to look next"
+    yield from (f"  {line}" for line in _next_steps(summary))
+    yield ""
+    yield from _about_the_model(summary)
+
+
+def _how(story: "StoryEnd") -> str:
+    if story.status != "success":
+        return f"{story.title}: {_short(story.reason)}"
+    repaired = {0: "at once", 1: "after 1 repair"}.get(story.repairs, f"after {story.repairs} repairs")
+    return f"{story.title}, {repaired}"
+
+
+def _short(reason: str) -> str:
+    line = " ".join(reason.split())
+    return line if len(line) <= REASON_CHARS else line[:REASON_CHARS].rsplit(" ", 1)[0] + " ..."
+
+
+def _next_steps(summary: "Summary") -> Iterator[str]:
+    ralph = f"RALPH_HOME={shlex.quote(str(summary.home))} ralph" if summary.home else "ralph"
+    yield f"{ralph} traces"
+    for story in summary.stories:
+        if story.repairs or story.status != "success":
+            what = "how it was repaired" if story.status == "success" else "why it stopped"
+            yield f"{ralph} trace {story.trace_id[:8]}   # {story.story}: {what}"
+    yield f"git -C {shlex.quote(str(summary.repo))} log --branches"
+
+
+def _about_the_model(summary: "Summary") -> Iterator[str]:
+    if summary.live:
+        return
+    if summary.as_recorded:
+        yield "The model was a recording: somebody answered its requests by hand once, solving the stories with these tools."
+        yield "Git, the tools, the tests and the commits were real. With a model of your own: ralph demo --live"
+    else:
+        yield f"The run did not go as it was recorded: {summary.reason}"

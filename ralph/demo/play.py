@@ -1,0 +1,196 @@
+"""Runs Ralph on the demo's repository and says what came of it. Knows nothing about the terminal."""
+
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ralph.assembly import open_run
+from ralph.demo.make import make_demo
+from ralph.errors import ExitCode, RalphError
+from ralph.events import Event, EventKind, Reporter
+from ralph.home import find_home
+from ralph.run import Outcome
+from ralph.survey import RunRequest
+from tracing.budget import MICROS_PER_USD
+from tracing.span import TraceStatus
+from tracing.store import TraceFilter, TraceStore
+from tracing.store.queries import TraceRow
+
+RECORDING = Path(__file__).with_name("recording.json")
+RECORDED = {
+    "US-001": TraceStatus.SUCCESS,
+    "US-002": TraceStatus.SUCCESS,
+    "US-003": TraceStatus.SUCCESS,
+    "US-004": TraceStatus.BLOCKED,
+}
+NO_PYTEST = (
+    "the demo's checks run `python -m pytest`, and no `python` with pytest was found. Install it beside Ralph "
+    "({python} -m pip install pytest), or activate an environment that has it."
+)
+HAS_PYTEST_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class StoryEnd:
+    """What became of one story; `reason` is one line, `repairs` how often failing output went back to the model."""
+
+    story: str
+    title: str
+    status: str
+    reason: str
+    repairs: int
+    commit: str | None
+    trace_id: str
+    cost_usd: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    repo: Path
+    home: Path | None  # the demo's own state folder; None: the user's
+    live: bool
+    exit_code: int
+    as_recorded: bool
+    reason: str
+    stories: tuple[StoryEnd, ...]
+    commits: tuple[str, ...]  # newest first, as `git log --oneline` shows them
+    cost_usd: float
+    cache_hit_ratio: float  # [0..1]
+    duration_s: float
+
+    def facts(self) -> dict[str, object]:
+        return asdict(self) | {"repo": str(self.repo), "home": self.home and str(self.home)}
+
+
+def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | None = None) -> Summary:
+    """Make the repository in `folder` and run Ralph on it, with the recorded model unless `live`.
+
+    A recorded run keeps its state in `folder`, so that its made-up costs never count against the user's own limits;
+    a live run spends real money and counts. A set RALPH_HOME is used in both cases.
+
+    Raises:
+        RalphError: the folder is not empty, or something that the demo needs is missing.
+    """
+    folder = folder.expanduser().resolve()
+    home = None if live or os.environ.get("RALPH_HOME") else folder / "ralph-home"
+    changes = {"PATH": _path_with_pytest(os.environ.get("PATH", ""))} | ({"RALPH_HOME": str(home)} if home else {})
+    request = RunRequest(
+        repo=make_demo(folder / "kitty"),
+        recording=None if live else RECORDING,
+        overrides={"sandbox": sandbox} if sandbox else {},
+    )
+    repairs: list[str] = []
+
+    def listen(event: Event) -> None:
+        if event.kind is EventKind.REPAIR:
+            repairs.append(str(event.fields["story"]))
+        report(event)
+
+    started_s = time.monotonic()
+    with _environment(changes):
+        with open_run(request, listen) as loop:
+            outcome = loop.run()
+            titles = {story.id: story.title for story in loop.read_board().prd.stories}
+        traces = _traces(request.repo)
+    as_recorded = {result.story_id: result.status for result in outcome.results} == RECORDED
+    return Summary(
+        repo=request.repo,
+        home=home,
+        live=live,
+        exit_code=_exit_code(outcome, live=live, as_recorded=as_recorded),
+        as_recorded=as_recorded,
+        reason=outcome.reason,
+        stories=_stories(outcome, titles, traces, repairs),
+        commits=_commits(request.repo),
+        cost_usd=sum(trace.cost_micros for trace in traces) / MICROS_PER_USD,
+        cache_hit_ratio=_hit_ratio(traces),
+        duration_s=time.monotonic() - started_s,
+    )
+
+
+def _exit_code(outcome: Outcome, *, live: bool, as_recorded: bool) -> int:
+    """A recorded demo that ended as recorded is a success, though a story is blocked."""
+    if live:
+        return int(outcome.exit_code)
+    return int(ExitCode.ALL_DONE) if as_recorded else int(outcome.exit_code) or int(ExitCode.STORIES_REMAIN)
+
+
+def _stories(
+    outcome: Outcome, titles: Mapping[str, str], traces: list[TraceRow], repairs: list[str]
+) -> tuple[StoryEnd, ...]:
+    by_story = {trace.story: trace for trace in reversed(traces)}
+    return tuple(
+        StoryEnd(
+            result.story_id,
+            titles.get(result.story_id, ""),
+            result.status.value,
+            result.reason,
+            repairs.count(result.story_id),
+            result.commit,
+            by_story[result.story_id].trace_id,
+            by_story[result.story_id].cost_micros / MICROS_PER_USD,
+        )
+        for result in outcome.results
+    )
+
+
+def _traces(repo: Path) -> list[TraceRow]:
+    with closing(TraceStore.open(find_home().traces_db)) as store:
+        return store.traces(TraceFilter(repo=str(repo)))
+
+
+def _hit_ratio(traces: list[TraceRow]) -> float:
+    whole = sum(trace.input_tokens for trace in traces)
+    return sum(trace.cache_read_tokens for trace in traces) / whole if whole else 0.0
+
+
+def _commits(repo: Path) -> tuple[str, ...]:
+    command = ["git", "-C", str(repo), "log", "--oneline", "--no-decorate", "--no-color", "--branches"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return tuple(done.stdout.splitlines())
+
+
+def _path_with_pytest(path: str) -> str:
+    """A PATH on which `python -m pytest` works, our own interpreter's folder first.
+
+    Raises:
+        RalphError: there is none.
+    """
+    own = Path(sys.executable).parent
+    if importlib.util.find_spec("pytest") and os.access(own / "python", os.X_OK):
+        return os.pathsep.join([str(own), *([path] if path else [])])
+    found = shutil.which("python", path=path)
+    if found and _has_pytest(found):
+        return path
+    raise RalphError(NO_PYTEST.format(python=shlex.quote(sys.executable)))
+
+
+def _has_pytest(python: str) -> bool:
+    command = [python, "-c", "import pytest"]
+    try:
+        return not subprocess.run(command, capture_output=True, timeout=HAS_PYTEST_TIMEOUT_S, check=False).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Our own environment with `changes`, as it was before at the end."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
