@@ -152,7 +152,7 @@ class World:
 
     def commit(self) -> None:
         self.git("add", "-A")
-        self.git("commit", "-qm", "by the user")
+        self.git("commit", "-q", "--allow-empty", "-m", "by the user")
 
     def stories_on(self, branch: str = "ralph/work") -> list[str]:
         """The Ralph-Story trailers of the branch, oldest first."""
