@@ -1,0 +1,109 @@
+"""Schedules at the command line: options checked at once, what is due and how the last run ended."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from ralph.cli.main import COMMANDS, LazyGroup, cli
+from ralph.cli.schedule import MEANING, meaning
+from ralph.errors import ExitCode, RalphError
+
+NIGHTLY = ("schedule", "add", "nightly", "--cron", "0 2 * * *", "--timezone", "Europe/Berlin")
+
+
+def ralph(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_schedule_is_added_listed_and_removed(repo: Path) -> None:
+    assert ralph("schedule", "list").output.startswith("no schedules: add one with")
+    assert "nightly is added; first due" in ralph(*NIGHTLY, "--max-cost", "5", "--story", "US-001").output
+    shown = ralph("schedule", "list").output
+    assert f'nightly  "0 2 * * *" (Europe/Berlin) in {repo}' in shown
+    assert "runs   ralph run --max-cost 5 --story US-001" in shown
+    assert "last   never ran" in shown
+    assert ralph("schedule", "remove", "nightly").output == "nightly is removed\n"
+    assert json.loads(ralph("schedule", "list", "--json").output) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--max-cost", "5", "tasks/prd.json"), id="as-they-are"),
+        pytest.param(("--", "--max-cost", "5", "tasks/prd.json"), id="after-two-dashes"),
+    ],
+)
+def test_run_options_are_kept_as_given(repo: Path, options: tuple[str, ...]) -> None:
+    ralph(*NIGHTLY, *options)
+    [row] = json.loads(ralph("schedule", "list", "--json").output)
+    assert row["run_args"] == ["--max-cost", "5", "tasks/prd.json"]
+    assert row["next_due"] is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param((*NIGHTLY, "--max-cst", "5"), "`ralph run` would refuse this: No such option", id="option"),
+        pytest.param((*NIGHTLY, "--max-duration", "4x"), '--max-duration: run.max_duration cannot be "4x"', id="value"),
+        pytest.param((*NIGHTLY, "--", "--help"), "--help is no option for a scheduled run", id="help"),
+        pytest.param(("schedule", "add", "n", "--cron", "0 25 * * *"), 'hour "25" is not valid', id="cron"),
+        pytest.param(("schedule", "remove", "x"), 'there is no schedule "x"', id="unknown"),
+        pytest.param(("schedule", "run-now", "x"), 'there is no schedule "x"', id="run-unknown"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_at_once(repo: Path, arguments: tuple[str, ...], message: str) -> None:
+    error = ralph(*arguments).exception
+    assert isinstance(error, RalphError)
+    assert error.exit_code == ExitCode.USAGE
+    assert message in str(error)
+    assert json.loads(ralph("schedule", "list", "--json").output) == []
+
+
+def test_an_option_before_the_name_is_explained(repo: Path) -> None:
+    result = ralph("schedule", "add", "--max-cost", "5", "--cron", "0 2 * * *")
+    assert (result.exit_code, "the schedule's name comes first" in result.output) == (ExitCode.USAGE, True)
+
+
+def test_a_run_by_hand_says_where_its_output_goes_and_the_list_how_it_ended(repo: Path) -> None:
+    ralph(*NIGHTLY)
+    shown = CliRunner().invoke(cli, ["schedule", "run-now", "nightly"], standalone_mode=False)
+    assert shown.return_value == ExitCode.USAGE  # the folder is no repository
+    assert "its output: " in shown.output
+    assert "ended, exit code 2 (could not start, see the log)" in shown.output
+    assert "exit code 2 (could not start, see the log)" in ralph("schedule", "list").output
+
+
+def test_every_exit_code_has_words() -> None:
+    assert set(MEANING) == set(ExitCode)
+    assert (meaning(None), meaning(9)) == ("given up", "exit code 9")
+
+
+def _commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    found: list[tuple[tuple[str, ...], click.Command]] = []
+    for name in group.list_commands(context):
+        if isinstance(group, LazyGroup) and name == "demo":
+            continue
+        command = group.get_command(context, name)
+        assert command is not None
+        found.append(((*path, name), command))
+        if isinstance(command, click.Group):
+            found += _commands(command, (*path, name))
+    return found
+
+
+def test_the_help_of_every_command_has_an_example() -> None:
+    assert isinstance(cli, LazyGroup)
+    assert len(_commands(cli)) >= len(COMMANDS) - 1
+    assert [path for path, command in _commands(cli) if f"ralph {' '.join(path)}" not in (command.epilog or "")] == []

@@ -1,0 +1,101 @@
+"""Why a story waits, letting it be tried again, and trusting a repo's settings, with a real repository and real stores."""
+
+import json
+import os
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from prd.read import read_prd
+from ralph.cli.main import cli
+from ralph.errors import ExitCode, RalphError
+from ralph.settings.problems import SettingsError
+from ralph.state import StoryStates
+from ralph.workspace.repo import Repo
+
+
+def ralph(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments, standalone_mode=False)
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    stories = [
+        {"id": "US-001", "title": "Cart", "description": "", "acceptanceCriteria": [], "priority": 1, "passes": True},
+        {"id": "US-002", "title": "Pay", "description": "", "acceptanceCriteria": [], "priority": 2, "passes": False},
+        {"id": "US-003", "title": "Ship", "description": "", "acceptanceCriteria": [], "priority": 3, "passes": False},
+    ]
+    (folder / "prd.json").write_text(
+        json.dumps({"project": "Shop", "branchName": "ralph/shop", "userStories": stories})
+    )
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def parked(repo: Path, story_id: str) -> None:
+    home = Path(os.environ["RALPH_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    prd, _ = read_prd(repo / "prd.json")
+    story, repo_id = prd.story(story_id), Repo.open(repo).id
+    with closing(StoryStates.open(home / "ledger.db")) as states:
+        states.record_attempt(repo_id, story, outcome="done", reason="failed: pytest", trace_id="ab" * 16)
+        states.park(repo_id, story, "3 attempts failed, the last one: failed: pytest")
+
+
+def test_status_says_for_each_story_why_it_is_or_is_not_next(repo: Path) -> None:
+    parked(repo, "US-002")
+    result = ralph("status")
+    assert result.return_value == ExitCode.STORIES_REMAIN
+    first, *rest = result.output.splitlines()
+    assert first == "prd.json: 1 of 3 stories done, on branch ralph/shop"
+    text = "\n".join(rest)
+    assert "3 attempts failed, the last one: failed: pytest" in text
+    assert "failed: pytest (ralph trace abababab)" in text
+    assert "to have it tried again: ralph unblock US-002" in text
+    assert "next" in rest[-1]
+
+
+def test_status_as_json_names_the_verdicts(repo: Path) -> None:
+    parked(repo, "US-002")
+    status = json.loads(ralph("status", "--json").output)
+    assert [story["verdict"] for story in status["stories"]] == ["done", "parked", "next"]
+    assert status["stories"][1]["attempts"][0]["trace_id"] == "ab" * 16
+
+
+def test_unblock_lets_a_parked_story_be_next_again(repo: Path) -> None:
+    parked(repo, "US-002")
+    assert ralph("unblock", "US-002").output.startswith("US-002 is not parked any more")
+    assert json.loads(ralph("status", "--json").output)["stories"][1]["verdict"] == "next"
+    assert "nothing to forget" in ralph("unblock", "US-002").output
+
+
+def test_unblock_of_an_unknown_story_names_those_there_are(repo: Path) -> None:
+    error = ralph("unblock", "US-9").exception
+    assert isinstance(error, RalphError)
+    assert str(error) == 'prd.json has no story "US-9". Its stories are US-001, US-002, US-003.'
+
+
+def test_trust_shows_what_the_file_loosens_and_forget_takes_it_back(repo: Path) -> None:
+    (repo / "ralph.toml").write_text('sandbox = "none"\n\n[limits]\nper_run_usd = 4000\n')
+    shown = ralph("trust").output
+    assert f"trusted as it is now: {repo / 'ralph.toml'}" in shown
+    assert 'ralph.toml:1: sandbox = "none" (you allow "auto")' in shown
+    assert "ralph.toml:4: limits.per_run_usd = 4000 (you allow 5" in shown
+    assert "is not trusted any more" in ralph("trust", "--forget").output
+    assert "nothing to forget" in ralph("trust", str(repo), "--forget").output
+
+
+def test_a_file_that_loosens_nothing_is_trusted_and_a_wrong_one_is_not(repo: Path) -> None:
+    (repo / "ralph.toml").write_text("[limits]\nper_run_usd = 1\n")
+    assert "it loosens nothing now" in ralph("trust").output
+    (repo / "ralph.toml").write_text("[limits]\nper_rum_usd = 1\n")
+    assert isinstance(ralph("trust").exception, SettingsError)
+    (repo / "ralph.toml").unlink()
+    assert "there is nothing to trust" in str(ralph("trust").exception)
