@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from ralph.events import Event, EventKind, Reporter
 from ralph.iteration import iterate
 from ralph.model.call import Model
 from ralph.model.client import sdk_client
+from ralph.model.pace import Pace
 from ralph.models import Player, choose_player
 from ralph.progress import find_progress
 from ralph.run import Loop, Outcome
@@ -66,14 +67,23 @@ class ToolboxMaker:
 
 
 @contextmanager
-def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
-    """A run that is ready to go: the branch is locked, what a dead run left is cleared, everything is open."""
+def open_run(
+    request: RunRequest,
+    report: Reporter,
+    *,
+    player: AbstractContextManager[Player] | None = None,
+    pace: Pace | None = None,
+) -> Iterator[Loop]:
+    """A run that is ready to go: the branch is locked, what a dead run left is cleared, everything is open.
+
+    `player` and `pace` are seams: who plays the model instead of the one that is asked for, and another clock.
+    """
     ground = survey(request)
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
         ground = replace(ground, plan=plan_of(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
-        player = stack.enter_context(choose_player(request.by_hand, request.recording))
+        playing = stack.enter_context(player or choose_player(request.by_hand, request.recording))
         threading.Thread(target=_warm_up, daemon=True).start()
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         for note in recover(ground.repo, ground.home, branch=ground.plan.name, lock=lock):
@@ -86,10 +96,10 @@ def open_run(request: RunRequest, report: Reporter) -> Iterator[Loop]:
                     {"trace": trace_id},
                 )
             )
-        workbench = stack.enter_context(_workbench(ground, player, store, stop, report))
+        workbench = stack.enter_context(_workbench(ground, playing, store, stop, report, pace=pace))
         if workbench.read_board().pick(request.story).story:
-            _require_key(player, ground)
-        _announce(ground, workbench, player, report)
+            _require_key(playing, ground)
+        _announce(ground, workbench, playing, report)
         yield _loop(workbench, stop, request.story)
 
 
@@ -109,7 +119,7 @@ def _require_key(player: Player, ground: Ground) -> None:
 
 @contextmanager
 def _workbench(
-    ground: Ground, player: Player, store: TraceStore, stop: StopSignal, report: Reporter
+    ground: Ground, player: Player, store: TraceStore, stop: StopSignal, report: Reporter, *, pace: Pace | None
 ) -> Iterator[Workbench]:
     settings, home = ground.loaded.settings, ground.home
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
@@ -124,7 +134,9 @@ def _workbench(
         baselines = stack.enter_context(closing(BaselineCache.open(home.ledger_db)))
         tracer = Tracer(store, redact=Redactor(secrets), content=Content(settings.tracing.content))
         client = sdk_client(base_url=settings.base_url, api_key=player.api_key, transport=player.transport)
-        model = stack.enter_context(closing(Model(client, Meter(ledger, ground.prices), settings.agent.model)))
+        model = stack.enter_context(
+            closing(Model(client, Meter(ledger, ground.prices), settings.agent.model, pace=pace))
+        )
         verifier = Verifier(
             ground.checks,
             settings.setup,

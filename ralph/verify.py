@@ -59,10 +59,11 @@ class Verifier:
 
     def take_baseline(self, worktree: Worktree, trace: Trace) -> None:
         """The checks on the base commit, from the cache where nothing changed. Red ones are shown and not blamed."""
-        key = baseline_key(worktree.base_sha, self.checks, self.setup, self.sandbox.level)
+        tree_sha = worktree.repo.store.text("rev-parse", "--verify", f"{worktree.base_sha}^{{tree}}")
+        key = baseline_key(tree_sha, self.checks, self.setup, self.sandbox.level)
         with trace.span("baseline", kind=SpanKind.CHAIN, input={"commit": worktree.base_sha}) as span:
             self._baseline, cached = self.baselines.get_or_run(
-                key, lambda: self._run(worktree, worktree.base_sha, trace)
+                key, lambda: self._run(worktree, worktree.base_sha, trace, "before the work, check")
             )
             span.set({"ralph.baseline.cached": cached})
             span.set_output({"red": list(self._baseline.red)})
@@ -98,7 +99,7 @@ class Verifier:
         names = ", ".join(result.name for result in comparison.blamed)
         return _failed(f"failed: {names}", feedback(comparison.blamed))
 
-    def _run(self, worktree: Worktree, treeish: str, trace: Trace) -> Sequence[CheckResult]:
+    def _run(self, worktree: Worktree, treeish: str, trace: Trace, words: str = "check") -> Sequence[CheckResult]:
         results: list[CheckResult] = []
         with worktree.verification(treeish) as tree:
             scratch = self.scratch / trace.trace_id[:16]
@@ -116,13 +117,13 @@ class Verifier:
                     read_only=[worktree.repo.common_dir],
                 )
                 for result in ran:
-                    self._record(result, trace, started_ns)
+                    self._record(result, trace, started_ns, words)
                 results += ran
                 if any(result.cancelled or result.name != check.name for result in ran):
                     break
         return results
 
-    def _record(self, result: CheckResult, trace: Trace, started_ns: int) -> None:
+    def _record(self, result: CheckResult, trace: Trace, started_ns: int, words: str) -> None:
         trace.add_span(
             f"check {result.name}",
             kind=SpanKind.EVALUATOR,
@@ -145,7 +146,7 @@ class Verifier:
             "exit_code": result.exit_code,
             "duration_s": round(result.duration_s, 3),
         }
-        self.report(Event(EventKind.CHECK, f"check {result.name}: {word} in {result.duration_s:.1f} s", fields))
+        self.report(Event(EventKind.CHECK, f"{words} {result.name}: {word} in {result.duration_s:.1f} s", fields))
 
     def _left_s(self) -> float:
         return float("inf") if self.deadline_s is None else self.deadline_s - self.clock()
