@@ -16,7 +16,7 @@ from ralph.model.blocks import Block, append_text, text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
 from ralph.model.dialogue import Dialogue
-from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure
+from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure, WorstCaseError
 from ralph.model.reply import Reply
 from ralph.prompts import SYSTEM, prompt
 from ralph.spending import Spending
@@ -99,7 +99,7 @@ class TurnLoop:
             reply = self._ask()
         except ContextTooLongError as error:
             return self._compact(str(error))
-        except (OverBudgetError, DeadlineError, ServiceError, CallCancelledError) as error:
+        except (OverBudgetError, WorstCaseError, DeadlineError, ServiceError, CallCancelledError) as error:
             return Finish(ending_of(error), detail=str(error))
         return self._steps[NEXT_STEP[reply.stop_reason]](reply)
 
@@ -278,14 +278,20 @@ class TurnLoop:
         self._report(Event(EventKind.MODEL_RETRY, words, fields))
 
 
+ENDINGS = {
+    WorstCaseError: Ending.RUN_BUDGET,
+    DeadlineError: Ending.DEADLINE,
+    ServiceError: Ending.SERVICE,
+    CallCancelledError: Ending.INTERRUPTED,
+}
+
+
 def ending_of(error: Exception) -> Ending:
     """What an error of the model call means for the session."""
     if isinstance(error, OverBudgetError):
         of_run = error.limit.scope.partition(":")[0] not in {"story", "call"}
         return Ending.RUN_BUDGET if of_run else Ending.STORY_BUDGET
-    return {DeadlineError: Ending.DEADLINE, ServiceError: Ending.SERVICE, CallCancelledError: Ending.INTERRUPTED}[
-        type(error)
-    ]
+    return ENDINGS[type(error)]
 
 
 def _last_words(reply: Reply) -> str:

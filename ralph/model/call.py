@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ralph.errors import ServiceError
 from ralph.model.cache_health import CacheHealth, hit_ratio
 from ralph.model.dialogue import CACHED, Dialogue
-from ralph.model.failures import BrokenStreamError, Charge, ContextTooLongError, Failure, Verdict, classify
+from ralph.model.failures import (
+    BrokenStreamError,
+    Charge,
+    ContextTooLongError,
+    Failure,
+    Verdict,
+    WorstCaseError,
+    classify,
+)
 from ralph.model.pace import CONNECT_S, Pace
 from ralph.model.reply import Assembly, Reply
 from tracing import attributes as names
@@ -77,7 +85,9 @@ class Model:
             ServiceError: the service refuses for good, or stays away too long.
             DeadlineError: the time was over first.
             CallCancelledError: the run was asked to stop while waiting.
+            WorstCaseError: this call, or one before it, cost more than its reservation.
         """
+        self._check_worst_case()
         request = names.llm_request_attributes(
             model=self.name, max_tokens=terms.max_tokens, reasoning_level=terms.effort
         )
@@ -90,7 +100,12 @@ class Model:
             self._note_cache(
                 span, dialogue=dialogue, terms=terms, reply=reply, started_s=attempts.started_s, health=health
             )
-            return reply
+        self._check_worst_case()
+        return reply
+
+    def _check_worst_case(self) -> None:
+        if broken := self._meter.broken_assumptions:
+            raise WorstCaseError(broken[0])
 
     def _persist(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts, span: "Span") -> Reply:
         """Attempt until one succeeds or trying again makes no sense."""
@@ -100,6 +115,7 @@ class Model:
             if isinstance(outcome, Reply):
                 return outcome
             attempts.errors.append(outcome.text)
+            self._check_worst_case()
             wait_s = self._wait_s(outcome, attempts, terms)
             span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": len(attempts.errors)})
             terms.attempt_failed(len(attempts.errors), outcome, wait_s)
@@ -191,10 +207,16 @@ class Model:
 
     @contextmanager
     def _costed(self, span: "Span", attempts: Attempts) -> Iterator[None]:
-        """However the call ends, its span says what the failed attempts cost."""
+        """However the call ends, its span says what the failed attempts cost, and which cost too much."""
+        known = len(self._meter.broken_assumptions)
         try:
             yield
         finally:
+            for broken in self._meter.broken_assumptions[known:]:
+                span.event(
+                    "worst_case_exceeded",
+                    {"reserved_micros": broken.reserved_micros, "charged_micros": broken.charged_micros},
+                )
             if attempts.errors or attempts.broken_micros:
                 span.set(
                     {

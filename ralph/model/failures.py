@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import anthropic
 
+    from tracing.budget import BrokenAssumption
+
 RETRIED_TYPES = {"rate_limit_error", "overloaded_error", "api_error", "timeout_error"}
 RETRIED_STATUSES = {408, 409, 429}
 SPENT_OUT_WORDS = ("spend_limit", "on_hold", "billing", "credit")
@@ -55,6 +57,17 @@ class DeadlineError(Exception):
 
 class CallCancelledError(Exception):
     """The user asked the run to stop while it waited for the service."""
+
+
+class WorstCaseError(Exception):
+    """A call cost more than was reserved for it: no limit can be promised any more, so nothing more is called."""
+
+    def __init__(self, broken: "BrokenAssumption") -> None:
+        super().__init__(
+            f"A call cost ${broken.charged_micros / 1e6:.6f} where ${broken.reserved_micros / 1e6:.6f} was reserved as its "
+            "worst case: the price table or the bound on the input is wrong. Nothing more is called in this run; "
+            "compare the model's price with `[prices]` in config.toml."
+        )
 
 
 class BrokenStreamError(Exception):

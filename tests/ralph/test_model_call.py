@@ -15,7 +15,7 @@ from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
 from ralph.model.client import sdk_client
 from ralph.model.dialogue import Dialogue
-from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError
+from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, WorstCaseError
 from ralph.model.pace import Pace
 from ralph.model.reply import Reply
 from ralph.replay.scripted import Bill, Request, Script, ScriptedModel
@@ -362,6 +362,39 @@ def test_an_attempt_after_midnight_is_charged_to_the_new_day(bench: Bench) -> No
     reply = bench.ask(limits=lambda: [Limit(f"day:{next(days)}", 10_000_000)])
     assert bench.ledger.spent("day:2026-11-21").total_micros == 0
     assert bench.ledger.spent("day:2026-11-22").settled_micros == reply.cost_micros > 0
+
+
+def miscounted(bench: Bench) -> Dialogue:
+    """A conversation whose count is far too low: its input bound does not hold."""
+    dialogue = bench.a_dialogue("Story")
+    dialogue.answered([text("word " * 100_000)], TokenUsage())
+    dialogue.hear([text("Go on.")])
+    return dialogue
+
+
+def test_a_call_that_cost_more_than_its_reservation_is_the_last_one(bench: Bench) -> None:
+    service = bench.service([says("hi"), says("never asked")])
+    with pytest.raises(WorstCaseError, match="the price table or the bound on the input is wrong") as caught:
+        bench.ask(dialogue=miscounted(bench), max_tokens=100)
+    with pytest.raises(WorstCaseError):
+        bench.ask(dialogue=bench.a_dialogue("Another story"))
+    (broken,) = bench.meter.broken_assumptions
+    assert f"${broken.charged_micros / 1e6:.6f} where ${broken.reserved_micros / 1e6:.6f}" in str(caught.value)
+    assert len(service.requests) == 1
+    assert bench.spent_micros == bench.billed_micros == broken.charged_micros
+    (span,) = bench.spans()
+    (event,) = span.events
+    assert event.name == "worst_case_exceeded"
+    assert event.attributes == {"reserved_micros": broken.reserved_micros, "charged_micros": broken.charged_micros}
+    assert span.attributes["ralph.cost.micros"] == broken.charged_micros
+
+
+def test_a_broken_stream_that_cost_more_than_its_reservation_is_not_tried_again(bench: Bench) -> None:
+    service = bench.service([no_message_stop(), says("never asked")])
+    with pytest.raises(WorstCaseError):
+        bench.ask(dialogue=miscounted(bench), max_tokens=100)
+    assert len(service.requests) == 1
+    assert "worst_case_exceeded" in [event.name for event in bench.spans()[0].events]
 
 
 def test_a_stop_wakes_the_wait_between_attempts(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from ralph.agents.native import NativeAgent, NativeSession, Task
 from ralph.events import Event, EventKind
 from ralph.finish import Ending
 from ralph.home import Home
+from ralph.model.blocks import text
 from ralph.model.call import Model
 from ralph.model.client import sdk_client
 from ralph.model.pace import Pace
@@ -34,7 +35,7 @@ from ralph.stop_reasons import NEXT_STEP, NextStep, StopReason, stop_reason
 from ralph.tools.toolbox import Toolbox
 from tracing.budget import Ledger, Limit
 from tracing.meter import Meter
-from tracing.prices import PriceBook
+from tracing.prices import PriceBook, TokenUsage
 from tracing.redact import Redactor
 from tracing.span import SpanKind
 from tracing.store import TraceStore
@@ -69,13 +70,12 @@ class Bench:
         *,
         micros: int = 50_000_000,
         scope: str | Callable[[], str] = "run:r",
-        prices: PriceBook | None = None,
         **task: Any,
     ) -> NativeSession:
         self.service = ScriptedModel(script)
         pace = Pace(clock=lambda: self.now_s, sleep=self._sleep, dice=lambda: 1.0)
         client = sdk_client(api_key="k", transport=self.service.transport())
-        self.model = Model(client, Meter(self.ledger, prices or PriceBook()), MODEL, pace=pace)
+        self.model = Model(client, Meter(self.ledger, PriceBook()), MODEL, pace=pace)
         agent = NativeAgent(self.model, self.tracer, self.ledger, self.events.append)
         sandbox, _ = choose_sandbox("none", Home(self.folder / "home"))
         tools = lambda: Toolbox(self.tree, self.folder / "scratch", sandbox)  # noqa: E731
@@ -304,6 +304,18 @@ def test_a_spent_budget_ends_the_session_before_the_next_call(bench: Bench, scop
     assert finish.ending is ending
     assert "Raise the limit" in finish.detail
     assert bench.service.requests == []
+
+
+def test_a_call_dearer_than_its_worst_case_ends_the_session_and_nothing_more_is_called(bench: Bench) -> None:
+    session = bench.session([calls("bash", {"command": "touch ran"}), finish_done("never asked")], micros=250_000)
+    dialogue = session._loop._dialogue
+    dialogue.hear([text("Story")])
+    dialogue.answered([text("word " * 100_000)], TokenUsage())  # counted as nothing: the input bound does not hold
+    finish, again = session.work("Story"), session.work("1 failed")
+    assert finish.ending is again.ending is Ending.RUN_BUDGET
+    assert "the price table or the bound on the input is wrong" in finish.detail
+    assert len(bench.service.requests) == 1
+    assert not (bench.tree / "ran").exists()
 
 
 def test_near_the_end_of_the_budget_the_agent_is_told_once_inside_a_result(bench: Bench) -> None:
