@@ -12,6 +12,7 @@ from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
 from tracing.store import SpanRow, TraceDetail
 
 FINISH = "finish"
+OUTPUT = "│ "  # leads in a line that a program printed
 CHECK_LINES, COMMAND_LINES, CRITERIA = 12, 4, 12
 MARKS = {SpanStatus.ERROR: "✗", SpanStatus.INTERRUPTED: "!"}
 
@@ -100,13 +101,15 @@ def _of_finish(span: SpanRow) -> list[str]:
 
 
 def _of_failure(span: SpanRow) -> list[str]:
+    if span.parent_span_id is None:
+        return []  # it ended as its trace did, which stands above the tree
     if span.status is SpanStatus.INTERRUPTED:
         return [f"interrupted: {plain(span.error or '')}"]
     exit_code = span.attributes.get(names.EXIT_CODE)
     if span.kind is SpanKind.EVALUATOR and span.attributes.get("ralph.check.passed") is False:
-        return [f"│ {line}" for line in _last_lines(span.output(), CHECK_LINES)]
+        return [f"{OUTPUT}{line}" for line in _last_lines(span.output(), CHECK_LINES)]
     if span.kind is SpanKind.TOOL and exit_code not in {None, 0}:
-        return [f"│ {line}" for line in _last_lines(span.output(), COMMAND_LINES)]
+        return [f"{OUTPUT}{line}" for line in _last_lines(span.output(), COMMAND_LINES)]
     return [f"error: {plain(span.error)}"] if span.error else []
 
 

@@ -1,9 +1,10 @@
 """Traces for a person in a terminal: the list, the costs, and one trace as a tree that tells what happened and why."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ralph.cli.span_notes import Turns, details, label, mark, note
+from ralph.cli.span_notes import OUTPUT, Turns, details, label, mark, note
 from ralph.cli.table import (
     Column,
     cut,
@@ -20,6 +21,7 @@ from tracing.span import SpanKind, TraceStatus
 from tracing.store import CostRow, SpanRow, TraceDetail, TraceRow
 
 ID_CHARS = 8
+WRAPPED_LINES = 8
 COLUMNS = (
     Column("trace"),
     Column("began"),
@@ -132,6 +134,8 @@ def _outcome(row: TraceRow, turns: Turns) -> str:
         return f"the agent says that it cannot be done: {turns.blocked_reason}"
     if row.status is TraceStatus.SUCCESS and "ralph.commit" in row.metadata:
         return f"every check passed{after}; committed as {plain(row.metadata['ralph.commit'])[:10]}"
+    if row.status is TraceStatus.INTERRUPTED and row.story:
+        return "cut short; nothing was committed, and the next run takes the story up again"
     if row.status is TraceStatus.ERROR and row.story:
         return f"not committed{after}"
     return ""
@@ -153,8 +157,15 @@ def _tree(detail: TraceDetail, turns: Turns) -> list[str]:
         lines.append(_line(placed, turns, id_chars))
         lead = " " * (id_chars + 4) + placed.under
         room = screen_width() - len(lead) - 2
-        lines += [f"{lead}  {cut(text, room)}" for text in details(placed.span, turns)]
+        lines += [f"{lead}  {line}" for text in details(placed.span, turns) for line in _fitted(text, room)]
     return lines
+
+
+def _fitted(text: str, room: int) -> list[str]:
+    """Words are wrapped, so that a reason can be read to its end; a line of output is cut."""
+    if text.startswith(OUTPUT):
+        return [cut(text, room)]
+    return textwrap.wrap(text, max(room, 20), subsequent_indent="  ", max_lines=WRAPPED_LINES, placeholder=" …")
 
 
 def _placed(detail: TraceDetail) -> Iterator[_Placed]:
