@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ralph.errors import ServiceError
 from ralph.model.cache_health import CacheHealth, hit_ratio
+from ralph.model.concessions import Concessions, Feature
 from ralph.model.dialogue import CACHED, Dialogue
 from ralph.model.failures import (
     BrokenStreamError,
@@ -70,6 +71,7 @@ class Model:
         self._client: anthropic.Anthropic | None = None
         self._meter = meter
         self.name = name
+        self._concessions = Concessions(name)
         self.pace = pace or Pace()
 
     def close(self) -> None:
@@ -89,7 +91,9 @@ class Model:
         """
         self._check_worst_case()
         request = names.llm_request_attributes(
-            model=self.name, max_tokens=terms.max_tokens, reasoning_level=terms.effort
+            model=self.name,
+            max_tokens=self._concessions.max_tokens(terms.max_tokens),
+            reasoning_level=self._concessions.effort(terms.effort),
         )
         with trace.span(f"chat {self.name}", kind=SpanKind.LLM, attributes=request) as span:
             span.set_request(dialogue.recorded.head, dialogue.system, dialogue.tools)
@@ -116,10 +120,21 @@ class Model:
                 return outcome
             attempts.errors.append(outcome.text)
             self._check_worst_case()
+            if self._concedes(outcome, terms, span):
+                continue
             wait_s = self._wait_s(outcome, attempts, terms)
             span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": len(attempts.errors)})
             terms.attempt_failed(len(attempts.errors), outcome, wait_s)
             self.pace.pause(wait_s, terms.cancel)
+
+    def _concedes(self, failure: Failure, terms: CallTerms, span: "Span") -> bool:
+        """Whether the request can be sent again at once without what the service refused."""
+        if not failure.refused_request:
+            return False
+        dropped = self._concessions.learn(failure.text, self._concessions.max_tokens(terms.max_tokens))
+        if dropped:
+            span.event("feature_dropped", {"features": [str(feature) for feature in dropped], "error": failure.text})
+        return bool(dropped)
 
     def _wait_s(self, failure: Failure, attempts: Attempts, terms: CallTerms) -> float:
         if failure.verdict is Verdict.TOO_LONG:
@@ -134,7 +149,7 @@ class Model:
         grant = self._meter.admit(
             self.name,
             input_bound_tokens=dialogue.input_bound_tokens,
-            max_tokens=terms.max_tokens,
+            max_tokens=self._concessions.max_tokens(terms.max_tokens),
             limits=terms.limits(),
             trace_id=trace_id,
         )
@@ -195,10 +210,12 @@ class Model:
             "max_tokens": grant.max_tokens,
             "system": dialogue.system,
             "tools": dialogue.tools,
-            "cache_control": dict(CACHED),
             "messages": dialogue.wire_messages(),
         }
-        return request | ({"output_config": {"effort": terms.effort}} if terms.effort else {})
+        if Feature.MOVING_CACHE not in self._concessions.given_up:
+            request["cache_control"] = dict(CACHED)
+        effort = self._concessions.effort(terms.effort)
+        return request | ({"output_config": {"effort": effort}} if effort else {})
 
     def _connected(self) -> "anthropic.Anthropic":
         if self._client is None:

@@ -45,6 +45,7 @@ class Failure:
     text: str  # what happened, for the trace and for a person
     remedy: str = ""  # what the user can do about a GIVE_UP
     retry_after_s: float | None = None  # None: the service did not say
+    refused_request: bool = False  # for good, because of what is in the request
 
 
 class ContextTooLongError(Exception):
@@ -101,13 +102,15 @@ def classify(error: Exception, now: datetime) -> Failure:
 def _status_failure(error: "anthropic.APIStatusError", now: datetime) -> Failure:
     kind, status = str(error.type or ""), error.status_code
     message = error.api_message or error.message
+    verdict = _status_verdict(error, kind, status, message)
     label = f"{status} {kind}".strip() if status >= 400 else f"{kind or 'error'} in the middle of the stream"
     return Failure(
-        verdict=_status_verdict(error, kind, status, message),
+        verdict=verdict,
         charge=Charge.NOTHING if status >= 400 else Charge.WORST,
         text=f"{label}: {message}",
         remedy=REMEDIES.get(status, ""),
         retry_after_s=_retry_after_s(error.response.headers, now),
+        refused_request=status == 400 and verdict is Verdict.GIVE_UP,
     )
 
 

@@ -14,6 +14,7 @@ from ralph.model.blocks import text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
 from ralph.model.client import sdk_client
+from ralph.model.concessions import Concessions
 from ralph.model.dialogue import Dialogue
 from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, WorstCaseError
 from ralph.model.pace import Pace
@@ -238,6 +239,54 @@ def test_a_refusal_for_good_is_never_tried_again_and_says_what_to_do(bench: Benc
 
 
 @pytest.mark.parametrize(
+    ("message", "field", "before", "after"),
+    [
+        pytest.param("output_config: Extra inputs are not permitted", "output_config", True, False, id="output-config"),
+        pytest.param("This model does not support the effort parameter.", "output_config", True, False, id="effort"),
+        pytest.param("cache_control: Extra inputs are not permitted", "cache_control", True, False, id="top-level-cache"),
+        pytest.param(
+            "max_tokens: 64000 > 8192, which is the maximum allowed number of output tokens for claude-3-5-20241022",
+            "max_tokens", 64_000, 8_192, id="too-long-an-answer",
+        ),
+        pytest.param("max_tokens is too large", "max_tokens", 64_000, 8_192, id="too-long-without-a-number"),
+    ],
+)  # fmt: skip
+def test_a_feature_that_the_service_does_not_know_is_dropped_for_good_and_the_call_sent_again_at_once(
+    bench: Bench, message: str, field: str, before: int, after: int
+) -> None:
+    service = bench.service([fails(400, message=message), says("hi"), says("again")])
+    bench.ask()
+    bench.ask(dialogue=bench.a_dialogue("Another story"))
+    sent = [body.get(field, 0) if field == "max_tokens" else field in body for body in service.requests]
+    assert sent == [before, after, after]
+    assert bench.clock.waits_s == []
+    assert bench.spent_micros == bench.billed_micros
+    assert "feature_dropped" in [event.name for event in bench.spans()[0].events]
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        pytest.param([fails(400, message="messages.0.content.0.cache_control: Extra inputs are not permitted")], id="a-block"),
+        pytest.param([fails(400, message="effort: no"), fails(400, message="effort: no")], id="the-same-again"),
+    ],
+)  # fmt: skip
+def test_a_refusal_that_dropping_a_feature_does_not_mend_stays_fatal(bench: Bench, turns: list[Turn]) -> None:
+    service = bench.service([*turns, says("never asked")])
+    with pytest.raises(ServiceError, match="The model service refused: 400"):
+        bench.ask()
+    assert len(service.requests) == len(turns)
+
+
+def test_no_more_output_is_asked_for_than_the_model_is_known_to_give(bench: Bench) -> None:
+    service = bench.service([says("a"), says("b")])
+    bench.ask(max_tokens=200_000)
+    bench.model._concessions = Concessions("claude-haiku-4-5-20251001")
+    bench.ask(max_tokens=128_000, dialogue=bench.a_dialogue("Another story"))
+    assert [body["max_tokens"] for body in service.requests] == [128_000, 64_000]
+
+
+@pytest.mark.parametrize(
     "turn",
     [
         pytest.param(fails(400, message="prompt is too long: 1000001 tokens > 1000000 maximum"), id="400"),
@@ -415,6 +464,7 @@ def test_a_second_ctrl_c_in_the_middle_of_an_answer_leaves_nothing_unsettled(ben
         bench.ask()
     assert bench.held_micros == 0
     assert bench.spent_micros >= bench.billed_micros
+    assert [span.status for span in bench.spans()] == ["interrupted"]
 
 
 def test_without_a_key_the_message_says_which_variable_to_set(bench: Bench) -> None:
