@@ -11,28 +11,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ralph import assembly
+from ralph.assembly import open_run
 from ralph.events import Event
-from ralph.model.call import Model
 from ralph.model.pace import Pace
 from ralph.models import Player
 from ralph.replay.scripted import Bill, ScriptedModel, Turn, calls, finish_done
 from ralph.replay.server import serve
 from ralph.run import Outcome
+from ralph.survey import RunRequest
 from tracing.prices import PriceBook, TokenUsage
 from tracing.store import TraceStore
 from tracing.store.detail import TraceDetail
 
 MODEL = "claude-opus-5-5"
 CHECKS = '[[checks]]\nname = "sound"\ncommand = "! grep -rn broken src"\n'
-LONGEST_RUN_S = 60.0
+LONGEST_RUN_S = 20.0
 
 
 def a_story(number: int, *depends_on: int, passes: bool = False, priority: int | None = None) -> dict[str, object]:
@@ -287,21 +286,17 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def play(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Played]:
+def play(world: World) -> Callable[..., Played]:
     """A run in this process: the same command-line request and SDK, waits are counted instead of waited for."""
 
     def played(script: Sequence[Turn], **overrides: object) -> Played:
         model, events, waits_s = ScriptedModel(script), list[Event](), list[float]()
         pace = Pace(sleep=lambda seconds, _cancel: waits_s.append(seconds), dice=lambda: 1.0)
 
-        @contextmanager
-        def player(_by_hand: Path | None, _recording: Path | None) -> Iterator[Player]:
-            yield Player(None, model.transport())
-
-        monkeypatch.setattr(assembly, "choose_player", player)
-        monkeypatch.setattr(assembly, "Model", partial(Model, pace=pace))
+        player = nullcontext(Player(None, model.transport()))
         named = {name.replace("__", "."): value for name, value in overrides.items()}
-        with assembly.open_run(assembly.RunRequest(repo=world.root, overrides=named), events.append) as loop:
+        request = RunRequest(repo=world.root, overrides=named)
+        with open_run(request, events.append, player=player, pace=pace) as loop:
             outcome = loop.run()
         return Played(outcome, model, events, waits_s)
 
