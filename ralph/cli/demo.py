@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +73,7 @@ def _short(reason: str) -> str:
 
 
 def _next_steps(summary: "Summary") -> Iterator[str]:
-    ralph = f"RALPH_HOME={shlex.quote(str(summary.home))} ralph" if summary.home else "ralph"
+    ralph = (f"RALPH_HOME={shlex.quote(str(summary.home))} " if summary.home else "") + _ralph()
     yield f"{ralph} traces"
     for story in summary.stories:
         if story.repairs or story.status != "success":
@@ -80,11 +82,20 @@ def _next_steps(summary: "Summary") -> Iterator[str]:
     yield f"git -C {shlex.quote(str(summary.repo))} log --branches"
 
 
+def _ralph() -> str:
+    """How to call this command again: by its name if that finds it, else as it was called now."""
+    called = Path(sys.argv[0])
+    if called.name != "ralph":
+        return f"{shlex.quote(sys.executable)} -m ralph"
+    found = shutil.which("ralph")
+    return "ralph" if found and Path(found).resolve() == called.resolve() else shlex.quote(str(called))
+
+
 def _about_the_model(summary: "Summary") -> Iterator[str]:
     if summary.live:
         return
     if summary.as_recorded:
-        yield "The model was a recording: somebody answered its requests by hand once, solving the stories with these tools."
+        yield "The model was a recording: its answers were written by hand once, solving these stories with these tools."
         yield "Git, the tools, the tests and the commits were real. With a model of your own: ralph demo --live"
     else:
         yield f"The run did not go as it was recorded: {summary.reason}"

@@ -1,0 +1,157 @@
+"""`ralph demo` as a stranger sees it: real git, real tests, and a recorded model, once with and once without a sandbox."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ralph.demo.make import make_demo
+from ralph.demo.play import RECORDING, Summary, play
+from ralph.errors import RalphError
+from ralph.events import Event
+from ralph.replay.recording import Recording, load_recording
+from tracing.span import SpanKind
+from tracing.store import TraceStore
+
+BRANCH = "ralph/kitty-settle"
+
+
+def git(repo: Path, *arguments: str) -> str:
+    return subprocess.run(["git", "-C", str(repo), *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def ralph(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        [sys.executable, "-m", "ralph", *arguments],
+        env={**os.environ, "PATH": path, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path) -> Summary:
+    """One run for all tests of this module, without a sandbox and with its state in its own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RALPH_HOME", raising=False)
+        events: list[Event] = []
+        return play(folder, events.append, sandbox="none")
+
+
+def test_the_demo_ends_as_it_was_recorded(summary: Summary) -> None:
+    assert summary.as_recorded, summary.reason
+    assert summary.exit_code == 0
+    assert [(story.story, story.status, story.repairs) for story in summary.stories] == [
+        ("US-001", "success", 0),
+        ("US-002", "success", 1),
+        ("US-003", "success", 0),
+        ("US-004", "blocked", 0),
+    ]
+    assert "rate service" in summary.stories[3].reason
+    assert 0.5 < summary.cache_hit_ratio < 1
+    assert 0 < summary.cost_usd < 1
+
+
+def test_each_passed_story_is_a_commit_that_says_it_was_a_recording(summary: Summary) -> None:
+    told = git(
+        summary.repo, "log", "--format=%s|%(trailers:key=Ralph-Story,valueonly)%(trailers:key=Ralph-Model)", BRANCH
+    )
+    assert [line for line in told.splitlines() if line] == [
+        "feat: [US-003] - Write the payments to a CSV file|US-003",
+        "Ralph-Model: recording",
+        "feat: [US-002] - Share an expense by weights|US-002",
+        "Ralph-Model: recording",
+        "feat: [US-001] - Say who pays whom|US-001",
+        "Ralph-Model: recording",
+        "Start kitty|",
+    ]
+    assert len(summary.commits) == 4
+
+
+def test_flags_and_progress_are_on_the_branch_and_the_checkout_is_untouched(summary: Summary) -> None:
+    prd = json.loads(git(summary.repo, "show", f"{BRANCH}:prd.json"))
+    assert [story["passes"] for story in prd["userStories"]] == [True, True, True, False]
+    progress = git(summary.repo, "show", f"{BRANCH}:progress.txt")
+    assert [story for story in ("US-001", "US-002", "US-003", "US-004") if f"- {story}" in progress] == [
+        "US-001",
+        "US-002",
+        "US-003",
+    ]
+    assert git(summary.repo, "status", "--porcelain") == ""
+    assert git(summary.repo, "branch", "--show-current").strip() == "main"
+
+
+def test_the_trace_of_the_repaired_story_shows_the_failing_check_and_the_one_that_passed(summary: Summary) -> None:
+    assert summary.home
+    with closing(TraceStore.open(summary.home / "traces.db")) as store:
+        detail = store.trace(summary.stories[1].trace_id)
+        calls = [span for span in detail.spans if span.kind is SpanKind.LLM]
+        assert len(calls) == 6
+        assert detail.trace.status.value == "success"
+        assert any("test_a_refund_undoes_its_expense" in json.dumps(span.messages()) for span in calls)
+
+
+def test_the_blocked_story_is_parked_with_its_reason(summary: Summary) -> None:
+    told = ralph("status", "--repo", str(summary.repo), RALPH_HOME=str(summary.home))
+    assert told.returncode == 1
+    assert "treasurer's rate service" in told.stdout
+
+
+def test_a_second_run_changes_nothing(summary: Summary) -> None:
+    before = git(summary.repo, "for-each-ref")
+    told = ralph("run", "--recording", str(RECORDING), "--repo", str(summary.repo), RALPH_HOME=str(summary.home))
+    assert told.returncode == 1, told.stderr
+    assert "3 of 4 stories done, $0.0000" in told.stdout
+    assert git(summary.repo, "for-each-ref") == before
+
+
+def test_the_command_tells_what_happened_and_that_the_model_was_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RALPH_HOME")
+    told = ralph("demo", "--folder", str(tmp_path / "a demo"))
+    assert told.returncode == 0, told.stdout + told.stderr
+    shown = told.stdout[told.stdout.index("\nStories\n") :]
+    assert "US-002  passed   Share an expense by weights, after 1 repair" in shown
+    assert "US-004  blocked  Show balances in another currency at today's rate: The story needs" in shown
+    assert "(simulated: nothing was spent)" in shown
+    assert "The model was a recording" in shown
+    assert f"RALPH_HOME='{tmp_path}/a demo/ralph-home' " in shown
+
+
+def test_drift_is_told_and_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = load_recording(RECORDING).steps
+    drifted = steps[1].model_copy(update={"tool_results": ("another file",), "tool_results_digest": "0"})
+    Recording(steps=(steps[0], drifted)).save(tmp_path / "recording.json")
+    monkeypatch.setattr("ralph.demo.play.RECORDING", tmp_path / "recording.json")
+    ended = play(tmp_path / "demo", lambda _: None, sandbox="none")
+    assert (ended.exit_code, ended.as_recorded) == (4, False)
+    assert "recording drift: step 2 of US-001 expected the tool result 'another file'" in ended.reason
+
+
+def test_the_same_repository_is_made_each_time_and_never_over_something_else(tmp_path: Path) -> None:
+    one, two = make_demo(tmp_path / "one"), make_demo(tmp_path / "two")
+    assert git(one, "rev-parse", "HEAD") == git(two, "rev-parse", "HEAD")
+    assert git(one, "status", "--porcelain", "--ignored") == ""
+    with pytest.raises(RalphError, match=r"something there already\. Name a new folder: ralph demo --folder PATH"):
+        make_demo(one)
+
+
+def test_without_pytest_the_demo_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", str(Path(shutil.which("git") or "").parent / "none"))
+    with pytest.raises(RalphError, match="-m pip install pytest"):
+        play(tmp_path / "demo", lambda _: None)
+    assert not (tmp_path / "demo").exists()
