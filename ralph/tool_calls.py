@@ -101,14 +101,11 @@ class ToolCalls:
         span = self.trace.start_span(
             f"execute_tool {call['name']}", kind=SpanKind.TOOL, parent=above, input=call["input"], attributes=attributes
         )
-        try:
+        with span.ending():
             result, times = self._refused(call, problem) if problem else self._carried_out(call, span)
-        except BaseException as error:
-            span.exception(error)
-            span.end()
-            raise
-        span.set_output(result["content"])
-        span.end()
+            if problem:
+                span.error(problem, "refused_call")
+            span.set_output(result["content"])
         return result, times
 
     def _refused(self, call: Block, problem: str) -> tuple[Block, int]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RETRIED_TYPES = {"rate_limit_error", "overloaded_error", "api_error", "timeout_error"}
 RETRIED_STATUSES = {408, 409, 429}
 SPENT_OUT_WORDS = ("spend_limit", "on_hold", "billing", "credit")
-TOO_LONG_WORDS = ("prompt is too long", "too many tokens", "context window", "maximum context")
+TOO_LONG_WORDS = ("prompt is too long", "too many tokens", "context window", "maximum context", "context limit")
 
 
 class Verdict(StrEnum):
