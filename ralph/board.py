@@ -60,7 +60,7 @@ def read_board(repo: Repo, place: PrdPlace, plan: BranchPlan, states: StoryState
     unwritten: list[str] = []
     for story in prd.stories:
         commit = commits.get(story.id)
-        committed = commit is not None and commit.title == story.title
+        committed = commit is not None and commit.title == story.title and not commit.unchecked
         if story.passes:
             done[story.id] = "the PRD says that it passes"
         elif committed and commit is not None and not _reopened(repo, place, story, commit, states):

@@ -40,12 +40,16 @@ def first_message(brief: Brief) -> str:
         "story",
         id=brief.story.id,
         title=" ".join(brief.story.title.split()),
-        description=_given(brief.story.description, brief.story.notes) or "(no description)",
+        description=_given(brief.story.description, brief.story.notes and f"Notes of the PRD: {brief.story.notes}")
+        or "(no description)",
         criteria=_bullets(brief.story.acceptance_criteria) or "(none given: the title and the description say it all)",
         checks=_bullets([_check_line(check, brief.red_on_base) for check in brief.checks]) or "(none)",
         git_state=_git_state(brief),
         rules=_section("The project's own rules", project_rules(brief.root)),
-        progress=_section("Notes from earlier stories", shortened(brief.progress, MOST_PROGRESS_CHARS)),
+        progress=_section(
+            "Notes from earlier stories (their work is in the tree already)",
+            shortened(brief.progress, MOST_PROGRESS_CHARS),
+        ),
         previous=_previous(brief.previous),
     )
 

@@ -35,6 +35,9 @@ from tracing.span import SpanKind, TraceStatus
 from tracing.tracer import Trace, Tracer
 
 LEARNINGS_CHARS = 6_000
+UNCHECKED = (
+    "committed as {sha} without any check, so it stays open; look at it and set its flag yourself, or add checks"
+)
 
 
 class Agent(Protocol):
@@ -191,15 +194,18 @@ class Bench:
                 raise
             span.set_output({"commit": sha, "branch": shared.plan.name})
         shared.plan = shared.plan.moved_to(sha)
-        if not shared.place.tracked and not unchecked:
+        if unchecked:
+            shared.states.park(shared.repo.id, story, UNCHECKED.format(sha=sha[:10]))
+        elif not shared.place.tracked:
             shared.write_flag(story, sha)
         if not shared.progress.tracked:
             shared.states.append_progress(shared.repo.id, self._trace.trace_id, entry)
         self._trace.set_metadata({"ralph.commit": sha})
         self._trace.end(TraceStatus.SUCCESS)
+        word = "is unchecked and stays open" if unchecked else "passes"
         shared.tell(
             EventKind.COMMITTED,
-            f"committed {sha[:10]} on {shared.plan.name}: {story.id} passes (${cost_micros / 1e6:.4f})",
+            f"committed {sha[:10]} on {shared.plan.name}: {story.id} {word} (${cost_micros / 1e6:.4f})",
             story=story.id,
             commit=sha,
             cost_usd=cost_micros / 1e6,

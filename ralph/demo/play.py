@@ -74,13 +74,13 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
     """Make the repository in `folder` and run Ralph on it, with the recorded model unless `live`.
 
     A recorded run keeps its state in `folder`, so that its made-up costs never count against the user's own limits;
-    a live run spends real money and counts. A set RALPH_HOME is used in both cases.
+    a live run spends real money and counts.
 
     Raises:
         RalphError: the folder is not empty, or something that the demo needs is missing.
     """
     folder = folder.expanduser().resolve()
-    home = None if live or os.environ.get("RALPH_HOME") else folder / "ralph-home"
+    home = None if live else folder / "ralph-home"
     changes = {"PATH": _path_with_pytest(os.environ.get("PATH", ""))} | ({"RALPH_HOME": str(home)} if home else {})
     request = RunRequest(
         repo=make_demo(folder / "kitty"),

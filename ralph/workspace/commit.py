@@ -34,6 +34,7 @@ class StoryCommit:
     sha: str
     story_id: str
     title: str  # as the story's was at that time
+    unchecked: bool = False  # no check vouches for it, so it does not make the story done
 
 
 def commit_story(
@@ -84,27 +85,23 @@ def tree_with(repo: Repo, tree_sha: str, files: Mapping[str, bytes]) -> str:
 
 def story_commits(repo: Repo, revision: str, *, since: str | None = None) -> dict[str, StoryCommit]:
     """The newest commit of each story that `revision` reaches (and `since` does not) and no later one reverts."""
-    form = "--format=%H%x1f%(trailers:key=Ralph-Story,valueonly,separator=%x2c)%x1f%s%x1f%b%x1e"
+    form = "--format=%H%x1f%(trailers:key=Ralph-Story,valueonly,separator=%x2c)%x1f%(trailers:key=Ralph-Checks,valueonly,separator=%x2c)%x1f%s%x1f%b%x1e"
     out = ["--not", "--end-of-options", since] if since else []
     greps = ["--extended-regexp", "--grep=^Ralph-Story: ", f"--grep=^{REVERTS}"]
     listing = repo.store.run("log", *greps, form, *_revisions(revision, out), "--")
     found: dict[str, StoryCommit] = {}
     reverted: set[str] = set()
     for record in listing.decode(errors="replace").split("\x1e"):
-        sha, *facts = record.strip().split("\x1f", 3)
-        if len(facts) != 3 or sha in reverted:
+        sha, *facts = record.strip().split("\x1f", 4)
+        if len(facts) != 4 or sha in reverted:
             continue
-        story_id, subject, body = facts
+        story_id, checks, subject, body = facts
         reverted |= _reverted_by(body)
         if story_id.strip():
-            commit = StoryCommit(sha, story_id.strip(), subject.removeprefix(f"feat: [{story_id.strip()}] - "))
+            title = subject.removeprefix(f"feat: [{story_id.strip()}] - ")
+            commit = StoryCommit(sha, story_id.strip(), title, checks.strip() == "unchecked")
             found.setdefault(commit.story_id, commit)
     return found
-
-
-def done_stories(repo: Repo, revision: str) -> dict[str, str]:
-    """Story id -> SHA of the commit that finished it."""
-    return {story_id: commit.sha for story_id, commit in story_commits(repo, revision).items()}
 
 
 def finish_in_place(repo: Repo) -> str | None:

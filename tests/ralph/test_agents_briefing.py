@@ -51,7 +51,7 @@ def test_rules_progress_and_earlier_attempts_have_sections_of_their_own(root: Pa
     (root / "AGENTS.md").write_text("Use tabs.", encoding="utf-8")
     message = first_message(a_brief(root, progress="US-000: look in src/", previous=["pytest failed: boom"]))
     assert "## The project's own rules\n### AGENTS.md\nUse tabs.\n" in message
-    assert "## Notes from earlier stories\nUS-000: look in src/\n" in message
+    assert "## Notes from earlier stories (their work is in the tree already)\nUS-000: look in src/\n" in message
     assert "## Earlier attempts at this story\n" in message
     assert "Attempt 1:\npytest failed: boom\n" in message
 

@@ -11,13 +11,13 @@ from ralph.workspace import commit as commit_module
 from ralph.workspace.commit import (
     BranchMovedError,
     commit_story,
-    done_stories,
     finish_in_place,
     rescue,
     story_commits,
 )
 from ralph.workspace.lock import branch_lock
 from ralph.workspace.recover import recover
+from ralph.workspace.repo import Repo
 from ralph.workspace.snapshot import collect
 
 Pit = Any
@@ -35,6 +35,10 @@ with branch_lock(home, repo, "main"):
     worktree.path.rename(worktree.path.with_name(worktree.path.name + ".agent"))
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+def done_stories(repo: Repo, revision: str) -> dict[str, str]:
+    return {story_id: commit.sha for story_id, commit in story_commits(repo, revision).items()}
 
 
 def change(root: Path) -> None:
