@@ -5,7 +5,7 @@ What an ending means is decided in `ralph.iteration`; this file does what it dec
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -116,8 +116,12 @@ class Workbench:
                 iteration=number,
             )
             worktree = open_worktree(self.repo, self.home, self.plan.tip, trace.trace_id[:16])
+            bench = Bench(self, board, story, trace, worktree)
             try:
-                yield Bench(self, board, story, trace, worktree)
+                yield bench
+            except BaseException:
+                bench.keep_work()
+                raise
             finally:
                 worktree.remove()
 
@@ -248,6 +252,15 @@ class Bench:
             trace=trace_id,
         )
         return reason
+
+    def keep_work(self) -> None:
+        """Put the work under the attempt's ref, for an end that nobody planned."""
+        snapshot = self._last_snapshot()
+        if snapshot is None or snapshot.is_empty:
+            return
+        with suppress(RalphError, OSError):  # the error that brought us here is the one to show
+            kept = self._rescue(snapshot)
+            self._shared.tell(EventKind.NOTE, f"the work on {self._story.id} is kept at {kept}", kept=kept)
 
     def _task(self) -> Task:
         shared, agent = self._shared, self._shared.settings.agent

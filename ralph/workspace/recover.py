@@ -1,10 +1,14 @@
-"""Clears away what a killed run left, and nothing that is somebody else's. Running it twice changes nothing more."""
+"""Clears away what a killed run left, and nothing that is somebody else's; the agent's work is kept first. Running it twice changes nothing more."""
 
+from pathlib import Path
+
+from ralph.errors import RalphError
 from ralph.home import Home
-from ralph.workspace.commit import finish_in_place
+from ralph.workspace.commit import finish_in_place, rescue
 from ralph.workspace.lock import Held, try_hold
 from ralph.workspace.repo import Repo
-from ralph.workspace.worktree import PREFIX, remove_leftovers, worktrees_folder
+from ralph.workspace.snapshot import collect
+from ralph.workspace.worktree import PREFIX, remove_leftovers, reopen_worktree, worktrees_folder
 
 
 def recover(repo: Repo, home: Home, *, branch: str | None = None, lock: Held | None = None) -> list[str]:
@@ -26,11 +30,26 @@ def _remove_dead_worktrees(repo: Repo, home: Home) -> list[str]:
         held = try_hold(folder / f"{name}.lock")
         if held is None:
             continue
+        kept = _keep_work(repo, folder / name, held)
         remove_leftovers(repo, folder / name)
         held.path.unlink(missing_ok=True)
         held.release()
-        notes.append(f"removed the worktree {name}, which a killed run left")
+        notes.append(
+            f"removed the worktree {name}, which a killed run left" + (f"; its work is kept at {kept}" if kept else "")
+        )
     return notes
+
+
+def _keep_work(repo: Repo, path: Path, lock: Held) -> str | None:
+    """Put what a killed run's agent had changed under an attempt's ref; None when there is nothing that can be kept."""
+    try:
+        worktree = reopen_worktree(repo, path, lock)
+        snapshot = collect(worktree) if worktree else None
+        if snapshot is None or snapshot.is_empty:
+            return None
+        return rescue(repo, snapshot, path.name.removeprefix(PREFIX), message=f"ralph: {path.name}, killed at work\n")
+    except (OSError, RalphError):
+        return None  # a half-made worktree: what cannot be read was never the agent's work
 
 
 def _remove_ref_lock(repo: Repo, branch: str, lock: Held) -> list[str]:

@@ -97,6 +97,21 @@ def open_worktree(repo: Repo, home: Home, sha: str, key: str) -> Worktree:
     return Worktree(repo, path, sha, admin_dir, lock)
 
 
+def reopen_worktree(repo: Repo, path: Path, lock: Held) -> Worktree | None:
+    """A dead run's worktree with the agent's files in place, also when it died during a verification.
+
+    None when it was never whole: its index is written last.
+    """
+    aside = _beside(path, ".agent")
+    if aside.is_dir():
+        remove_tree(path)
+        aside.rename(path)
+    admin = next((one for one in (repo.common_dir / "worktrees").glob(f"{path.name}*") if _belongs(one, path)), None)
+    if admin is None or not path.is_dir() or not _beside(path, ".index").is_file():
+        return None
+    return Worktree(repo, path, (admin / "HEAD").read_text().strip(), admin, lock)
+
+
 def worktrees_folder(repo: Repo, home: Home) -> Path:
     return home.folder("worktrees", repo.id[:16]).resolve()
 

@@ -38,6 +38,12 @@ def assert_the_next_run_finishes(world: World, tools: Any, killed: Any, *left: i
         assert all(span.ended_at_ns for span in detail.spans)
 
 
+def kept_files(world: World) -> set[str]:
+    """What the killed attempts had changed, from the refs that keep their work."""
+    refs = world.git("for-each-ref", "--format=%(refname)", "refs/ralph/attempts/").split()
+    return {path for ref in refs for path in world.git("diff", "--name-only", f"{ref}^", ref).split()}
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -59,6 +65,7 @@ def test_killed_while_a_tool_runs(repo: World, tools: Any) -> None:
         run.wait_until(lambda: bool(list(repo.home.rglob("src/started"))))
         run.kill()
         assert_the_next_run_finishes(repo, tools, run, 1, 2)
+    assert kept_files(repo) == {"src/1.txt", "src/started"}
     tool = next(span for span in repo.traces()[-1].spans if "bash" in span.name)
     assert tool.status == "interrupted"
 
@@ -70,6 +77,7 @@ def test_killed_while_the_checks_run(repo: World, tools: Any) -> None:
         run.wait_until(lambda: _sleeps_in_a_check(run.process.pid))
         run.kill()
         assert_the_next_run_finishes(repo, tools, run, 1, 2)
+    assert kept_files(repo) == {"src/slow.txt"}
 
 
 def test_killed_right_after_a_commit(repo: World, tools: Any) -> None:
