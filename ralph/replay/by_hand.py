@@ -73,11 +73,12 @@ class ByHand:
         head = json.dumps([request.body.get("system"), request.body.get("tools")], ensure_ascii=False)
         if head != self._shown_head:
             yield from _head(request.body)
+        messages = [_without_cache_marks(message) for message in request.messages]
         known = len(self._shown)
-        goes_on = head == self._shown_head and known and request.messages[:known] == self._shown
-        for message in request.messages[known if goes_on else 0 :]:
+        goes_on = head == self._shown_head and known and messages[:known] == self._shown
+        for message in messages[known if goes_on else 0 :]:
             yield from _message(message)
-        self._shown, self._shown_head = list(request.messages), head
+        self._shown, self._shown_head = messages, head
 
 
 def by_hand(
@@ -101,6 +102,15 @@ def _head(body: Json) -> Iterator[str]:
     for tool in cast("list[Json]", body.get("tools") or []):
         yield f"- `{tool.get('name')}` {json.dumps(tool.get('input_schema'), ensure_ascii=False)}"
         yield f"  {tool.get('description', '')}\n"
+
+
+def _without_cache_marks(message: Json) -> Json:
+    """The marks move with the tail, so a message that was shown before would look new."""
+    if isinstance(message["content"], str):
+        return message
+    blocks = cast("list[Json]", message["content"])
+    bare = [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
+    return {**message, "content": bare}
 
 
 def _message(message: Json) -> Iterator[str]:

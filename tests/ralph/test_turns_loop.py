@@ -1,5 +1,7 @@
 """The native agent's turns: the real SDK, ledger, tracer and tools; only the model is a script."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -166,6 +168,26 @@ def test_each_tool_call_is_a_span_with_input_output_exit_code_and_duration(bench
     assert cast("float", ran.attributes["ralph.tool.duration_ms"]) > 0
     assert failed.status == "error"
     assert failed.error
+
+
+def test_a_tool_that_a_second_ctrl_c_breaks_off_is_a_span_that_says_interrupted(bench: Bench) -> None:
+    session = bench.session([calls("bash", {"command": "touch begun; sleep 20"})])
+
+    def press_ctrl_c() -> None:
+        while not (bench.tree / "begun").exists():
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press_ctrl_c, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        session.work("Story")
+    assert [span.status for span in bench.tool_spans()] == ["interrupted"]
+
+
+def test_a_call_that_is_refused_is_a_span_with_an_error(bench: Bench) -> None:
+    bench.session([calls("bash", {}), finish_done("x")]).work("Story")
+    (refused,) = bench.tool_spans()
+    assert (refused.status, refused.attributes["error.type"]) == ("error", "refused_call")
 
 
 def test_an_honest_block_is_an_ending_with_its_reason(bench: Bench) -> None:
