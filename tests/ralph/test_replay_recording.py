@@ -45,13 +45,13 @@ def record(path: Path, turns: Sequence[Turn], first: str, results: Sequence[str]
 def recorded(tmp_path: Path) -> Path:
     path = tmp_path / "session.json"
     turns = [calls("bash", {"command": "pytest"}, saying="Tests first."), finish_done("Greets.")]
-    record(path, turns, FIRST, ["1 passed in 0.03s\n/tmp/ralph-abc/work/tree/test_a.py at 2026-11-21T10:00:00Z"])
+    record(path, turns, FIRST, ["1 passed in 0.03s\n/tmp/ralph-abc/place/tree/test_a.py at 2026-11-21T10:00:00Z"])
     return path
 
 
 def test_a_recording_plays_back_where_only_paths_times_and_the_prompt_differ(recorded: Path) -> None:
     model = replayed(load_recording(recorded))
-    other = ["1 passed in 1.25s\n/var/folders/x/work/test_a.py at 2027-01-02T11:12:13Z"]
+    other = ["1 passed in 1.25s\n/var/folders/x/place/test_a.py at 2027-01-02T11:12:13Z"]
     first, second = talk(model, "Another prompt altogether.\nStory: US-001 - Greet", other)
     assert first.content[0].type == "text"
     assert first.content[0].text == "Tests first."
@@ -64,7 +64,7 @@ def test_a_recording_plays_back_where_only_paths_times_and_the_prompt_differ(rec
 def test_a_tool_result_that_differs_is_a_drift_and_names_the_line(recorded: Path) -> None:
     model = replayed(load_recording(recorded))
     with pytest.raises(anthropic.BadRequestError) as caught:
-        talk(model, FIRST, ["1 failed in 0.03s\n/tmp/ralph-abc/work/tree/test_a.py at 2026-11-21T10:00:00Z"])
+        talk(model, FIRST, ["1 failed in 0.03s\n/tmp/ralph-abc/place/tree/test_a.py at 2026-11-21T10:00:00Z"])
     assert (
         "recording drift: step 2 of US-001 expected the tool result '1 passed in <time>' got '1 failed in <time>'."
         in str(caught.value)
