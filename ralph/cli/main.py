@@ -7,43 +7,100 @@ import importlib
 import sys
 import traceback
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import click
 
 from ralph.errors import ExitCode, RalphError
 from ralph.version import VERSION
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class Part(StrEnum):
+    """The headings of `ralph --help`, in this order."""
+
+    WORK = "Work"
+    STEER = "Steer a run"
+    LOOK_BACK = "Look at what is and was"
+    SET_UP = "Set up"
+
 
 @dataclass(frozen=True)
 class Entry:
     """Where a subcommand lives and what `ralph --help` says of it."""
 
+    part: Part
     module: str
     attribute: str
     help: str
 
 
 COMMANDS = {
-    "run": Entry("ralph.cli.run", "run_command", "Work on the PRD's stories until they pass or a limit is reached."),
-    "status": Entry("ralph.cli.status", "status_command", "Say for every story why it is or is not next."),
-    "prd": Entry("ralph.cli.prd", "prd_group", "Check a PRD."),
-    "unblock": Entry("ralph.cli.status", "unblock_command", "Forget a story's failed attempts and why it was parked."),
-    "traces": Entry("ralph.cli.traces", "traces_command", "List traces, newest first."),
-    "trace": Entry("ralph.cli.traces", "trace_command", "Show one trace as a tree, or one span whole."),
-    "costs": Entry("ralph.cli.traces", "costs_command", "Show what was spent by day, repo, story or model."),
-    "schedule": Entry("ralph.cli.schedule", "schedule_group", "Add, list, remove or start scheduled runs."),
-    "daemon": Entry("ralph.cli.schedule", "daemon_command", "Carry out scheduled runs when they are due."),
-    "trust": Entry("ralph.cli.trust", "trust_command", "Let this repo's ralph.toml loosen settings, as it is now."),
-    "demo": Entry("ralph.cli.demo", "demo_command", "Run Ralph on a small sample repo with a recorded model."),
+    "run": Entry(
+        Part.WORK, "ralph.cli.run", "run_command", "Work on the PRD's stories until they pass or a limit is reached."
+    ),
+    "prd": Entry(Part.WORK, "ralph.cli.prd", "prd_group", "Check a PRD."),
+    "demo": Entry(
+        Part.WORK, "ralph.cli.demo", "demo_command", "Run Ralph on a small sample repo with a recorded model."
+    ),
+    "say": Entry(
+        Part.STEER, "ralph.cli.steer", "say_command", "Tell the agent something; it reads it at its next turn."
+    ),
+    "pause": Entry(Part.STEER, "ralph.cli.steer", "pause_command", "Hold the run before its next turn."),
+    "resume": Entry(Part.STEER, "ralph.cli.steer", "resume_command", "Let a paused run go on."),
+    "skip": Entry(Part.STEER, "ralph.cli.steer", "skip_command", "Set the story at work aside and take the next one."),
+    "unblock": Entry(
+        Part.STEER, "ralph.cli.status", "unblock_command", "Forget a story's failed attempts and why it was parked."
+    ),
+    "status": Entry(
+        Part.LOOK_BACK, "ralph.cli.status", "status_command", "Say for every story why it is or is not next."
+    ),
+    "log": Entry(
+        Part.LOOK_BACK,
+        "ralph.cli.log",
+        "log_command",
+        "Show the lines of the last run, or follow the one that is going.",
+    ),
+    "explain": Entry(
+        Part.LOOK_BACK, "ralph.cli.explain", "explain_command", "Tell what happened to one story, and what to do next."
+    ),
+    "traces": Entry(Part.LOOK_BACK, "ralph.cli.traces", "traces_command", "List traces, newest first."),
+    "trace": Entry(Part.LOOK_BACK, "ralph.cli.traces", "trace_command", "Show one trace as a tree, or one span whole."),
+    "costs": Entry(
+        Part.LOOK_BACK, "ralph.cli.traces", "costs_command", "Show what was spent by day, repo, story or model."
+    ),
+    "init": Entry(
+        Part.SET_UP, "ralph.cli.init", "init_command", "Find this repo's checks, try them, and write ralph.toml."
+    ),
+    "doctor": Entry(
+        Part.SET_UP,
+        "ralph.cli.doctor",
+        "doctor_command",
+        "Check git, sandbox, key, PRD and checks, each with its remedy.",
+    ),
+    "trust": Entry(
+        Part.SET_UP, "ralph.cli.trust", "trust_command", "Let this repo's ralph.toml loosen settings, as it is now."
+    ),
+    "schedule": Entry(
+        Part.SET_UP, "ralph.cli.schedule", "schedule_group", "Add, list, remove or start scheduled runs."
+    ),
+    "daemon": Entry(Part.SET_UP, "ralph.cli.schedule", "daemon_command", "Carry out scheduled runs when they are due."),
+    "completion": Entry(
+        Part.SET_UP, "ralph.cli.completion", "completion_command", "Print what makes your shell complete `ralph`."
+    ),
 }
 
 EXAMPLES = """\b
 Examples:
   ralph demo                      see it work, without a key
-  ralph prd check                 is this repo's PRD one that Ralph can work on?
+  ralph doctor                    is everything here that a run needs?
   ralph run --dry-run             what would happen, and what it could cost at most
   ralph run --max-cost 5          work on the stories, never above $5
-  ralph traces --status error     what went wrong lately
+  ralph say "use the old helper"  steer the agent while it works
+  ralph explain US-003            what happened to this story, and what to do next
 """
 
 
@@ -64,8 +121,21 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for part in Part:
+            with formatter.section(part.value):
+                formatter.write_dl(
+                    [(f"{name:<{width}}", entry.help) for name, entry in COMMANDS.items() if entry.part is part]
+                )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Names of commands without importing them: a key press must not wait for a second."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415  # only the shell asks
+
+        names = [
+            CompletionItem(name, help=entry.help) for name, entry in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return names or click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group(

@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
-from ralph.cli.main import COMMANDS, LazyGroup, cli
+from ralph.cli.main import cli
 from ralph.cli.schedule import MEANING, meaning
 from ralph.errors import ExitCode, RalphError
 
@@ -87,23 +86,3 @@ def test_a_run_by_hand_says_where_its_output_goes_and_the_list_how_it_ended(repo
 def test_every_exit_code_has_words() -> None:
     assert set(MEANING) == set(ExitCode)
     assert (meaning(None), meaning(9)) == ("given up", "exit code 9")
-
-
-def _commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
-    found: list[tuple[tuple[str, ...], click.Command]] = []
-    for name in group.list_commands(context):
-        if isinstance(group, LazyGroup) and name == "demo":
-            continue
-        command = group.get_command(context, name)
-        assert command is not None
-        found.append(((*path, name), command))
-        if isinstance(command, click.Group):
-            found += _commands(command, (*path, name))
-    return found
-
-
-def test_the_help_of_every_command_has_an_example() -> None:
-    assert isinstance(cli, LazyGroup)
-    assert len(_commands(cli)) >= len(COMMANDS) - 1
-    assert [path for path, command in _commands(cli) if f"ralph {' '.join(path)}" not in (command.epilog or "")] == []
