@@ -9,16 +9,20 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ralph.checks.check import Check
+from ralph.services import Service
+from ralph.settings.kinds import About, Repo, Section
 from ralph.settings.places import Path
-from ralph.settings.schema import About, Repo, Section, Settings
+from ralph.settings.schema import Settings
 from tracing.prices import ModelPrice
 
-ANY_KEY = "*"  # stands for a check's number, a model's name or a variable's name
+ANY_KEY = "*"  # stands for a check's or service's number, a model's name or a variable's name
+REPEATED = {"checks", "services", "prices"}
 PRICE = "a number of US dollars per million tokens, 0 or more"
 OPTIONS = {
     "limits.per_run_usd": "--max-cost",
     "run.max_iterations": "--max-iterations",
     "run.max_duration": "--max-duration",
+    "run.jobs": "--jobs",
     "agent.model": "--model",
     "sandbox": "--sandbox",
 }
@@ -29,6 +33,26 @@ CHECK_ABOUT = {
     "env": About("Variables added to the environment.", "a table of texts", '{ CI = "1" }'),
     "timeout_s": About("After this long the check has failed.", "a number above 0", "600", "seconds"),
     "network": About("Whether the command gets the network.", "true or false", "true", repo=Repo.TIGHTEN),
+}
+SERVICE_ABOUT = {
+    "name": About("What the service is called in messages.", "a short text", '"database"', repo=Repo.NEVER),
+    "up": About(
+        "The command that starts it and returns when it is ready, run by `bash` at the repo's root, outside of the "
+        "sandbox. It may find the service already up: after a killed run it is called again.",
+        "a command line",
+        '"docker compose up --wait"',
+        repo=Repo.NEVER,
+    ),
+    "down": About(
+        "The command that stops it at the end of the run, also after an `up` that failed.",
+        "a command line",
+        '"docker compose down"',
+        repo=Repo.NEVER,
+        unset="it is left running",
+    ),
+    "timeout_s": About(
+        "After this long `up` or `down` has failed.", "a number above 0", "120", "seconds", repo=Repo.NEVER
+    ),
 }
 RATE = "US dollars per million tokens"
 PRICE_ABOUT = {
@@ -61,10 +85,10 @@ def entries() -> dict[str, Entry]:
 def generic(path: Path) -> str:
     """The dotted name a path in a file belongs to: `("checks", 1, "env", "CI")` is "checks.*.env"."""
     words = [str(step) for step in path]
-    if words and words[0] in {"checks", "prices"}:
+    if words and words[0] in REPEATED:
         words[1:2] = [ANY_KEY] * len(words[1:2])
-        del words[3:]
-    return ".".join(words[:2] if words and words[0] not in {"checks", "prices"} else words)
+        return ".".join(words[:3])
+    return ".".join([word for word, step in zip(words, path, strict=True) if isinstance(step, str)][:2])
 
 
 def spelled(path: Path) -> str:
@@ -95,6 +119,7 @@ def _of_parts() -> Iterator[Entry]:
     for prefix, model, abouts in (
         ("checks.*.", Check, CHECK_ABOUT),
         ("setup.", Check, {name: about for name, about in CHECK_ABOUT.items() if name != "name"}),
+        ("services.*.", Service, SERVICE_ABOUT),
         ("prices.*.", ModelPrice, PRICE_ABOUT),
     ):
         for name, about in abouts.items():

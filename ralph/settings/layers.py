@@ -10,7 +10,7 @@ from ralph.settings.catalogue import OPTIONS, entries, generic, spelled
 from ralph.settings.places import Path, find_lines, line_of, parse
 from ralph.trust import sha256_of
 
-SECTIONS = frozenset({name.partition(".")[0] for name in entries() if "." in name} - {"checks", "setup"})
+SECTIONS = frozenset({name.partition(".")[0] for name in entries() if "." in name} - {"checks", "setup", "services"})
 
 
 class Layer(StrEnum):

@@ -9,11 +9,12 @@ from pathlib import Path as FilePath
 
 from ralph.home import Home
 from ralph.settings.catalogue import OPTIONS, entries, generic, spelled
+from ralph.settings.kinds import Repo
 from ralph.settings.layers import Layer, Origin, SettingsFile, Source, command_line_source, file_source, merged
 from ralph.settings.loosening import Loosening, loosenings
 from ralph.settings.places import Path, TomlError, line_of
 from ralph.settings.problems import SettingsError, as_toml, validated
-from ralph.settings.schema import Repo, Settings
+from ralph.settings.schema import Settings
 from ralph.trust import TrustState, Verdict, verdict
 
 REPO_FILE = "ralph.toml"
@@ -137,6 +138,8 @@ def _why(one: Loosening) -> str:
 
 def _remedies(path: Path, asked: str, user_path: FilePath) -> str:
     """How the user lets it through: vouch for the file, set it for every repo, or say it for this run."""
+    if path == ("services",):
+        return "Its commands run outside of the sandbox. To allow it: read them, then run `ralph trust` in this repo."
     if path[-1] == "network":
         path, asked = ("run", "allow_network"), "true"
     header = f"[{path[0]}] " if len(path) > 1 and path[0] != "prices" else ""

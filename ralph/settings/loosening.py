@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from ralph.checks.check import Check
 from ralph.settings.catalogue import entries, generic
+from ralph.settings.kinds import Repo
 from ralph.settings.places import Path
-from ralph.settings.schema import Repo, Settings
+from ralph.settings.schema import Settings
 
 LOOSE_FIRST = {"sandbox": ("none", "auto", "bwrap"), "tracing.content": ("full", "preview", "hash", "none")}
-ATTRIBUTES = {"max_duration": "max_duration_s"}
+ATTRIBUTES = {"max_duration": "max_duration_s", "copy": "copy_files"}
 Scale = float | set[str]
 
 

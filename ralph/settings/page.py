@@ -3,14 +3,16 @@
 import sys
 
 from ralph.settings.catalogue import OPTIONS, Entry, default_of, entries
-from ralph.settings.schema import Repo
+from ralph.settings.kinds import Repo
 
 TITLES = {
     "": "Top of the file",
     "checks": "`[[checks]]`, one for each check",
     "setup": "`[setup]`",
+    "services": "`[[services]]`, one for each service",
     "limits": "`[limits]`",
     "agent": "`[agent]`",
+    "judge": "`[judge]`: the model that drafts and judges PRDs",
     "run": "`[run]`",
     "tracing": "`[tracing]`",
     "prices": '`[prices."model"]`',

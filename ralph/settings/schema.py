@@ -4,64 +4,35 @@ Nothing here reads a file. docs/settings.md is generated from this module (`pyth
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, field_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, ValidationInfo, field_validator
 
 from ralph.checks.check import Check
-from ralph.durations import EXAMPLE, parse_duration_s
+from ralph.durations import EXAMPLE
+from ralph.services import Service
+from ralph.settings.kinds import (
+    EFFORTS,
+    TOOLS,
+    USD,
+    About,
+    Content,
+    DurationSeconds,
+    Effort,
+    FilePattern,
+    ModelName,
+    Provider,
+    Repo,
+    SandboxLevel,
+    Section,
+    ToolName,
+    Usd,
+)
 from tracing.prices import ModelPrice
 
-
-class Repo(StrEnum):
-    """What an untrusted `ralph.toml` may do with a setting."""
-
-    ANY = "set it"
-    TIGHTEN = "tighten it"
-    NEVER = "not set it"
-
-
-class Effort(StrEnum):
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    XHIGH = "xhigh"
-    MAX = "max"
-
-
-SandboxLevel = Literal["auto", "bwrap", "none"]
-Content = Literal["full", "preview", "hash", "none"]
-ToolName = Literal["bash", "read", "edit", "write", "grep", "glob", "finish"]
-TOOLS: tuple[ToolName, ...] = ("bash", "read", "edit", "write", "grep", "glob", "finish")
-
-
-@dataclass(frozen=True)
-class About:
-    """What a person is told about a setting; `write` completes "Write ...", `example` is TOML."""
-
-    meaning: str
-    write: str
-    example: str
-    unit: str = ""
-    repo: Repo = Repo.ANY
-    unset: str = ""  # what it means when it is not set; empty when there is a default
-
-
-def _as_seconds(value: object) -> object:
-    return parse_duration_s(value) if isinstance(value, str) else value
-
-
-Usd = Annotated[float, Field(strict=True, ge=1e-6, le=1e6, allow_inf_nan=False)]
-DurationSeconds = Annotated[StrictInt, Field(ge=1), BeforeValidator(_as_seconds)]
-USD = "a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan)"
-EFFORTS = "one of " + ", ".join(f'"{effort}"' for effort in Effort)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+Named = tuple[Check, ...] | tuple[Service, ...] | None
+MODEL = "the name of a model"
 
 
 class Limits(Section):
@@ -106,11 +77,11 @@ class Limits(Section):
 class Agent(Section):
     """The agent that implements a story, and how often it may try."""
 
-    model: Annotated[
-        str,
-        Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"),
-        About("The model.", "the name of a model", '"claude-opus-5-5"'),
-    ] = "claude-opus-5-5"
+    model: Annotated[ModelName, About("The model.", MODEL, '"claude-opus-5-5"')] = "claude-opus-5-5"
+    model_retry: Annotated[
+        ModelName | None,
+        About("The model of every later attempt.", MODEL, '"claude-opus-5-5"', unset="as `model`"),
+    ] = None
     effort_first: Annotated[Effort, About("Effort of a story's first attempt.", EFFORTS, '"medium"')] = Effort.MEDIUM
     effort_retry: Annotated[Effort, About("Effort of every later attempt.", EFFORTS, '"high"')] = Effort.HIGH
     attempts: Annotated[
@@ -163,6 +134,15 @@ class Agent(Section):
         return tools
 
 
+class Judge(Section):
+    """The model that drafts and judges PRDs: `ralph prd new` and `ralph prd lint --judge`."""
+
+    model: Annotated[
+        ModelName | None, About("The model.", MODEL, '"claude-opus-5-5"', unset="as `model` of `[agent]`")
+    ] = None
+    effort: Annotated[Effort, About("Its effort.", EFFORTS, '"medium"')] = Effort.MEDIUM
+
+
 class Run(Section):
     """One run: how far it goes and where its branch starts."""
 
@@ -183,6 +163,26 @@ class Run(Section):
             "no limit of time",
         ),
     ] = None
+    jobs: Annotated[
+        StrictInt,
+        Field(ge=1, le=16),
+        About(
+            "Stories that are worked on at the same time, each in a worktree of its own.",
+            "a whole number from 1 to 16",
+            "3",
+            "stories",
+            Repo.TIGHTEN,
+        ),
+    ] = 1
+    wait_for_reset: Annotated[
+        StrictBool,
+        About(
+            "Whether to wait when the model service says when its limit ends, and that lies before the end of the run.",
+            "true or false",
+            "false",
+            repo=Repo.TIGHTEN,
+        ),
+    ] = True
     base: Annotated[
         str | None,
         Field(strict=True, pattern=r"^[^-\s][^\s]*$"),
@@ -248,8 +248,30 @@ class Settings(Section):
             unset="nothing is prepared",
         ),
     ] = None
+    copy_files: Annotated[
+        tuple[FilePattern, ...],
+        Field(alias="copy"),
+        About(
+            "Files that git ignores and the work needs: copied from your checkout into each worktree. "
+            "The agent can read them.",
+            "a list of files or globs below the root",
+            '[".env", "config/*.local.json"]',
+            repo=Repo.NEVER,
+        ),
+    ] = ()
+    services: Annotated[
+        tuple[Service, ...],
+        About(
+            "What has to run beside the checks: started before the first of them, stopped at the end of the run.",
+            "[[services]] with a name and an up command below it",
+            "",
+            repo=Repo.NEVER,
+            unset="none",
+        ),
+    ] = ()
     limits: Limits = Limits()
     agent: Agent = Agent()
+    judge: Judge = Judge()
     run: Run = Run()
     tracing: Tracing = Tracing()
     sandbox: Annotated[
@@ -261,6 +283,16 @@ class Settings(Section):
             repo=Repo.TIGHTEN,
         ),
     ] = "auto"
+    provider: Annotated[
+        Provider,
+        About(
+            "Through whom the model is called; Bedrock and Vertex need their extra: "
+            "`pip install 'ralph-runner[bedrock]'` or `[vertex]`.",
+            'one of "anthropic", "bedrock", "vertex"',
+            '"bedrock"',
+            repo=Repo.NEVER,
+        ),
+    ] = "anthropic"
     base_url: Annotated[
         str | None,
         Field(strict=True, pattern=r"^https?://[^\s/]+"),
@@ -279,11 +311,12 @@ class Settings(Section):
         ),
     ] = Field(default_factory=dict)
 
-    @field_validator("checks")
+    @field_validator("checks", "services")
     @classmethod
-    def _names_differ(cls, checks: tuple[Check, ...] | None) -> tuple[Check, ...] | None:
-        names = [check.name for check in checks or ()]
+    def _names_differ(cls, parts: Named, info: ValidationInfo) -> Named:
+        names = [part.name for part in parts or ()]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise ValueError(f'two checks are named "{twice}". Give each check a name of its own.')
-        return checks
+            kind = str(info.field_name).removesuffix("s")
+            raise ValueError(f'two {kind}s are named "{twice}". Give each {kind} a name of its own.')
+        return parts

@@ -7,8 +7,9 @@ import pytest
 
 from ralph.checks.check import Check
 from ralph.errors import ExitCode
+from ralph.services import Service
 from ralph.settings import resolve
-from ralph.settings.catalogue import CHECK_ABOUT, PRICE_ABOUT, default_of, entries
+from ralph.settings.catalogue import CHECK_ABOUT, PRICE_ABOUT, SERVICE_ABOUT, default_of, entries
 from ralph.settings.layers import SettingsFile
 from ralph.settings.page import page
 from tracing.prices import ModelPrice
@@ -20,8 +21,9 @@ def test_the_settings_page_is_the_one_made_from_the_schema() -> None:
     assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == page()
 
 
-def test_every_part_of_a_check_and_of_a_price_is_described() -> None:
+def test_every_part_of_a_check_a_service_and_a_price_is_described() -> None:
     assert set(CHECK_ABOUT) == set(Check.model_fields)
+    assert set(SERVICE_ABOUT) == set(Service.model_fields)
     assert set(PRICE_ABOUT) == set(ModelPrice.model_fields)
 
 
@@ -38,6 +40,7 @@ def test_every_example_of_the_page_is_accepted(name: str) -> None:
     table, key = name.rpartition(".")[::2]
     lines = {
         "checks.*": '[[checks]]\nname = "a"\ncommand = "b"\n',
+        "services.*": '[[services]]\nname = "a"\nup = "b"\n',
         "setup": '[setup]\ncommand = "b"\n',
         "prices.*": "[prices.m]\ninput = 1\noutput = 1\n",
     }.get(table, f"[{table}]\n")

@@ -18,6 +18,7 @@ from ralph.trust import TrustState, forget_file, is_trusted, trust_file, verdict
 
 USD = "Write a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan), for example per_run_usd = 5.00."
 CHECK = '[[checks]]\nname = "tests"\ncommand = "true"\n'
+SERVICE = '[[services]]\nname = "database"\nup = "true"\n'
 TOOLS = 'Write a list of names with "finish" among them, for example tools = ["bash", "read", "edit", "finish"].'
 NOT_MORE = "and a repo may only tighten it. To allow it: run `ralph trust` in this repo, or write"
 
@@ -125,6 +126,62 @@ def home(tmp_path: Path) -> Home:
             id="base-is-no-option",
         ),
         pytest.param(
+            'copy = [".env", "../secrets"]',
+            'ralph.toml:1: copy cannot be "../secrets". Write a list of files or globs below the root, '
+            'for example copy = [".env", "config/*.local.json"].',
+            id="copy-leaves-the-repo",
+        ),
+        pytest.param(
+            'copy = ".env"',
+            'ralph.toml:1: copy cannot be ".env". Write a list of files or globs below the root, '
+            'for example copy = [".env", "config/*.local.json"].',
+            id="copy-is-a-list",
+        ),
+        pytest.param(
+            SERVICE * 2,
+            'ralph.toml:1: two services are named "database". Give each service a name of its own.',
+            id="same-service",
+        ),
+        pytest.param(
+            '[[services]]\nname = "database"\n[[services]]\nup = "true"',
+            'ralph.toml:1: services[1] has no "up". Add one, for example up = "docker compose up --wait".\n'
+            'ralph.toml:3: services[2] has no "name". Add one, for example name = "database".',
+            id="service-without-up-or-name",
+        ),
+        pytest.param(
+            SERVICE + "timeout_s = 0",
+            "ralph.toml:4: services[1].timeout_s cannot be 0. Write a number above 0, for example timeout_s = 120.",
+            id="service-timeout",
+        ),
+        pytest.param(
+            SERVICE + "start = 'x'",
+            'ralph.toml:4: unknown setting "start". Delete it; docs/settings.md lists every setting.',
+            id="unknown-in-a-service",
+        ),
+        pytest.param(
+            "[run]\njobs = 17",
+            "ralph.toml:2: run.jobs cannot be 17. Write a whole number from 1 to 16, for example jobs = 3.",
+            id="jobs",
+        ),
+        pytest.param(
+            'provider = "azure"',
+            'ralph.toml:1: provider cannot be "azure". Write one of "anthropic", "bedrock", "vertex", '
+            'for example provider = "bedrock".',
+            id="provider",
+        ),
+        pytest.param(
+            '[agent]\nmodel_retry = ""',
+            'ralph.toml:2: agent.model_retry cannot be "". Write the name of a model, '
+            'for example model_retry = "claude-opus-5-5".',
+            id="model-of-retries",
+        ),
+        pytest.param(
+            '[judge]\neffort = "huge"',
+            'ralph.toml:2: judge.effort cannot be "huge". Write one of "low", "medium", "high", "xhigh", "max", '
+            'for example effort = "medium".',
+            id="effort-of-the-judge",
+        ),
+        pytest.param(
             'base_url = "ftp://x"',
             'ralph.toml:1: base_url cannot be "ftp://x". Write an address that starts with http:// or https://, '
             'for example base_url = "https://models.example.com".',
@@ -188,6 +245,30 @@ def test_a_wrong_file_is_refused_word_for_word(text: str, message: str) -> None:
             "ralph.toml:4: checks[1].network = true is not for a repo to decide. To allow it: run `ralph trust` in this repo, "
             "or write `[run] allow_network = true` into config.toml, or give --set run.allow_network=true.",
             id="network",
+        ),
+        pytest.param(
+            "[run]\njobs = 2",
+            f"ralph.toml:2: run.jobs = 2 is looser than the 1 that you allow, {NOT_MORE} "
+            "`[run] jobs = 2` into config.toml, or give --jobs 2.",
+            id="jobs",
+        ),
+        pytest.param(
+            'copy = [".env"]',
+            'ralph.toml:1: copy = [".env"] is not for a repo to decide. To allow it: run `ralph trust` in this repo, '
+            'or write `copy = [".env"]` into config.toml, or give --set \'copy=[".env"]\'.',
+            id="copy",
+        ),
+        pytest.param(
+            SERVICE,
+            'ralph.toml:1: services = [{name = "database", up = "true"}] is not for a repo to decide. Its commands run outside '
+            "of the sandbox. To allow it: read them, then run `ralph trust` in this repo.",
+            id="services",
+        ),
+        pytest.param(
+            'provider = "vertex"',
+            'ralph.toml:1: provider = "vertex" is not for a repo to decide. To allow it: run `ralph trust` in this repo, '
+            'or write `provider = "vertex"` into config.toml, or give --set \'provider="vertex"\'.',
+            id="provider",
         ),
         pytest.param(
             'base_url = "https://models.example.com"',
@@ -276,6 +357,25 @@ def test_what_the_user_allows_in_his_own_file_a_repo_may_use() -> None:
     assert settings.limits.per_run_usd == 9
     assert settings.checks is not None
     assert settings.checks[0].network
+
+
+def test_services_and_files_to_copy_come_from_a_trusted_file_or_the_users_own() -> None:
+    settings = loaded("", SERVICE + 'down = "false"\ntimeout_s = 5\n', copy='[".env"]').settings
+    assert [(one.name, one.up, one.down, one.timeout_s) for one in settings.services] == [
+        ("database", "true", "false", 5)
+    ]
+    assert settings.copy_files == (".env",)
+
+
+def test_a_repo_may_forbid_parallel_stories_and_waiting() -> None:
+    settings = loaded("[run]\njobs = 1\nwait_for_reset = false\n", "[run]\njobs = 4\n").settings
+    assert (settings.run.jobs, settings.run.wait_for_reset) == (1, False)
+
+
+def test_models_by_role_are_unset_until_somebody_sets_them() -> None:
+    settings = loaded('[agent]\nmodel_retry = "m-2"\n').settings
+    assert (settings.agent.model_retry, settings.judge.model, settings.judge.effort) == ("m-2", None, Effort.MEDIUM)
+    assert (settings.provider, settings.run.jobs, settings.run.wait_for_reset) == ("anthropic", 1, True)
 
 
 def test_the_command_line_wins_over_the_repo_and_makes_its_word_moot() -> None:

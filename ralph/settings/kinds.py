@@ -1,0 +1,68 @@
+"""The words that settings are described in: what is told about one, how far a repo may go with it, and kinds of values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
+
+from ralph.durations import parse_duration_s
+
+
+class Repo(StrEnum):
+    """What an untrusted `ralph.toml` may do with a setting."""
+
+    ANY = "set it"
+    TIGHTEN = "tighten it"
+    NEVER = "not set it"
+
+
+class Effort(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+    MAX = "max"
+
+
+SandboxLevel = Literal["auto", "bwrap", "none"]
+Provider = Literal["anthropic", "bedrock", "vertex"]
+Content = Literal["full", "preview", "hash", "none"]
+ToolName = Literal["bash", "read", "edit", "write", "grep", "glob", "finish"]
+TOOLS: tuple[ToolName, ...] = ("bash", "read", "edit", "write", "grep", "glob", "finish")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a person is told about a setting; `write` completes "Write ...", `example` is TOML."""
+
+    meaning: str
+    write: str
+    example: str
+    unit: str = ""
+    repo: Repo = Repo.ANY
+    unset: str = ""  # what it means when it is not set; empty when there is a default
+
+
+def _as_seconds(value: object) -> object:
+    return parse_duration_s(value) if isinstance(value, str) else value
+
+
+def _below_the_root(pattern: str) -> str:
+    path = PurePosixPath(pattern)
+    if not pattern.strip() or path.is_absolute() or {"..", ".git"} & set(path.parts):
+        raise ValueError(pattern)
+    return pattern
+
+
+Usd = Annotated[float, Field(strict=True, ge=1e-6, le=1e6, allow_inf_nan=False)]
+DurationSeconds = Annotated[StrictInt, Field(ge=1), BeforeValidator(_as_seconds)]
+ModelName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
+FilePattern = Annotated[str, Field(strict=True), AfterValidator(_below_the_root)]
+USD = "a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan)"
+EFFORTS = "one of " + ", ".join(f'"{effort}"' for effort in Effort)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
