@@ -1,0 +1,85 @@
+"""`ralph log`: the lines of a run as it printed them, after it or while it goes on."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ralph.cli.lines import INDENT
+from ralph.events import EventKind
+
+if TYPE_CHECKING:
+    from ralph.event_log import Logged, RunFolder
+
+POLL_S = 0.2
+
+
+@click.command(
+    "log", epilog="Example: ralph log -f    or, the last ten lines of a run: ralph log -n 10 --run 20261121-02"
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with the lines of a run that is going, until it ends.")
+@click.option(
+    "-n", "--lines", "count", type=click.IntRange(min=0), metavar="N", help="The last N lines. [default: all]"
+)
+@click.option(
+    "--run", "run_id", default="", metavar="ID", help="The newest run whose name begins so, of any repository."
+)
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON event a line, as of `ralph run --json`.")
+def log_command(*, follow: bool, count: int | None, run_id: str, repo: Path, as_json: bool) -> None:
+    """Show the lines of this repository's last run, or follow the run that is going. Ctrl-C ends the looking, not the run."""
+    folder = find_run(repo, run_id)
+    if not as_json:
+        click.echo(title(folder))
+    try:
+        for logged in shown(folder, count, follow=follow):
+            click.echo(logged.line if as_json else plain_line(logged))
+    except KeyboardInterrupt:
+        return
+
+
+def find_run(repo: Path, run_id: str) -> "RunFolder":
+    """Raises: RalphError when there is no such run."""
+    from ralph.cli.traces import repo_root  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.errors import RalphError  # noqa: PLC0415
+    from ralph.event_log import RunFolders  # noqa: PLC0415
+    from ralph.home import find_home  # noqa: PLC0415
+
+    folders, root = RunFolders(find_home()), repo_root(repo)
+    found = folders.newest(run=run_id) if run_id else folders.newest(repo=root)
+    if found is not None:
+        return found
+    known = next((f"; the newest one is {one.head.run}, in {one.head.repo}" for one in folders.all() if one.head), "")
+    what = f'no run begins with "{run_id}"' if run_id else f"{root}: Ralph has not run here yet"
+    raise RalphError(f"{what}{known}. `ralph run` makes one, `ralph log --run ID` shows one of another repository.")
+
+
+def title(folder: "RunFolder") -> str:
+    head = folder.head
+    assert head is not None
+    state = f"going, process {head.pid}" if folder.is_going else "ended"
+    return f"run {head.run} ({state}): {head.prd} of {head.repo}, on {head.branch}"
+
+
+def shown(folder: "RunFolder", count: int | None, *, follow: bool) -> Iterator["Logged"]:
+    """The last `count` lines there are; then, when following, each new one until the run's process is gone."""
+    there = list(folder.events())
+    yield from (logged for _, logged in there[len(there) - min(count, len(there)) if count is not None else 0 :])
+    after = there[-1][0] if there else 0
+    going = follow
+    while going:
+        going = folder.is_going  # asked before reading: what it wrote last is not missed
+        for behind, logged in folder.events(after):
+            after = behind
+            yield logged
+        if going:
+            time.sleep(POLL_S)
+
+
+def plain_line(logged: "Logged") -> str:
+    """As `ralph run` printed it."""
+    event = logged.event
+    prefix = "! " if event.kind is EventKind.WARNING else INDENT.get(event.kind, "")
+    return f"{time.strftime('%H:%M:%S', time.localtime(logged.at_ns / 1e9))} {prefix}{event.text}"
