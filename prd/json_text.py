@@ -6,10 +6,10 @@ Grammar: RFC 8259. A UTF-8 byte order mark is skipped; a number keeps its own sp
 
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from prd.errors import Problem, quoted
 from prd.source import BOM
+from prd.tree import Kind, Member, Node, Tree
 
 MAX_DEPTH = 100
 
@@ -31,64 +31,17 @@ _FOREIGN_WORDS = {
 _SPELT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-class Kind(StrEnum):
-    """What a value is, in words that fit "is ..."."""
-
-    OBJECT = "an object"
-    LIST = "a list"
-    TEXT = "a text"
-    NUMBER = "a number"
-    TRUE = "true"
-    FALSE = "false"
-    NULL = "null"
-
-
 _WORDS = {"true": Kind.TRUE, "false": Kind.FALSE, "null": Kind.NULL}
 
 
-@dataclass(frozen=True)
-class Node:
-    """One value, from `start` up to `end` (offsets in characters)."""
-
-    kind: Kind
-    start: int
-    end: int
-    text: str = ""
-    """A text decoded, a number as it is spelt; empty for the other kinds."""
-    items: tuple["Node", ...] = ()
-    members: tuple["Member", ...] = ()
-
-    def get(self, key: str) -> "Node | None":
-        """The value of the first member of that name; None when there is none."""
-        return next((member.value for member in self.members if member.key.text == key), None)
-
-    @property
-    def in_words(self) -> str:
-        return f"{self.kind} {quoted(self.text)}" if self.kind is Kind.TEXT else self.text[:40] or str(self.kind)
-
-
-@dataclass(frozen=True)
-class Member:
-    key: Node
-    value: Node
-
-
-@dataclass(frozen=True)
-class Document:
-    """`root` is None when the text could not be read to its end."""
-
-    root: Node | None
-    problems: tuple[Problem, ...]
-
-
-def parse_json(text: str) -> Document:
+def parse_json(text: str) -> Tree:
     """The values of the text with their places, and everything that is wrong with it as JSON. Never raises."""
     reader = _Reader(text, len(BOM) if text.startswith(BOM) else 0)
     try:
         root = reader.document()
     except _StopReading as stop:
-        return Document(None, (*reader.problems, stop.problem))
-    return Document(root, tuple(reader.problems))
+        return Tree(None, (*reader.problems, stop.problem))
+    return Tree(root, tuple(reader.problems))
 
 
 class _StopReading(Exception):  # noqa: N818 - it never leaves this file

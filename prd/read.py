@@ -1,12 +1,12 @@
-"""From the bytes of a file to a Prd, or to every reason why not. Knows nothing of where PRDs are kept."""
+"""From the bytes of a file to a Document in its dialect, or to every reason why not. Knows nothing of where PRDs are kept."""
 
 import stat
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from prd.dialects.snarktank import read_snarktank
+from prd.dialects.snarktank import read_snarktank_document
+from prd.document import Document
 from prd.errors import PrdError
-from prd.json_text import Node, parse_json
-from prd.source import Source
+from prd.source import BOM, Source
 from prd.story import Prd
 
 MAX_BYTES = 10_000_000
@@ -18,32 +18,51 @@ def read_prd(path: Path, name: str | None = None) -> tuple[Prd, bytes]:
     Raises: PrdError.
     """
     shown = str(path) if name is None else name
-    data = _content(path, shown)
+    data = read_bytes(path, shown)
     return parse_prd(data, shown), data
 
 
 def parse_prd(data: bytes, name: str) -> Prd:
     """Raises: PrdError with a line for each thing that is wrong."""
-    source = Source.decode(data, name)
-    document = parse_json(source.text)
-    if document.root is None:
+    source, document = read_document(data, name)
+    if document.problems:
         raise source.refusal(document.problems)
-    prd, problems = read_snarktank(document.root)
-    if document.problems or problems:
-        raise source.refusal((*document.problems, *problems))
-    return prd
+    return document.prd
 
 
-def parse_tree(data: bytes, name: str) -> tuple[Source, Node]:
-    """The source and its JSON, whatever it says. Raises: PrdError for bytes that are not JSON."""
+def read_document(data: bytes, name: str) -> tuple[Source, Document]:
+    """The text and what it says; what is wrong with single stories is among the document's problems.
+
+    The name's ending tells the language (.json, .yaml, .yml, .md, .markdown), else the first character: { or [ is JSON, everything
+    else Markdown.
+
+    Raises: PrdError for bytes that cannot be read to their end.
+    """
     source = Source.decode(data, name)
-    document = parse_json(source.text)
-    if document.root is None or document.problems:
-        raise source.refusal(document.problems)
-    return source, document.root
+    return source, _read(source, _language(source))
 
 
-def _content(path: Path, shown: str) -> bytes:
+def _language(source: Source) -> str:
+    ending = PurePath(source.name).suffix.lower()
+    if ending in _LANGUAGES:
+        return _LANGUAGES[ending]
+    first = source.text.removeprefix(BOM).lstrip()[:1]
+    return "json" if first in {"{", "["} else "markdown"
+
+
+_LANGUAGES = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".md": "markdown", ".markdown": "markdown"}
+
+
+def _read(source: Source, language: str) -> Document:
+    if language == "markdown":
+        from prd.dialects.markdown import read_markdown  # noqa: PLC0415
+
+        return read_markdown(source)
+    return read_snarktank_document(source)
+
+
+def read_bytes(path: Path, shown: str) -> bytes:
+    """Raises: PrdError for what is no file, is too large or cannot be read; `shown` is what the message calls it."""
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +21,10 @@ class Story(BaseModel):
     passes: bool = False
     notes: str = ""
     depends_on: tuple[str, ...] = ()
+    optional: bool = False
+    """Worked on only when it is asked for; a run is complete without it."""
+    held: str = ""
+    """The PRD's own word why it is not to be worked on ("blocked"); empty: it may be."""
 
     @property
     def text_hash(self) -> str:
@@ -38,6 +43,10 @@ class Prd(BaseModel):
     """None: the PRD names no branch."""
     description: str = ""
     stories: tuple[Story, ...]
+
+    def all_done(self, done: Collection[str] = ()) -> bool:
+        """Whether every story passes or is in `done`; optional ones do not count, held ones do."""
+        return all(story.optional or story.passes or story.id in done for story in self.stories)
 
     def story(self, story_id: str) -> Story:
         """Raises: KeyError when there is none."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prd.errors import Problem, quoted
-from prd.json_text import Kind, Node
 from prd.spelling import nearest, plain
+from prd.tree import Kind, Node
 
 MAX_NUMBER_CHARS = 9
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from prd.branch_name import branch_fault, proposed_branch
 from prd.dependencies import find_cycles
 from prd.dialects.fields import Field, Fields
+from prd.document import Document, Edit
 from prd.errors import Problem, quoted
-from prd.json_text import Kind, Node
+from prd.json_text import parse_json
+from prd.source import Source
 from prd.spelling import same_but_for_spelling
 from prd.story import Prd, Story
+from prd.tree import Kind, Node
 
 MAX_ID_CHARS = 100
 
@@ -72,6 +75,40 @@ def read_snarktank(root: Node) -> tuple[Prd, tuple[Problem, ...]]:
         stories=tuple(read.story for read in stories),
     )
     return prd, (*fields.problems, *problems)
+
+
+def read_snarktank_document(source: Source) -> Document:
+    """Raises: PrdError for a text that cannot be read to its end."""
+    tree = parse_json(source.text)
+    root = tree.root
+    if root is None:
+        raise source.refusal(tree.problems)
+    prd, problems = read_snarktank(root)
+
+    def set_done(story_id: str, done: bool) -> tuple[Edit, ...]:
+        if tree.problems:
+            raise source.refusal(tree.problems)
+        found = story_nodes(root, story_id)
+        if len(found) > 1:
+            what = f"the id {quoted(story_id)} is used by {len(found)} stories"
+            raise source.refusal([Problem(found[1].start, what, "Give each story an id of its own.")])
+        story, flag = found[0], found[0].get("passes")
+        if flag is None:
+            last = story.members[-1]
+            indent = source.text[len(source.text[: last.key.start].rstrip(" \t\r\n")) : last.key.start]
+            colon = source.text[last.key.end : last.value.start]
+            end = last.value.end
+            return (Edit(end, end, f',{indent}"passes"{colon}true'),) if done else ()
+        if flag.kind not in {Kind.TRUE, Kind.FALSE}:
+            what = f'story {quoted(story_id)}: "passes" is {flag.in_words}'
+            raise source.refusal([Problem(flag.start, what, "Write true or false, without quotes.")])
+        return () if (flag.kind is Kind.TRUE) is done else (Edit(flag.start, flag.end, "true" if done else "false"),)
+
+    def append(_story: Story) -> tuple[Edit, ...]:
+        raise source.refusal([Problem(0, "stories cannot be added yet", "Add it by hand.")])
+
+    places = {story.id: story_nodes(root, story.id)[0].start for story in prd.stories if story_nodes(root, story.id)}
+    return Document(prd, "JSON", (*tree.problems, *problems), set_done, append, places)
 
 
 def story_nodes(root: Node, story_id: str) -> tuple[Node, ...]:

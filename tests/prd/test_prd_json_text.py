@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prd.errors import PrdError
-from prd.json_text import Kind, Node, parse_json
+from prd.json_text import parse_json
 from prd.read import parse_prd
 from prd.source import Source
+from prd.tree import Kind, Node
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
