@@ -38,8 +38,8 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What a run stands on, read once and pinned before the agent starts."""
+class Look:
+    """The repo, its PRD and the settings: enough to say how things stand, without checks, prices or an identity."""
 
     home: Home
     repo: Repo
@@ -47,12 +47,18 @@ class Ground:
     prd: Prd
     loaded: Loaded
     plan: BranchPlan
+
+
+@dataclass(frozen=True)
+class Ground(Look):
+    """What a run stands on, read once and pinned before the agent starts."""
+
     checks: tuple[Check, ...]
     prices: PriceBook
 
 
-def survey(request: RunRequest) -> Ground:
-    """Read the repo, its PRD, the settings and the checks; change nothing.
+def look(request: RunRequest) -> Look:
+    """Read the repo, its PRD and the settings; change nothing.
 
     Raises:
         RalphError, PrdError: something is not usable; the message says what to do.
@@ -62,18 +68,27 @@ def survey(request: RunRequest) -> Ground:
     place = locate_prd(repo, find_prd(repo.root, request.prd))
     prd, _ = read_prd(place.path, place.name)
     loaded = load_settings(repo.root, home, request.overrides)
-    settings = loaded.settings
-    plan = plan_of(repo, prd, loaded, in_place=request.in_place)
-    checks = settings.checks if settings.checks is not None else tuple(detect_checks(repo.root))
+    return Look(home, repo, place, prd, loaded, plan_of(repo, prd, loaded, in_place=request.in_place))
+
+
+def survey(request: RunRequest) -> Ground:
+    """As `look`, and the checks and prices that a run needs.
+
+    Raises:
+        RalphError, PrdError: as `look`; or there are no checks, no price for the model, nobody to commit as.
+    """
+    seen = look(request)
+    settings = seen.loaded.settings
+    checks = settings.checks if settings.checks is not None else tuple(detect_checks(seen.repo.root))
     if not checks and not settings.run.allow_unchecked:
-        raise RalphError(NO_CHECKS.format(root=repo.root))
+        raise RalphError(NO_CHECKS.format(root=seen.repo.root))
     prices = PriceBook(settings.prices)
     try:
         prices.check(settings.agent.model)
     except UnknownPriceError as error:
         raise RalphError(str(error)) from error
-    repo.identity()
-    return Ground(home, repo, place, prd, loaded, plan, checks, prices)
+    seen.repo.identity()
+    return Ground(**vars(seen), checks=checks, prices=prices)
 
 
 def plan_of(repo: Repo, prd: Prd, loaded: Loaded, *, in_place: bool = False) -> BranchPlan:
