@@ -11,6 +11,7 @@ def summary_line(prd: Prd, name: str, *, done: Collection[str] = (), parked: Map
     finished = sum(story.passes or story.id in done for story in prd.stories)
     count = f"{len(prd.stories)} {'story' if len(prd.stories) == 1 else 'stories'}"
     following = pick(prd, done=done, parked=parked).story
-    if finished == len(prd.stories):
-        return f"{name}: {count}, all done"
+    if prd.all_done(done):
+        left = len(prd.stories) - finished
+        return f"{name}: {count}, all done" + (f" but {left} that need not be" if left else "")
     return f"{name}: {count}, {finished} done, {f'next {following.id}' if following else 'none can be worked on now'}"

@@ -17,6 +17,9 @@ class Verdict(StrEnum):
     PARKED = "parked"
     WAITS_FOR = "waits for"
     LATER = "later"
+    OPTIONAL = "optional"
+    HELD = "held"
+    RUNNING = "running"
     NOT_CHOSEN = "not chosen"
 
 
@@ -36,16 +39,22 @@ class Pick:
 
 
 def pick(
-    prd: Prd, *, done: Collection[str] = (), parked: Mapping[str, str] | None = None, only: str | None = None
+    prd: Prd,
+    *,
+    done: Collection[str] = (),
+    parked: Mapping[str, str] | None = None,
+    only: str | None = None,
+    busy: Collection[str] = (),
 ) -> Pick:
     """The open story with the lowest priority number (none comes last), then the first in the file, whose dependencies are done.
 
     `done` are ids that count as done whatever the PRD's flag says; `parked` are ids with the reason why they wait for a person,
-    which are not done either. `only` leaves just that story to choose from.
+    and `busy` those that somebody works on right now, which are not done either. `only` leaves just that story to choose from,
+    and is the one way to an optional story.
 
     Raises: PrdError when `only` is no story of the PRD.
     """
-    board = _Board(prd, frozenset(done), parked or {}, only)
+    board = _Board(prd, frozenset(done), parked or {}, only, frozenset(busy))
     board.check_only()
     return Pick(board.first, {story.id: board.reason(story) for story in prd.stories})
 
@@ -60,6 +69,7 @@ class _Board:
     done: frozenset[str]
     parked: Mapping[str, str]
     only: str | None
+    busy: frozenset[str]
 
     @cached_property
     def by_id(self) -> dict[str, Story]:
@@ -86,9 +96,19 @@ class _Board:
             return Verdict.DONE
         if self.only not in {None, story.id}:
             return Verdict.NOT_CHOSEN
+        if kept_back := self.kept_back(story):
+            return kept_back
+        return Verdict.WAITS_FOR if self.missing(story) else None
+
+    def kept_back(self, story: Story) -> Verdict | None:
+        """Why the story is not to be worked on whatever else is done."""
+        if story.id in self.busy:
+            return Verdict.RUNNING
         if story.id in self.parked:
             return Verdict.PARKED
-        return Verdict.WAITS_FOR if self.missing(story) else None
+        if story.held:
+            return Verdict.HELD
+        return Verdict.OPTIONAL if story.optional and self.only is None else None
 
     def is_done(self, story: Story) -> bool:
         return story.passes or story.id in self.done
@@ -108,6 +128,9 @@ class _Board:
             Verdict.WAITS_FOR: self._waits_words,
             Verdict.LATER: self._later_words,
             Verdict.NOT_CHOSEN: self._not_chosen_words,
+            Verdict.OPTIONAL: _optional_words,
+            Verdict.HELD: _held_words,
+            Verdict.RUNNING: _running_words,
         }[verdict](story)
         return Reason(verdict, f"{verdict}{' ' if verdict is Verdict.WAITS_FOR else ': '}{words}")
 
@@ -129,7 +152,7 @@ class _Board:
         return ", ".join(self._state(other) for other in self.missing(story))
 
     def _state(self, story: Story) -> str:
-        return f"{story.id} ({'parked' if story.id in self.parked else 'not done'})"
+        return f"{story.id} ({self.kept_back(story) or 'not done'})"
 
     def _later_words(self, story: Story) -> str:
         chosen = self.first
@@ -144,6 +167,18 @@ class _Board:
 
 def _done_words(story: Story) -> str:
     return 'its "passes" is true' if story.passes else "its commit is on the branch"
+
+
+def _optional_words(story: Story) -> str:
+    return f"run it with --story {shlex.quote(story.id)}"
+
+
+def _held_words(story: Story) -> str:
+    return f"the PRD says {quoted(story.held)}"
+
+
+def _running_words(_story: Story) -> str:
+    return "it is being worked on right now"
 
 
 def _priority(story: Story) -> str:

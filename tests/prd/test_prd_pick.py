@@ -106,13 +106,29 @@ REASONS = [
         "later: A has the same priority and stands first in the file",
         id="later-in-the-file",
     ),
+    pytest.param(
+        a_prd(Story(id="A b", title="T", optional=True)), "A b", "optional: run it with --story 'A b'", id="optional"
+    ),
+    pytest.param(a_prd(Story(id="A", title="T", held="blocked")), "A", 'held: the PRD says "blocked"', id="held"),
+    pytest.param(a_prd(a_story("busy")), "busy", "running: it is being worked on right now", id="running"),
+    pytest.param(
+        a_prd(
+            Story(id="A", title="T", held="blocked"),
+            Story(id="B", title="T", optional=True),
+            a_story("busy"),
+            a_story("C", after="A B busy"),
+        ),
+        "C",
+        "waits for A (held), B (optional), busy (running)",
+        id="waits-for-what-is-kept-back",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("prd", "story_id", "text"), REASONS)
 def test_every_story_says_why_it_is_or_is_not_next(prd: Prd, story_id: str, text: str) -> None:
     parked = {"stuck": "needs a key\n for the mail service."}
-    assert pick(prd, done={"committed"}, parked=parked).reasons[story_id].text == text
+    assert pick(prd, done={"committed"}, parked=parked, busy={"busy"}).reasons[story_id].text == text
 
 
 def test_an_id_with_odd_characters_is_quoted_for_the_shell() -> None:
@@ -142,6 +158,21 @@ def test_asking_for_a_story_does_not_make_it_ready(story: Story, verdict: Verdic
     assert (picked.story, picked.reasons["A"].verdict) == (None, verdict)
 
 
+@pytest.mark.parametrize("only", [None, "A", "B", "C"])
+def test_an_optional_story_is_worked_on_when_asked_for_and_a_held_or_a_running_one_is_not(only: str | None) -> None:
+    prd = a_prd(Story(id="A", title="T", optional=True), Story(id="B", title="T", held="stuck"), a_story("C"))
+    found = pick(prd, only=only, busy={"C"}).story
+    assert (found.id if found else None) == ("A" if only == "A" else None)
+
+
+def test_a_prd_is_complete_without_its_optional_stories_but_not_without_its_held_ones() -> None:
+    done, optional = a_story("A", passes=True), Story(id="B", title="T", optional=True)
+    assert a_prd(done, optional).all_done()
+    assert a_prd(done, a_story("C")).all_done(done={"C"})
+    assert not a_prd(done, a_story("C")).all_done()
+    assert not a_prd(done, Story(id="C", title="T", held="blocked")).all_done()
+
+
 def test_every_verdict_has_a_reason_in_this_table() -> None:
     texts = [str(case.values[2]) for case in REASONS]
     shown = {verdict for verdict in Verdict if any(text.startswith(verdict) for text in texts)}
@@ -157,6 +188,11 @@ def test_every_verdict_has_a_reason_in_this_table() -> None:
         pytest.param(a_prd(a_story("A")), "prd.json: 1 story, 0 done, next A", id="one"),
         pytest.param(a_prd(a_story("A", passes=True)), "prd.json: 1 story, all done", id="all-done"),
         pytest.param(a_prd(a_story("committed")), "prd.json: 1 story, all done", id="all-committed"),
+        pytest.param(
+            a_prd(a_story("A", passes=True), Story(id="B", title="T", optional=True)),
+            "prd.json: 2 stories, all done but 1 that need not be",
+            id="all-but-optional",
+        ),
         pytest.param(
             a_prd(a_story("stuck"), a_story("B", after="stuck")),
             "prd.json: 2 stories, 0 done, none can be worked on now",
