@@ -9,12 +9,17 @@ EventValue = str | int | float | bool | None | list[str]
 
 class EventKind(StrEnum):
     RUN_STARTED = "run_started"
+    STORIES = "stories"  # the state of every story, whenever one changes: for a view, not for lines
     NOTE = "note"
     WARNING = "warning"
     BASELINE = "baseline"
     STORY_STARTED = "story_started"
     TURN = "turn"
+    TOOL_STARTED = "tool_started"  # for a view, not for lines
     TOOL = "tool"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    STEERED = "steered"  # the agent was told what the user said
     MODEL_RETRY = "model_retry"
     CHECK = "check"
     REPAIR = "repair"

@@ -1,7 +1,9 @@
 """How an agent's work on a story ends, whoever the agent is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Ending(StrEnum):
@@ -19,6 +21,8 @@ class Ending(StrEnum):
     CONTEXT = "context"  # the conversation is too long and was compacted once already
     SERVICE = "service"
     INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"  # the user wants this story left out
+    OVERTAKEN = "overtaken"  # another story landed first, and the work does not go together with it
 
 
 @dataclass(frozen=True)
@@ -30,3 +34,23 @@ class Finish:
     criteria: tuple[tuple[str, str], ...] = ()
     blocked_reason: str = ""
     detail: str = ""  # one line for a person: why it ended so
+    learnings: tuple[str, ...] = ()  # what the next story's agent should know
+    patterns: tuple[str, ...] = ()  # conventions of the codebase, for all stories to come
+
+
+def finish_of(given: Mapping[str, Any]) -> Finish:
+    """What a valid call of the `finish` tool says."""
+    is_blocked = given["status"] == "blocked"
+    return Finish(
+        Ending.BLOCKED if is_blocked else Ending.DONE,
+        summary=given["summary"],
+        criteria=tuple((entry["criterion"], entry["evidence"]) for entry in given.get("criteria", [])),
+        blocked_reason=given.get("blocked_reason") or (given["summary"] if is_blocked else ""),
+        learnings=_lines(given.get("learnings", [])),
+        patterns=_lines(given.get("patterns", [])),
+    )
+
+
+def _lines(texts: list[str]) -> tuple[str, ...]:
+    """Each text on one line, without empty ones."""
+    return tuple(line for line in (" ".join(text.split()) for text in texts) if line)

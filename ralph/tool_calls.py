@@ -14,6 +14,7 @@ from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.loop_guard import STOP_AT_IDENTICAL_CALLS, WARN_AT_IDENTICAL_CALLS, LoopGuard
 from ralph.model.blocks import Block, append_text, scrub
 from ralph.prompts import prompt
+from ralph.screen_text import last_lines, one_line
 from ralph.tools.result import ToolResult
 from tracing import attributes as names
 from tracing.span import SpanKind
@@ -117,6 +118,7 @@ class ToolCalls:
         if left_s is not None and left_s <= 0:
             return self._refused(call, NO_TIME)
         cap_s = LONGEST_CALL_S if left_s is None else min(LONGEST_CALL_S, left_s)
+        self._tell_started(call)
         result = self.tools.run(call["name"], call["input"], timeout_cap_s=cap_s)
         span.set(
             names.tool_result_attributes(
@@ -128,7 +130,7 @@ class ToolCalls:
         )
         if result.is_error:
             span.error(str(result.content)[:500], "tool_error")
-        self._tell(call, _outcome(result), is_error=result.is_error)
+        self._tell(call, _outcome(result), is_error=result.is_error, lines=last_lines(result.content))
         block = answer(call, result.content, is_error=result.is_error)
         with self._lock:
             times = self.guard.saw(call["name"], call["input"], str(result.content), changed=result.changed)
@@ -136,13 +138,25 @@ class ToolCalls:
             block = append_text(block, prompt("nudge_identical", count=times))
         return block, times
 
-    def _tell(self, call: Block, outcome: str, *, is_error: bool) -> None:
+    def _tell_started(self, call: Block) -> None:
+        gist = _gist(call["input"])
+        fields: dict[str, EventValue] = {
+            "story": self.story_id,
+            "tool": str(call["name"]),
+            "call": str(call["id"]),
+            "gist": gist,
+        }
+        self.report(Event(EventKind.TOOL_STARTED, f"{call['name']} {gist}".strip(), fields))
+
+    def _tell(self, call: Block, outcome: str, *, is_error: bool, lines: Sequence[str] = ()) -> None:
         text = f"{call['name']} {_gist(call['input'])}".strip()
         fields: dict[str, EventValue] = {
             "story": self.story_id,
             "tool": str(call["name"]),
+            "call": str(call["id"]),
             "outcome": outcome,
             "is_error": is_error,
+            "lines": list(lines),
         }
         self.report(Event(EventKind.TOOL, f"{text}: {outcome}", fields))
 
@@ -162,5 +176,5 @@ def _outcome(result: ToolResult) -> str:
 def _gist(given: object) -> str:
     """The first argument on one line: the command, the path, the pattern."""
     first = next(iter(given.values()), "") if isinstance(given, dict) else ""
-    line = " ".join(str(first).split())
+    line = one_line(str(first))
     return line if len(line) <= 80 else f"{line[:79]}…"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ralph.errors import ServiceError
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.finish import Ending, Finish
+from ralph.finish import Ending, Finish, finish_of
 from ralph.loop_guard import NUDGE_AT_IDLE_TURNS, STOP_AT_FORMAT_ERRORS, LoopGuard
 from ralph.model.blocks import Block, append_text, text
 from ralph.model.cache_health import CacheHealth
@@ -20,6 +20,7 @@ from ralph.model.failures import CallCancelledError, ContextTooLongError, Deadli
 from ralph.model.reply import Reply
 from ralph.prompts import SYSTEM, prompt
 from ralph.spending import Spending
+from ralph.steering import Control, Helm, NobodySpeaks, as_said
 from ralph.stop_reasons import NEXT_STEP, NextStep
 from ralph.tool_calls import FINISH, ToolCalls, Tools, answer
 from tracing.budget import Limit, OverBudgetError
@@ -48,6 +49,7 @@ class Task:
     context_cap_tokens: int = 200_000
     progress: Callable[[], str] = lambda: ""  # what a compacted conversation starts with: notes and diff stat
     cancel: threading.Event = field(default_factory=threading.Event)
+    control: Control = field(default_factory=NobodySpeaks)  # how the user speaks to this session
 
 
 class TurnLoop:
@@ -70,6 +72,8 @@ class TurnLoop:
         self._first_message = self._failures = ""
         self._pending_finish: Block | None = None
         self._compacted = False
+        self._unsent: list[Block] = []  # the next user message, until the moment it goes out
+        self._helm = Helm(task.control, task.story_id, trace, report, task.cancel)
         self.input_tokens = self.cache_read_tokens = 0
         self._steps: dict[NextStep, Callable[[Reply], Finish | None]] = {
             NextStep.RUN_TOOLS: self._run_tools,
@@ -89,10 +93,16 @@ class TurnLoop:
     def work(self, message: str) -> Finish:
         """Work until an ending; called again, `message` answers the `finish` call that is still open."""
         self._hear(message)
-        while True:
-            finish = self._limit_reached() or self._turn()
-            if finish:
-                return finish
+        try:
+            while True:
+                if finish := self._ordered() or self._limit_reached() or self._turn():
+                    return finish
+        finally:
+            self._helm.leave()
+
+    def _ordered(self) -> Finish | None:
+        wait = self._model.pace.sleep
+        return self._helm.order(lambda seconds: wait(seconds, self._task.cancel), self._time_is_up)
 
     def _turn(self) -> Finish | None:
         try:
@@ -108,7 +118,7 @@ class TurnLoop:
         task = self._task
         if task.cancel.is_set():
             return Finish(Ending.INTERRUPTED, detail="the run was stopped")
-        if task.deadline_s is not None and self._model.pace.clock() >= task.deadline_s:
+        if self._time_is_up():
             return Finish(Ending.DEADLINE, detail="the run's time is over")
         if self._turns >= task.turns:
             return Finish(Ending.TURN_LIMIT, detail=f"{task.turns} turns were not enough (`turns` raises the limit)")
@@ -118,6 +128,7 @@ class TurnLoop:
 
     def _ask(self) -> Reply:
         task = self._task
+        self._send()
         terms = CallTerms(
             limits=task.limits,
             max_tokens=MAX_TOKENS_AFTER_A_CUT if self._cuts else MAX_TOKENS,
@@ -128,11 +139,20 @@ class TurnLoop:
         )
         reply = self._model.call(self._dialogue, terms, trace=self._trace, health=self._health)
         self._dialogue.answered(reply.content, reply.usage)
+        self._helm.answered()
         self._turns += 1
         self.input_tokens += reply.usage.input_tokens
         self.cache_read_tokens += reply.usage.cache_read_tokens
         self._tell_turn(reply)
         return reply
+
+    def _send(self) -> None:
+        """Hand over the next user message: tool results first, then what the user said meanwhile."""
+        if not self._unsent:
+            return  # a turn of the service's own tools goes back as it is
+        words = self._helm.words()
+        self._dialogue.hear([*self._unsent, *([text(words)] if words else [])])
+        self._unsent = []
 
     def _run_tools(self, reply: Reply) -> Finish | None:
         self._nudges = self._resumes = self._cuts = 0
@@ -167,13 +187,7 @@ class TurnLoop:
         ):
             return None
         self._pending_finish = call
-        given = call["input"]
-        return Finish(
-            Ending.BLOCKED if given["status"] == "blocked" else Ending.DONE,
-            summary=given["summary"],
-            criteria=tuple((entry["criterion"], entry["evidence"]) for entry in given["criteria"]),
-            blocked_reason=given.get("blocked_reason") or (given["summary"] if given["status"] == "blocked" else ""),
-        )
+        return finish_of(call["input"])
 
     def _nudge(self, reply: Reply) -> Finish | None:
         """The turn ended without a call: ask for `finish`, twice at most."""
@@ -216,7 +230,8 @@ class TurnLoop:
         self._start_afresh()
         progress = self._task.progress()
         words = prompt("compacted", first_message=self._first_message, progress=progress, failures=self._failures)
-        self._dialogue.hear([text(words)])
+        said = as_said(self._helm.said)
+        self._unsent = [text(words), *([text(said)] if said else [])]
         return None
 
     def _start_afresh(self) -> None:
@@ -232,9 +247,9 @@ class TurnLoop:
         if self._first_message:
             self._failures = message
         self._first_message = self._first_message or message
-        self._nudges = 0
+        self._nudges = self._resumes = self._cuts = 0
         if self._pending_finish is None:
-            self._dialogue.hear([text(message)])
+            self._unsent.append(text(message))
             return
         self._answer([answer(self._pending_finish, message, is_error=False)])
         self._pending_finish = None
@@ -244,13 +259,22 @@ class TurnLoop:
         notes = [words for words in (note, self._spending.warning()) if words]
         if results and notes:
             results = [*results[:-1], append_text(results[-1], "\n\n".join(notes))]
-        self._dialogue.hear(results)
+        self._unsent += results
 
     def _answer_or_say(self, reply: Reply, refusal: str, words: str) -> None:
         if reply.tool_calls:
             self._answer([answer(call, refusal, is_error=True) for call in reply.tool_calls])
         elif words:
-            self._dialogue.hear([text("\n\n".join(filter(None, (words, self._spending.warning()))))])
+            self._unsent.append(text("\n\n".join(filter(None, (words, self._spending.warning())))))
+
+    @property
+    def cache_hit_ratio(self) -> float:
+        """Share of all input so far that came from the prompt cache [0, 1]."""
+        return self.cache_read_tokens / self.input_tokens if self.input_tokens else 0.0
+
+    def _time_is_up(self) -> bool:
+        left_s = self._seconds_left()
+        return left_s is not None and left_s <= 0
 
     def _seconds_left(self) -> float | None:
         deadline_s = self._task.deadline_s
@@ -263,6 +287,8 @@ class TurnLoop:
             "turn": self._turns,
             "tools": [str(call["name"]) for call in reply.tool_calls],
             "cost_usd": reply.cost_micros / 1e6,
+            "context_tokens": self._dialogue.reported_tokens,
+            "cache_hit_ratio": round(self.cache_hit_ratio, 4),
             **self._spending.fields(),
         }
         self._report(Event(EventKind.TURN, f"turn {self._turns}: {tools}, {self._spending.text()}", fields))
