@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -22,12 +23,14 @@ from typing import Self
 from ralph.environment import clean_env
 from ralph.excerpts import excerpt
 
-__all__ = ["Completed", "clean_env", "excerpt", "run_process"]
+__all__ = ["Completed", "clean_env", "excerpt", "kill_running", "run_process"]
 
 MAX_OUTPUT_BYTES = 100_000_000
 GRACE_S = 2.0
 TICK_S = 0.02
 MARK = "RALPH_PROC"
+
+_under_way: set[threading.Event] = set()
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,11 @@ def run_process(
     output: Path,
     max_output_bytes: int = MAX_OUTPUT_BYTES,
     cancel: threading.Event | None = None,
+    keep_children: bool = False,
 ) -> Completed:
     """Run `argv` to its end, its timeout, its output cap or `cancel`, with stdout and stderr in the file `output`.
+
+    `keep_children`: what it leaves behind when it ends by itself lives on, as the daemon does that a service starts.
 
     Raises:
         OSError: the program cannot be started (not found, arguments too long, no such folder).
@@ -63,7 +69,8 @@ def run_process(
     """
     mark = uuid.uuid4().hex
     started = time.monotonic()
-    with output.open("wb") as sink:
+    reason = "unfinished"
+    with output.open("wb") as sink, _registered(cancel) as cancels:
         child = subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -74,11 +81,11 @@ def run_process(
             start_new_session=True,
         )
         try:
-            reason = _wait(child, started + timeout_s, sink.fileno(), max_output_bytes, cancel)
+            reason = _wait(child, started + timeout_s, sink.fileno(), max_output_bytes, cancels)
             if reason:
                 _terminate(child, mark)
         finally:
-            survivors = _kill_family(child.pid, mark)
+            survivors = 0 if keep_children and not reason else _kill_family(child.pid, mark)
             child.kill()
             child.wait()
         size = _cap(sink.fileno(), max_output_bytes)
@@ -94,8 +101,25 @@ def run_process(
     )
 
 
+def kill_running() -> None:
+    """Cancel every command that is under way in this process, whichever thread waits for it."""
+    for abort in tuple(_under_way):
+        abort.set()
+
+
+@contextmanager
+def _registered(cancel: threading.Event | None) -> Iterator[list[threading.Event]]:
+    """What may cancel this command: the caller's own event and `kill_running`."""
+    abort = threading.Event()
+    _under_way.add(abort)
+    try:
+        yield [abort, *([cancel] if cancel else [])]
+    finally:
+        _under_way.discard(abort)
+
+
 def _wait(
-    child: "subprocess.Popen[bytes]", deadline: float, sink: int, max_bytes: int, cancel: threading.Event | None
+    child: "subprocess.Popen[bytes]", deadline: float, sink: int, max_bytes: int, cancels: Sequence[threading.Event]
 ) -> str:
     """Why we must stop the child, or "" when it ended by itself."""
     with _Watch(child) as watch:
@@ -103,7 +127,7 @@ def _wait(
             left_s = deadline - time.monotonic()
             if watch.ended(max(0.0, min(TICK_S, left_s))):
                 return ""
-            if cancel is not None and cancel.is_set():
+            if any(cancel.is_set() for cancel in cancels):
                 return "cancel"
             if left_s <= 0:
                 return "timeout"
