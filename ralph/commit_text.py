@@ -48,7 +48,11 @@ def wrap(summary: str) -> str:
     return "\n".join(line if line.startswith((" ", "-", "*")) else fill(line, 72) for line in kept)
 
 
-def progress_entry(story: Story, summary: str, changed: Sequence[str], at: datetime) -> str:
+def progress_entry(
+    story: Story, summary: str, changed: Sequence[str], at: datetime, learnings: Sequence[str] = ()
+) -> str:
     """One entry in the form that snarktank's loop writes and later agents read."""
     files = ", ".join(changed[:20]) + (f" and {len(changed) - 20} more" if len(changed) > 20 else "")
-    return f"\n## {at:%Y-%m-%d %H:%M} - {story.id}\n- {story.title}\n{wrap(summary)}\n- Files changed: {files}\n---\n"
+    learned = ["- **Learnings for future iterations:**", *(f"  - {line}" for line in learnings)] if learnings else []
+    lines = [f"- {story.title}", wrap(summary), f"- Files changed: {files}", *learned, "---"]
+    return "\n".join([f"\n## {at:%Y-%m-%d %H:%M} - {story.id}", *lines, ""])

@@ -54,9 +54,13 @@ def edit(places: Places, given: EditInput) -> ToolResult:
             "Add lines around it until it is unique, or set replace_all."
         )
     changed = text.replace(old, new)
+    where = _changed_lines(text, old, new)
     replace_bytes(place, changed.encode("utf-8", "surrogateescape"), mode)
     plural = "" if count == 1 else "s"
-    return ToolResult(f"edited {place.name} ({count} replacement{plural}), now {_lines(changed)} lines", changed=True)
+    return ToolResult(
+        f"edited {place.name} ({count} replacement{plural}): {where}; the file now has {_lines(changed)}",
+        changed=True,
+    )
 
 
 def write(places: Places, given: WriteInput, seen: set[Path]) -> ToolResult:
@@ -108,8 +112,17 @@ def _crlf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\n", "\r\n")
 
 
-def _lines(text: str) -> int:
-    return text.count("\n") + (not text.endswith("\n") and bool(text))
+def _changed_lines(text: str, old: str, new: str) -> str:
+    """Which lines of the edited file hold the new text, from the first replacement to the last."""
+    before_last = new.join(text.split(old)[:-1])
+    first = text.count("\n", 0, text.find(old)) + 1
+    last = before_last.count("\n") + 1 + new.removesuffix("\n").count("\n")
+    return f"line {first}" if first == last else f"lines {first} to {last}"
+
+
+def _lines(text: str) -> str:
+    count = text.count("\n") + (not text.endswith("\n") and bool(text))
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def _line_numbers(text: str, old: str) -> str:

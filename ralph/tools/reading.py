@@ -94,10 +94,11 @@ def _text(place: Place, data: bytes, given: ReadInput) -> ToolResult:
     page = _page(lines, given.offset, min(given.limit, MAX_LINES))
     last = given.offset + len(page.lines) - 1
     is_whole = given.offset == 1 and last == len(lines)
+    head = f"{clean_text(place.name)} ({len(lines)} line{'' if len(lines) == 1 else 's'})"
     notes = [] if is_whole else [_where(given.offset, last, len(lines))]
     notes += [f"[{page.cut_lines} lines cut at {MAX_LINE_CHARS} characters]"] if page.cut_lines else []
     notes += ["[no newline at the end of the file]"] if is_whole and not text.endswith("\n") else []
-    return ToolResult("\n".join([*page.lines, *notes]), truncated=not is_whole or bool(page.cut_lines))
+    return ToolResult("\n".join([head, *page.lines, *notes]), truncated=not is_whole or bool(page.cut_lines))
 
 
 def _where(first: int, last: int, total: int) -> str:

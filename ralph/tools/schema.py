@@ -89,7 +89,13 @@ def _check_meaning(name: str, given: object) -> str | None:
     assert isinstance(given, dict)
     if name == "edit" and given["old_string"] == given["new_string"]:
         return "edit: `old_string` and `new_string` are the same. Send the text that is to stand there instead."
-    if name == "finish" and given["status"] == "blocked" and not given.get("blocked_reason", "").strip():
+    return _check_finish(given) if name == "finish" else None
+
+
+def _check_finish(given: Mapping[str, Any]) -> str | None:
+    if given["status"] == "done" and "criteria" not in given:
+        return "finish: with status `done`, `criteria` needs one entry for each acceptance criterion."
+    if given["status"] == "blocked" and not given.get("blocked_reason", "").strip():
         return "finish: with status `blocked`, say in `blocked_reason` what stands in the way."
     return None
 

@@ -16,6 +16,7 @@ from ralph.process import Completed, excerpt, run_process
 from ralph.sandbox.base import Sandbox
 from ralph.tools.result import ToolRefusedError, ToolResult
 
+BASH = ("bash", "-o", "pipefail")  # as the checks run: `pytest | tail` fails when pytest does
 DEFAULT_TIMEOUT_S = 120
 BACKGROUND_TIMEOUT_S = 7200
 BACKGROUND_GLANCE_S = 0.3
@@ -52,11 +53,11 @@ class Bench:
 
     def argv(self, command: str, label: str) -> list[str]:
         """A command too long to be one argument is run from a file."""
-        words = ["bash", "-c", command]
+        words = [*BASH, "-c", command]
         if len(command.encode()) > LONGEST_ARGUMENT_BYTES:
             script = self.scratch / f"{label}.sh"
             script.write_text(command, encoding="utf-8")
-            words = ["bash", str(script)]
+            words = [*BASH, str(script)]
         return self.sandbox.wrap(
             words,
             cwd=self.root,

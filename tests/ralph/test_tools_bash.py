@@ -48,6 +48,7 @@ def bash(box: Toolbox) -> Bash:
         pytest.param("echo out; echo err >&2", "out\nerr\n[exit code 0]", 0, id="both-streams"),
         pytest.param("true", "(no output)\n[exit code 0]", 0, id="silent"),
         pytest.param("grep x /dev/null", "(no output)\n[exit code 1]", 1, id="no-match-is-no-error"),
+        pytest.param("(echo red; exit 3) | tail -n 1", "red\n[exit code 3]", 3, id="a-pipe-keeps-a-failure"),
         pytest.param("exit 3", "(no output)\n[exit code 3]", 3, id="exit"),
         pytest.param("exec 1>/dev/null; echo x", "(no output)\n[exit code 0]", 0, id="stdout-gone"),
         pytest.param("cat", "(no output)\n[exit code 0]", 0, id="waits-for-input"),
@@ -110,7 +111,7 @@ def test_long_output_is_cut_in_the_middle_and_saved_whole(bash: Bash) -> None:
 def test_the_saved_output_can_be_read_and_searched(box: Toolbox, bash: Bash) -> None:
     saved = bash("seq 1 100000").full_output
     assert box.run("read", {"file_path": str(saved), "offset": 50_000, "limit": 1}).content == (
-        "50000\t50000\n[lines 50000 to 50000 of 100000; go on with offset 50001]"
+        f"{saved} (100000 lines)\n50000\t50000\n[lines 50000 to 50000 of 100000; go on with offset 50001]"
     )
     assert box.run("grep", {"pattern": "^77777$", "path": str(saved)}).content == "bash-1.txt:77777:77777"
 
@@ -144,7 +145,7 @@ def test_a_background_command_runs_on_writes_its_log_and_ends_with_the_session(b
     log = result.full_output
     assert log is not None
     assert result.content == f"started background-1; its output goes to {log}. It is stopped when the session ends."
-    assert box.run("read", {"file_path": str(log)}).content == "1\tserving"
+    assert box.run("read", {"file_path": str(log)}).content == f"{log} (1 line)\n1\tserving"
     started = time.monotonic()
     box.close()
     assert time.monotonic() - started < 4

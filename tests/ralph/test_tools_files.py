@@ -35,14 +35,14 @@ def text(result: ToolResult) -> str:
 
 def test_read_numbers_the_lines(call: Call, root: Path) -> None:
     (root / "a").write_text("one\n\ttwo\n")
-    assert text(call("read", file_path="a")) == "1\tone\n2\t\ttwo"
+    assert text(call("read", file_path="a")) == "a (2 lines)\n1\tone\n2\t\ttwo"
 
 
 def test_read_says_how_many_lines_there_are_and_where_to_go_on(call: Call, root: Path) -> None:
     (root / "a").write_text("".join(f"{n}\n" for n in range(1, 5001)))
     assert text(call("read", file_path="a")).endswith("2000\t2000\n[lines 1 to 2000 of 5000; go on with offset 2001]")
     page = call("read", file_path="a", offset=4999, limit=10)
-    assert text(page) == "4999\t4999\n5000\t5000\n[lines 4999 to 5000 of 5000]"
+    assert text(page) == "a (5000 lines)\n4999\t4999\n5000\t5000\n[lines 4999 to 5000 of 5000]"
     assert text(call("read", file_path="a", offset=5001)) == "a has 5000 lines; offset 5001 is past its end."
 
 
@@ -59,9 +59,9 @@ def test_read_cuts_long_lines_and_large_results(call: Call, root: Path) -> None:
     ("data", "shown"),
     [
         pytest.param(b"", "a is empty.", id="empty"),
-        pytest.param(b"x", "1\tx\n[no newline at the end of the file]", id="no-final-newline"),
-        pytest.param(b"\xef\xbb\xbfx\r\ny\r\n", "1\tx\n2\ty", id="bom-and-crlf"),
-        pytest.param(b"\x1b[31mx\xff\n", "1\tx\ufffd", id="escapes-and-bad-utf-8"),
+        pytest.param(b"x", "a (1 line)\n1\tx\n[no newline at the end of the file]", id="no-final-newline"),
+        pytest.param(b"\xef\xbb\xbfx\r\ny\r\n", "a (2 lines)\n1\tx\n2\ty", id="bom-and-crlf"),
+        pytest.param(b"\x1b[31mx\xff\n", "a (1 line)\n1\tx\ufffd", id="escapes-and-bad-utf-8"),
         pytest.param(b"\x7fELF\0\0", "a: binary file, 6 bytes, ELF program. Not shown.", id="binary"),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_link_inside_the_repository_is_followed_and_stays_a_link(call: Call, r
     (root / "real").write_text("one\n")
     (root / "link").symlink_to("real")
     assert text(call("edit", file_path="link", old_string="one", new_string="two")) == (
-        "edited real (1 replacement), now 1 lines"
+        "edited real (1 replacement): line 1; the file now has 1 line"
     )
     assert (root / "link").is_symlink()
     assert (root / "real").read_text() == "two\n"
@@ -220,8 +220,23 @@ def test_mixed_line_ends_are_matched_byte_for_byte(call: Call, root: Path) -> No
 def test_replace_all_replaces_all_and_an_empty_string_deletes(call: Call, root: Path) -> None:
     (root / "a").write_text("x x x")
     result = call("edit", file_path="a", old_string="x", new_string="", replace_all=True)
-    assert (text(result), result.changed) == ("edited a (3 replacements), now 1 lines", True)
+    assert (text(result), result.changed) == ("edited a (3 replacements): line 1; the file now has 1 line", True)
     assert (root / "a").read_text() == "  "
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        pytest.param("two\n", "2\n2b\n", "lines 2 to 3", id="grown"),
+        pytest.param("two\nthree", "2", "line 2", id="shrunk"),
+        pytest.param("two\n", "", "line 2", id="deleted"),
+        pytest.param("e", "E\n", "lines 1 to 5", id="all-over-the-file"),
+    ],
+)
+def test_edit_says_which_lines_hold_the_new_text(call: Call, root: Path, old: str, new: str, where: str) -> None:
+    (root / "a").write_text("one\ntwo\nthree\n")
+    result = call("edit", file_path="a", old_string=old, new_string=new, replace_all=True)
+    assert f"): {where}; the file now has " in text(result)
 
 
 def test_write_creates_folders_and_keeps_the_mode_of_what_it_replaces(call: Call, root: Path) -> None:
