@@ -79,6 +79,7 @@ def open_run(
     `player` and `pace` are seams: who plays the model instead of the one that is asked for, and another clock.
     """
     ground = survey(request)
+    report = one_at_a_time(report)
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
@@ -101,6 +102,17 @@ def open_run(
             _require_key(playing, ground)
         _announce(ground, workbench, playing, report)
         yield _loop(workbench, stop, request.story)
+
+
+def one_at_a_time(report: Reporter) -> Reporter:
+    """The reporter for several threads: each event is told whole before the next one."""
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            report(event)
+
+    return tell
 
 
 def _warm_up() -> None:
@@ -240,4 +252,7 @@ def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:
         tell_end=tell_end,
         max_iterations=workbench.settings.run.max_iterations,
         only=only,
+        jobs=workbench.settings.run.jobs,
+        crosses=workbench.territory.crosses,
+        abandon=stop.event.set,
     )

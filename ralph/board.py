@@ -4,7 +4,7 @@ The commit with its `Ralph-Story` trailer is the truth about "done"; the PRD's f
 changed wins: a story set back to `"passes": false` after its commit is open again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +35,12 @@ class Board:
     parked: Mapping[str, str]  # story id -> reason
     unwritten: tuple[str, ...]  # committed, but the untracked PRD's flag is not written yet
 
-    def pick(self, only: str | None = None) -> Pick:
-        return pick(self.prd, done=self.done, parked=self.parked, only=only)
+    def pick(self, only: str | None = None, *, busy: Collection[str] = ()) -> Pick:
+        return pick(self.prd, done=self.done, parked=self.parked, only=only, busy=busy)
 
     @property
     def all_done(self) -> bool:
-        return all(story.id in self.done for story in self.prd.stories)
+        return self.prd.all_done(self.done)
 
 
 def locate_prd(repo: Repo, path: Path) -> PrdPlace:

@@ -5,9 +5,10 @@ from enum import StrEnum
 
 from prd.story import Story
 from ralph.agents.base import Ending, Finish, Session
+from ralph.bench import Bench, prepare
 from ralph.board import Board
 from ralph.errors import ExitCode
-from ralph.workbench import Bench, Workbench
+from ralph.workbench import Workbench
 from tracing.span import TraceStatus
 
 
@@ -27,6 +28,7 @@ class Meaning:
     status: TraceStatus
     to_check: bool = False  # Ralph runs the checks now
     costs_attempt: bool = False
+    remembered: bool = False  # the next attempt is told, though this one costs none
     parks: bool = False
     then: Then = Then.GO_ON
 
@@ -47,6 +49,8 @@ MEANINGS = {
     Ending.DEADLINE: Meaning(TraceStatus.TIMEOUT, then=Then.LIMIT),
     Ending.SERVICE: Meaning(TraceStatus.ERROR, then=Then.SERVICE),
     Ending.INTERRUPTED: Meaning(TraceStatus.INTERRUPTED, then=Then.STOP),
+    Ending.SKIPPED: Meaning(TraceStatus.INTERRUPTED, parks=True),
+    Ending.OVERTAKEN: Meaning(TraceStatus.ERROR, remembered=True),
 }
 EXIT_CODE = {Then.LIMIT: ExitCode.LIMIT, Then.SERVICE: ExitCode.SERVICE, Then.STOP: ExitCode.INTERRUPTED}
 
@@ -68,13 +72,30 @@ def iterate(workbench: Workbench, board: Board, story: Story, number: int) -> Re
     Raises:
         RalphError: the repository or the settings cannot be used; the trace says so.
     """
-    with workbench.prepare(board, story, number) as bench, bench.session() as session:
+    with prepare(workbench, board, story, number) as bench, bench.session() as session:
         finish, passed = work_until_checked(bench, session)
         if passed:
-            return Result(story.id, TraceStatus.SUCCESS, "passed", commit=bench.commit(finish))
+            finish, commit = land(workbench, bench, finish)
+            if commit:
+                return Result(story.id, TraceStatus.SUCCESS, "passed", commit=commit)
         meaning = MEANINGS[finish.ending]
-        reason = bench.set_aside(finish, meaning.status, costs_attempt=meaning.costs_attempt, parks=meaning.parks)
+        reason = bench.set_aside(
+            finish,
+            meaning.status,
+            costs_attempt=meaning.costs_attempt,
+            remembered=meaning.costs_attempt or meaning.remembered,
+            parks=meaning.parks,
+        )
         return Result(story.id, meaning.status, reason, meaning.then)
+
+
+def land(workbench: Workbench, bench: Bench, finish: Finish) -> tuple[Finish, str | None]:
+    """Put the work on the branch, one story at a time; where another one landed first, on top of it and checked again."""
+    with workbench.landing:
+        verdict = bench.rebase()
+        if verdict.passed:
+            return finish, bench.commit(finish)
+    return Finish(verdict.stopped or Ending.OVERTAKEN, finish.summary, detail=verdict.text), None
 
 
 def work_until_checked(bench: Bench, session: Session) -> tuple[Finish, bool]:

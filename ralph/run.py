@@ -1,10 +1,13 @@
-"""The outer loop: pick a story, iterate, until every story passes, none can be worked on, or a limit is reached."""
+"""The outer loop: pick stories, iterate, until every story passes, none can be worked on, or a limit is reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 
 from prd.story import Story
 from ralph.board import Board
+from ralph.crew import crew
 from ralph.errors import ExitCode
 from ralph.iteration import EXIT_CODE, Result, Then
 
@@ -29,7 +32,12 @@ class Loop:
     tell_end: Callable[[Outcome, Board], None]
     max_iterations: int
     only: str | None = None
+    jobs: int = 1
+    crosses: Callable[[Story, Story], bool] = lambda _one, _other: False  # both would touch the same files
+    abandon: Callable[[], None] = lambda: None  # asks the stories that are being worked on to stop
     results: list[Result] = field(default_factory=list)
+    _started: int = 0
+    _end: tuple[ExitCode, str] | None = None
 
     def run(self) -> Outcome:
         """Work until there is a reason to stop; the reason is told before this returns."""
@@ -39,23 +47,44 @@ class Loop:
         return outcome
 
     def _work(self) -> tuple[ExitCode, str]:
-        for number in range(1, self.max_iterations + 1):
-            board = self.read_board()
-            choice = board.pick(self.only)
-            if choice.story is None:
-                return self._nothing_to_do(board)
-            if (code := self.stopped()) is not None:
-                return code, "stopped, nothing is lost: the next run carries on"
-            if self.time_is_up():
-                return ExitCode.LIMIT, "the time limit was reached"
-            result = self.iterate(board, choice.story, number)
+        with crew(self.jobs, self.abandon) as start:
+            working: dict[Future[Result], Story] = {}
+            while True:
+                board = self.read_board()
+                story = self._next(board, list(working.values()))
+                if story is not None and not self._must_stop():
+                    self._started += 1
+                    working[start(partial(self.iterate, board, story, self._started))] = story
+                elif working:
+                    self._wait_for_one(working)
+                else:
+                    return self._end or self._nothing_to_do(board)
+
+    def _next(self, board: Board, working: Sequence[Story]) -> Story | None:
+        """A story that nobody works on, and that does not cross one that somebody does."""
+        if self._end or len(working) >= self.jobs:
+            return None
+        busy = {story.id for story in working}
+        crossing = {story.id for story in board.prd.stories if any(self.crosses(story, other) for other in working)}
+        return board.pick(self.only, busy=busy | crossing).story
+
+    def _must_stop(self) -> bool:
+        if (code := self.stopped()) is not None:
+            self._end = code, "stopped, nothing is lost: the next run carries on"
+        elif self.time_is_up():
+            self._end = ExitCode.LIMIT, "the time limit was reached"
+        elif self._started >= self.max_iterations:
+            self._end = ExitCode.LIMIT, f"{self.max_iterations} iterations were made"
+        return self._end is not None
+
+    def _wait_for_one(self, working: dict[Future[Result], Story]) -> None:
+        ended, _ = wait(working, return_when=FIRST_COMPLETED)
+        for future in ended:
+            del working[future]
+            result = future.result()
             self.results.append(result)
-            if result.then is not Then.GO_ON:
-                return self.stopped() or EXIT_CODE[result.then], result.reason
-        board = self.read_board()
-        if board.pick(self.only).story is None:
-            return self._nothing_to_do(board)
-        return ExitCode.LIMIT, f"{self.max_iterations} iterations were made"
+            if result.then is not Then.GO_ON and self._end is None:
+                self._end = self.stopped() or EXIT_CODE[result.then], result.reason
 
     def _nothing_to_do(self, board: Board) -> tuple[ExitCode, str]:
         if board.all_done:

@@ -5,7 +5,7 @@ Nothing that the agent says is read here.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Verdict:
 
 @dataclass
 class Verifier:
-    """Runs the pinned checks of one run."""
+    """The pinned checks of one run; `inspection` applies them to one attempt."""
 
     checks: tuple[Check, ...]
     setup: Check | None
@@ -50,81 +50,85 @@ class Verifier:
     deadline_s: float | None
     stop: threading.Event
     clock: Callable[[], float] = time.monotonic
-    _baseline: Baseline = field(default_factory=lambda: Baseline(results=()))
+    one_baseline: threading.Lock = field(default_factory=threading.Lock)  # who comes second finds it in the cache
 
-    @property
-    def red_on_base(self) -> tuple[str, ...]:
-        """Names of the checks that fail before anybody changed anything."""
-        return self._baseline.red
+    def inspection(self, worktree: Worktree, trace: Trace, story_id: str) -> "Inspection":
+        return Inspection(self, worktree, trace, story_id)
 
-    def take_baseline(self, worktree: Worktree, trace: Trace) -> None:
+    def left_s(self) -> float:
+        return float("inf") if self.deadline_s is None else self.deadline_s - self.clock()
+
+
+@dataclass
+class Inspection:
+    """What the checks say of one attempt: first of the commit that it starts from, then of its work."""
+
+    verifier: Verifier
+    worktree: Worktree
+    trace: Trace
+    story_id: str
+    baseline: Baseline = field(default_factory=lambda: Baseline(results=()))
+
+    def take_baseline(self) -> None:
         """The checks on the base commit, from the cache where nothing changed. Red ones are shown and not blamed."""
-        tree_sha = worktree.repo.store.text("rev-parse", "--verify", f"{worktree.base_sha}^{{tree}}")
-        key = baseline_key(tree_sha, self.checks, self.setup, self.sandbox.level)
-        with trace.span("baseline", kind=SpanKind.CHAIN, input={"commit": worktree.base_sha}) as span:
-            self._baseline, cached = self.baselines.get_or_run(
-                key, lambda: self._run(worktree, worktree.base_sha, trace, "before the work, check")
-            )
+        shared, base_sha = self.verifier, self.worktree.base_sha
+        tree_sha = self.worktree.repo.store.text("rev-parse", "--verify", f"{base_sha}^{{tree}}")
+        key = baseline_key(tree_sha, shared.checks, shared.setup, shared.sandbox.level)
+        with self.trace.span("baseline", kind=SpanKind.CHAIN, input={"commit": base_sha}) as span:
+            with shared.one_baseline:
+                self.baseline, cached = shared.baselines.get_or_run(
+                    key, lambda: self._run(base_sha, base_sha, "before the work, check")
+                )
             span.set({"ralph.baseline.cached": cached})
-            span.set_output({"red": list(self._baseline.red)})
-        if red := self._baseline.red:
+            span.set_output({"red": list(self.baseline.red)})
+        if red := self.baseline.red:
             text = f"red before the work began, and not blamed on the story: {', '.join(red)}"
-            self.report(Event(EventKind.BASELINE, text, {"red": list(red), "cached": cached}))
+            self._tell(EventKind.BASELINE, text, {"red": list(red), "cached": cached})
 
-    def verify(self, worktree: Worktree, snapshot: Snapshot, trace: Trace) -> Verdict:
+    def verify(self, snapshot: Snapshot) -> Verdict:
         """Whether the snapshot may be committed; if not, what the agent has to mend."""
-        with trace.span("verify", kind=SpanKind.CHAIN, input={"changed": list(snapshot.changed)}) as span:
-            verdict = self._refused(snapshot) or self._checked(worktree, snapshot, trace)
+        with self.trace.span("verify", kind=SpanKind.CHAIN, input={"changed": list(snapshot.changed)}) as span:
+            verdict = _refused(snapshot) or self._checked(snapshot)
             span.set_output({"passed": verdict.passed, "text": verdict.text})
             return verdict
 
-    def _refused(self, snapshot: Snapshot) -> Verdict | None:
-        if snapshot.refused:
-            listed = "\n".join(f"- {refusal.path}: {refusal.reason}" for refusal in snapshot.refused)
-            names = ", ".join(refusal.path for refusal in snapshot.refused)
-            return _failed(f"files that may not be committed: {names}", f"These files may not be committed:\n{listed}")
-        if snapshot.is_empty:
-            return _failed("no file was changed", NOTHING_CHANGED)
-        return None
-
-    def _checked(self, worktree: Worktree, snapshot: Snapshot, trace: Trace) -> Verdict:
-        results = self._run(worktree, snapshot.tree_sha, trace)
-        if self.stop.is_set() or any(result.cancelled for result in results):
+    def _checked(self, snapshot: Snapshot) -> Verdict:
+        results = self._run(snapshot.tree_sha, snapshot.base_sha)
+        if self.verifier.stop.is_set() or any(result.cancelled for result in results):
             return Verdict(passed=False, text="stopped while the checks ran", stopped=Ending.INTERRUPTED)
-        if self._left_s() <= 0:
+        if self.verifier.left_s() <= 0:
             return Verdict(passed=False, text="the time was over while the checks ran", stopped=Ending.DEADLINE)
-        comparison = compare(self._baseline, results)
+        comparison = compare(self.baseline, results)
         if comparison.passed:
             return Verdict(passed=True, text="every check passed")
         names = ", ".join(result.name for result in comparison.blamed)
         return _failed(f"failed: {names}", feedback(comparison.blamed))
 
-    def _run(self, worktree: Worktree, treeish: str, trace: Trace, words: str = "check") -> Sequence[CheckResult]:
+    def _run(self, treeish: str, head: str, words: str = "check") -> Sequence[CheckResult]:
+        shared, worktree = self.verifier, self.worktree
         results: list[CheckResult] = []
-        with worktree.verification(treeish) as tree:
-            scratch = self.scratch / trace.trace_id[:16]
-            left_s = self._left_s if self.deadline_s is not None else None
-            for check in self.checks:
+        with worktree.verification(treeish, head) as tree:
+            for check in shared.checks:
                 started_ns = time.time_ns()
                 ran = run_checks(
                     [check],
                     tree,
-                    sandbox=self.sandbox,
-                    scratch=scratch,
-                    setup=self.setup if check is self.checks[0] else None,
-                    cancel=self.stop,
-                    left_s=left_s,
+                    sandbox=shared.sandbox,
+                    scratch=shared.scratch / self.trace.trace_id[:16],
+                    setup=shared.setup if check is shared.checks[0] else None,
+                    cancel=shared.stop,
+                    left_s=shared.left_s if shared.deadline_s is not None else None,
                     read_only=[worktree.repo.common_dir],
                 )
                 for result in ran:
-                    self._record(result, trace, started_ns, words)
+                    self._record(result, started_ns, words)
                 results += ran
                 if any(result.cancelled or result.name != check.name for result in ran):
                     break
         return results
 
-    def _record(self, result: CheckResult, trace: Trace, started_ns: int, words: str) -> None:
-        trace.add_span(
+    def _record(self, result: CheckResult, started_ns: int, words: str) -> None:
+        self.trace.add_span(
             f"check {result.name}",
             kind=SpanKind.EVALUATOR,
             input=result.command,
@@ -146,10 +150,20 @@ class Verifier:
             "exit_code": result.exit_code,
             "duration_s": round(result.duration_s, 3),
         }
-        self.report(Event(EventKind.CHECK, f"{words} {result.name}: {word} in {result.duration_s:.1f} s", fields))
+        self._tell(EventKind.CHECK, f"{words} {result.name}: {word} in {result.duration_s:.1f} s", fields)
 
-    def _left_s(self) -> float:
-        return float("inf") if self.deadline_s is None else self.deadline_s - self.clock()
+    def _tell(self, kind: EventKind, text: str, fields: Mapping[str, EventValue]) -> None:
+        self.verifier.report(Event(kind, text, {"story": self.story_id, **fields}))
+
+
+def _refused(snapshot: Snapshot) -> Verdict | None:
+    if snapshot.refused:
+        listed = "\n".join(f"- {refusal.path}: {refusal.reason}" for refusal in snapshot.refused)
+        names = ", ".join(refusal.path for refusal in snapshot.refused)
+        return _failed(f"files that may not be committed: {names}", f"These files may not be committed:\n{listed}")
+    if snapshot.is_empty:
+        return _failed("no file was changed", NOTHING_CHANGED)
+    return None
 
 
 def _failed(text: str, failures: str) -> Verdict:

@@ -1,13 +1,15 @@
 """Stands in front of one model call: reserves its worst case, shrinks its answer to what is left, settles afterwards.
 
-Knows prices and the ledger; knows nothing about the call itself, so any client or gateway can use it.
+Where calls are made side by side, one that does not fit beside the others waits for one of them to be settled: most give
+back nearly all of their worst case. Knows prices and the ledger; knows nothing about the call itself, so any client or gateway can use it.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tracing.budget import BrokenAssumption, LedgerLike, Limit, Reservation
+from tracing.budget import BrokenAssumption, LedgerLike, Limit, OverBudgetError, Reservation
 from tracing.prices import PriceBook, TokenUsage
 
 
@@ -20,6 +22,15 @@ class Grant:
     max_tokens: int  # what to send: the wish, or less when the budget pays for less
     input_bound_tokens: int
     at: datetime  # prices are those of this moment
+
+
+@dataclass(frozen=True)
+class _Wish:
+    model: str
+    input_bound_tokens: int
+    max_tokens: int
+    limits: Sequence[Limit]
+    trace_id: str
 
 
 class Meter:
@@ -38,6 +49,8 @@ class Meter:
         self._floor_tokens = floor_tokens
         self._clock = clock
         self._broken: list[BrokenAssumption] = []
+        self._room = threading.Condition()
+        self._open = 0  # grants that are not closed yet
 
     @property
     def broken_assumptions(self) -> tuple[BrokenAssumption, ...]:
@@ -57,17 +70,35 @@ class Meter:
             OverBudgetError: what is left does not pay for the floor of output tokens.
             UnknownPriceError: the model has no price.
         """
-        at = self._clock()
-        floor = min(self._floor_tokens, max_tokens)
+        wish = _Wish(model, input_bound_tokens, max_tokens, limits, trace_id)
+        least = min(self._floor_tokens, max_tokens)
+        with self._room:
+            floor = max_tokens if self._open else least  # beside others: rather wait than shrink
+            while True:
+                try:
+                    grant = self._reserve(wish, floor)
+                except OverBudgetError as error:
+                    if self._open and self._ledger.spent(error.limit.scope).held_micros:
+                        self._room.wait()
+                    elif floor > least:
+                        floor = least
+                    else:
+                        raise
+                else:
+                    self._open += 1
+                    return grant
+
+    def _reserve(self, wish: "_Wish", floor_tokens: int) -> Grant:
+        at, model, input_tokens = self._clock(), wish.model, wish.input_bound_tokens
         reservation = self._ledger.reserve(
-            self._prices.worst_case_micros(model, input_bound_tokens, max_tokens, at),
-            limits,
+            self._prices.worst_case_micros(model, input_tokens, wish.max_tokens, at),
+            wish.limits,
             model=model,
-            trace_id=trace_id,
-            at_least_micros=self._prices.worst_case_micros(model, input_bound_tokens, floor, at),
+            trace_id=wish.trace_id,
+            at_least_micros=self._prices.worst_case_micros(model, input_tokens, floor_tokens, at),
         )
-        affordable = self._prices.affordable_output_tokens(model, input_bound_tokens, reservation.micros, at)
-        return Grant(reservation, model, min(max_tokens, affordable), input_bound_tokens, at)
+        affordable = self._prices.affordable_output_tokens(model, input_tokens, reservation.micros, at)
+        return Grant(reservation, model, min(wish.max_tokens, affordable), input_tokens, at)
 
     def settle_exact(self, grant: Grant, usage: TokenUsage) -> int:
         """The whole answer arrived and reported its usage. Returns what it cost, in micro-dollars."""
@@ -94,9 +125,16 @@ class Meter:
     def release(self, grant: Grant) -> None:
         """The attempt was never sent, or was refused with an HTTP error status: it cost nothing."""
         self._ledger.release(grant.reservation, note="not sent or refused")
+        self._closed()
 
     def _settle(self, grant: Grant, micros: int, note: str) -> int:
         broken = self._ledger.settle(grant.reservation, micros, note=note)
         if broken:
             self._broken.append(broken)
+        self._closed()
         return micros
+
+    def _closed(self) -> None:
+        with self._room:
+            self._open -= 1
+            self._room.notify_all()

@@ -53,7 +53,7 @@ def commit_story(
     """
     old = _expected(repo, plan, snapshot.base_sha)
     tree = tree_with(repo, snapshot.tree_sha, extra_files or {})
-    sha = _commit_tree(repo, tree, [snapshot.base_sha], message)
+    sha = commit_tree(repo, tree, [snapshot.base_sha], message)
     if plan.in_place:
         _move_in_place(repo, plan, snapshot.base_sha, sha)
     else:
@@ -64,7 +64,7 @@ def commit_story(
 def rescue(repo: Repo, snapshot: Snapshot, trace_id: str, *, message: str = "") -> str:
     """Keep the work of a failed attempt under `refs/ralph/attempts/<trace>`; returns the ref."""
     ref = ATTEMPTS + "".join(letter if letter.isalnum() or letter == "-" else "-" for letter in trace_id)
-    sha = _commit_tree(repo, snapshot.tree_sha, [snapshot.base_sha], message or f"ralph: attempt {trace_id}\n", RALPH)
+    sha = commit_tree(repo, snapshot.tree_sha, [snapshot.base_sha], message or f"ralph: attempt {trace_id}\n", RALPH)
     repo.store.run("update-ref", "-m", "ralph: attempt", ref, sha)
     return ref
 
@@ -182,7 +182,7 @@ def _journal(repo: Repo) -> Path:
     return repo.git_dir / "ralph-in-place"
 
 
-def _commit_tree(
+def commit_tree(
     repo: Repo, tree: str, parents: Iterable[str], message: str, identity: Mapping[str, str] | None = None
 ) -> str:
     words = [word for parent in parents for word in ("-p", parent)]

@@ -47,15 +47,18 @@ class Worktree:
         )
 
     @contextmanager
-    def verification(self, tree_sha: str) -> Iterator[Path]:
-        """A fresh checkout of `tree_sha` at this worktree's own path; the agent's files come back at the end."""
+    def verification(self, tree_sha: str, head: str | None = None) -> Iterator[Path]:
+        """A fresh checkout of `tree_sha` at this worktree's own path, with `head` (default: the base) as its HEAD.
+
+        The agent's files come back at the end.
+        """
         aside = _beside(self.path, ".agent")
         remove_tree(aside)
         self.path.rename(aside)
         _point(self.admin_dir, aside)
         fresh_admin: Path | None = None
         try:
-            fresh_admin = _add(self.repo, self.path, self.base_sha)
+            fresh_admin = _add(self.repo, self.path, head or self.base_sha)
             _fill(self.repo, self.path, fresh_admin, tree_sha)
             yield self.path
         finally:

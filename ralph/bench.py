@@ -1,0 +1,302 @@
+"""The I/O behind one attempt: its worktree, trace, checks, landing on the branch and what is remembered of a failure.
+
+What an ending means is decided in `ralph.iteration`; this file does what it decides.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from prd.errors import PrdError
+from prd.story import Story
+from prd.writeback import mark
+from ralph.agents.base import Finish, Session
+from ralph.board import Board
+from ralph.briefing import Brief, first_message
+from ralph.commit_text import CommitFacts, commit_message, progress_entry
+from ralph.errors import RalphError
+from ralph.events import EventKind
+from ralph.turns import Task
+from ralph.verify import Verdict
+from ralph.workbench import Workbench
+from ralph.workspace.commit import commit_story, rescue
+from ralph.workspace.rebase import Conflict, rebase
+from ralph.workspace.snapshot import Snapshot, collect
+from ralph.workspace.worktree import Worktree, open_worktree
+from tracing.budget import NO_LIMIT_MICROS, Limit
+from tracing.span import SpanKind, TraceStatus
+from tracing.tracer import Trace
+
+LEARNINGS_CHARS = 6_000
+UNCHECKED = (
+    "committed as {sha} without any check, so it stays open; look at it and set its flag yourself, or add checks"
+)
+
+
+@contextmanager
+def prepare(shared: Workbench, board: Board, story: Story, number: int) -> "Iterator[Bench]":
+    """A trace and a worktree for one attempt. The trace is on disk first and ends whatever happens."""
+    trace = shared.tracer.start_trace(
+        "invoke_agent ralph",
+        agent_id="ralph",
+        session_id=shared.run_id,
+        metadata={
+            "ralph.story.id": story.id,
+            "ralph.story.title": story.title,
+            "ralph.repo": str(shared.repo.root),
+            "ralph.branch": shared.plan.name,
+            "ralph.iteration": number,
+            "ralph.sandbox": shared.verifier.sandbox.level,
+            "ralph.model.played_by": shared.model_label or "",
+        },
+    )
+    with trace:
+        shared.tell(
+            EventKind.STORY_STARTED,
+            f"{story.id} {story.title}  (trace {trace.trace_id[:8]})",
+            story=story.id,
+            trace=trace.trace_id,
+            iteration=number,
+        )
+        worktree = open_worktree(shared.repo, shared.home, shared.plan.tip, trace.trace_id[:16])
+        bench = Bench(shared, board, story, trace, worktree)
+        try:
+            yield bench
+        except BaseException:
+            bench.keep_work()
+            raise
+        finally:
+            worktree.remove()
+
+
+class Bench:
+    """One attempt at one story."""
+
+    def __init__(self, shared: Workbench, board: Board, story: Story, trace: Trace, worktree: Worktree) -> None:
+        self._shared, self._board, self._story = shared, board, story
+        self._trace, self._worktree = trace, worktree
+        self._attempt = shared.states.attempts(shared.repo.id, story) + 1
+        self._inspection = shared.verifier.inspection(worktree, trace, story.id)
+        self._snapshot: Snapshot | None = None
+        self._last_failures = ""
+        self.repairs = shared.settings.agent.repairs
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """The agent's conversation, in the prepared worktree."""
+        shared = self._shared
+        self._inspection.take_baseline()  # what is red on the base is not blamed on the story
+        session = shared.agent.open(self._task(), self._trace, self._worktree)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def first_message(self) -> str:
+        shared = self._shared
+        return first_message(
+            Brief(
+                story=self._story,
+                checks=shared.verifier.checks,
+                branch=shared.plan.name,
+                base_sha=self._worktree.base_sha,
+                root=self._worktree.path,
+                progress=shared.progress.notes(self._worktree.base_sha, shared.states.progress(shared.repo.id)),
+                previous=shared.states.learnings(shared.repo.id, self._story),
+                red_on_base=self._inspection.baseline.red,
+            )
+        )
+
+    def check(self, finish: Finish) -> Verdict:
+        """What Ralph says of the work as it is now; nothing is taken from `finish`."""
+        del finish
+        self._snapshot = self._collect()
+        verdict = self._inspection.verify(self._snapshot)
+        self._last_failures = verdict.feedback
+        return verdict
+
+    def tell_repair(self, number: int, verdict: Verdict) -> None:
+        self._shared.tell(
+            EventKind.REPAIR, f"repair {number} of {self.repairs}: {verdict.text}", story=self._story.id, repair=number
+        )
+
+    def rebase(self) -> Verdict:
+        """Move the work onto what has landed meanwhile; where something has, the checks run again."""
+        shared, snapshot = self._shared, self._snapshot
+        assert snapshot is not None
+        tip = shared.plan.tip
+        shared.territory.learn(self._story.id, snapshot.changed)
+        if tip == snapshot.base_sha:
+            return Verdict(passed=True)
+        with self._trace.span("rebase", kind=SpanKind.CHAIN, input={"from": snapshot.base_sha, "onto": tip}) as span:
+            moved = rebase(shared.repo, snapshot, tip)
+            verdict = _conflict(moved, tip) if isinstance(moved, Conflict) else self._inspection.verify(moved)
+            span.set_output({"passed": verdict.passed, "text": verdict.text})
+        if isinstance(moved, Snapshot) and verdict.passed:
+            self._snapshot = moved
+        self._last_failures = verdict.feedback
+        return verdict
+
+    def commit(self, finish: Finish) -> str:
+        """Make the one commit, let the PRD's flag follow, and end the trace."""
+        shared, story, snapshot = self._shared, self._story, self._snapshot
+        assert snapshot is not None
+        cost_micros = self._cost_micros()
+        unchecked = not shared.verifier.checks
+        facts = CommitFacts(story, self._trace.trace_id, cost_micros, shared.model_label, unchecked)
+        with self._trace.span("commit", kind=SpanKind.CHAIN, input={"files": list(snapshot.changed)}) as span:
+            entry = progress_entry(story, finish.summary, snapshot.changed, shared.now())
+            try:
+                sha = commit_story(
+                    shared.repo,
+                    shared.plan,
+                    snapshot,
+                    message=commit_message(facts, finish.summary),
+                    extra_files={**self._flag_in_tree(), **shared.progress.in_tree(shared.plan.tip, entry)},
+                )
+            except RalphError:
+                self._rescue(snapshot)
+                raise
+            span.set_output({"commit": sha, "branch": shared.plan.name})
+        shared.plan = shared.plan.moved_to(sha)
+        if unchecked:
+            shared.states.park(shared.repo.id, story, UNCHECKED.format(sha=sha[:10]))
+        elif not shared.place.tracked:
+            shared.write_flag(story, sha)
+        if not shared.progress.tracked:
+            shared.states.append_progress(shared.repo.id, self._trace.trace_id, entry)
+        self._trace.set_metadata({"ralph.commit": sha})
+        self._trace.end(TraceStatus.SUCCESS)
+        word = "is unchecked and stays open" if unchecked else "passes"
+        shared.tell(
+            EventKind.COMMITTED,
+            f"committed {sha[:10]} on {shared.plan.name}: {story.id} {word} (${cost_micros / 1e6:.4f})",
+            story=story.id,
+            commit=sha,
+            cost_usd=cost_micros / 1e6,
+        )
+        return sha
+
+    def set_aside(
+        self, finish: Finish, status: TraceStatus, *, costs_attempt: bool, remembered: bool, parks: bool
+    ) -> str:
+        """Keep the work under a ref, remember why it failed, park the story if need be, and end the trace."""
+        shared, story = self._shared, self._story
+        reason = finish.blocked_reason or finish.detail or finish.ending.value
+        snapshot = self._last_snapshot()
+        if snapshot is not None and snapshot.refused:
+            lost = ", ".join(f"{refusal.path} ({refusal.reason})" for refusal in snapshot.refused)
+            shared.tell(EventKind.WARNING, f"these files are not kept: {lost}")
+        kept = self._rescue(snapshot) if snapshot is not None and not snapshot.is_empty else None
+        trace_id = self._trace.trace_id
+        shared.states.record_attempt(
+            shared.repo.id,
+            story,
+            outcome=finish.ending.value,
+            reason=reason,
+            trace_id=trace_id,
+            learnings=_learnings(finish, reason, self._last_failures) if remembered else "",
+            counted=costs_attempt,
+        )
+        allowed = shared.settings.agent.attempts
+        if parks:
+            shared.states.park(shared.repo.id, story, f"the agent says it is blocked: {reason}")
+        elif costs_attempt and self._attempt >= allowed:
+            shared.states.park(shared.repo.id, story, f"{self._attempt} attempts failed, the last one: {reason}")
+        self._trace.end(status, error=None if parks else reason)
+        text = f"{story.id} {'is blocked' if parks else 'did not pass'}: {reason}"
+        shared.tell(
+            EventKind.STORY_ENDED,
+            text + (f"; the work is kept at {kept}" if kept else ""),
+            story=story.id,
+            status=status.value,
+            reason=reason,
+            kept=kept,
+            trace=trace_id,
+        )
+        return reason
+
+    def keep_work(self) -> None:
+        """Put the work under the attempt's ref, for an end that nobody planned."""
+        snapshot = self._last_snapshot()
+        if snapshot is None or snapshot.is_empty:
+            return
+        with suppress(RalphError, OSError):  # the error that brought us here is the one to show
+            kept = self._rescue(snapshot)
+            self._shared.tell(EventKind.NOTE, f"the work on {self._story.id} is kept at {kept}", kept=kept)
+
+    def _task(self) -> Task:
+        shared, agent = self._shared, self._shared.settings.agent
+        story_micros = shared.settings.limits.micros("per_story_usd") or NO_LIMIT_MICROS
+        story_scope = f"story:{shared.repo.id[:16]}:{self._story.id}:{self._story.text_hash[:16]}"
+        own_limits = [Limit(story_scope, story_micros), Limit(self._trace_scope, NO_LIMIT_MICROS)]
+        return Task(
+            story_id=self._story.id,
+            limits=lambda: [*shared.limits(), *own_limits],
+            effort=str(agent.effort_first if self._attempt == 1 else agent.effort_retry),
+            deadline_s=shared.deadline_s,
+            turns=agent.turns,
+            context_cap_tokens=agent.context_cap_tokens,
+            progress=self._diff_stat,
+            cancel=shared.stop,
+        )
+
+    def _collect(self) -> Snapshot:
+        shared = self._shared
+        snapshot = collect(self._worktree, discard=[shared.place.name, shared.progress.name, "ralph.toml"])
+        if snapshot.discarded:
+            files = ", ".join(snapshot.discarded)
+            shared.tell(EventKind.NOTE, f"changes to {files} are Ralph's or yours to make, so the agent's are left out")
+        return snapshot
+
+    def _last_snapshot(self) -> Snapshot | None:
+        """What is in the worktree now; failing to read it must not hide why the attempt failed."""
+        try:
+            return self._collect()
+        except (RalphError, OSError) as error:
+            self._shared.tell(EventKind.WARNING, f"the work could not be kept: {error}")
+            return self._snapshot
+
+    def _rescue(self, snapshot: Snapshot) -> str:
+        return rescue(
+            self._shared.repo, snapshot, self._trace.trace_id, message=f"ralph: {self._story.id} {self._story.title}\n"
+        )
+
+    def _flag_in_tree(self) -> dict[str, bytes]:
+        """A tracked PRD with the flag set, from the branch's own version: the user's uncommitted edits stay theirs."""
+        shared = self._shared
+        data = shared.repo.show(f"{shared.plan.tip}:{shared.place.name}") if shared.place.tracked else None
+        if data is None or not shared.verifier.checks:
+            return {}
+        try:
+            return {shared.place.name: mark(data, self._story.id, passes=True, name=shared.place.name)}
+        except PrdError:
+            shared.tell(
+                EventKind.NOTE,
+                f"{shared.place.name} on {shared.plan.name} has no {self._story.id} yet; the commit says that it is done",
+            )
+            return {}
+
+    def _cost_micros(self) -> int:
+        return self._shared.ledger.spent(self._trace_scope).total_micros
+
+    @property
+    def _trace_scope(self) -> str:
+        return f"trace:{self._trace.trace_id}"
+
+    def _diff_stat(self) -> str:
+        snapshot = self._collect()
+        return (
+            "Files changed so far:\n" + "\n".join(f"- {path}" for path in snapshot.changed) if snapshot.changed else ""
+        )
+
+
+def _conflict(conflict: Conflict, tip: str) -> Verdict:
+    paths = ", ".join(conflict.paths)
+    words = f"{paths} changed meanwhile in {tip[:10]}, in ways that do not go together with this work"
+    return Verdict(passed=False, text=words, feedback=f"Another story landed first: {words}.")
+
+
+def _learnings(finish: Finish, reason: str, failures: str) -> str:
+    """What the next attempt is told: how this one ended, what the agent said of it, and the failing output."""
+    parts = [f"It ended with: {reason}.", finish.summary and f"The agent's own summary: {finish.summary}", failures]
+    return "\n".join(part for part in parts if part)[:LEARNINGS_CHARS]

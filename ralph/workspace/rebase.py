@@ -1,0 +1,56 @@
+"""Moves a story's work onto a branch that went on meanwhile, as trees: no checkout, no index, no ref is touched.
+
+Knows nothing about stories or checks; whether the outcome still works is for the checks to say.
+"""
+
+from dataclasses import dataclass, replace
+
+from ralph.errors import RalphError
+from ralph.workspace.commit import RALPH, commit_tree
+from ralph.workspace.git import GitError, split_z
+from ralph.workspace.repo import Repo
+from ralph.workspace.snapshot import Snapshot
+
+OLDEST_GIT = "2.38"
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Files that both sides changed in ways that do not go together."""
+
+    paths: tuple[str, ...]
+
+
+def rebase(repo: Repo, snapshot: Snapshot, tip: str) -> Snapshot | Conflict:
+    """The same work on top of `tip`; the snapshot itself where the branch has not moved.
+
+    A merge driver of the user's is not run: a file that needs one is a conflict.
+
+    Raises:
+        RalphError: git is older than OLDEST_GIT.
+    """
+    if tip == snapshot.base_sha:
+        return snapshot
+    work = commit_tree(repo, snapshot.tree_sha, [snapshot.base_sha], "ralph: to be rebased\n", RALPH)
+    code, out, stderr = repo.store.attempt(
+        *_without_drivers(repo), "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", tip, work
+    )
+    if code not in {0, 1}:
+        raise _refused(stderr, code)
+    tree, *paths = split_z(out)
+    if code:
+        return Conflict(tuple(sorted(paths)))
+    base_tree = repo.store.text("rev-parse", "--verify", f"{tip}^{{tree}}")
+    changed = repo.store.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", base_tree, tree)
+    return replace(snapshot, base_sha=tip, base_tree=base_tree, tree_sha=tree, changed=tuple(sorted(changed)))
+
+
+def _without_drivers(repo: Repo) -> list[str]:
+    code, names, _ = repo.git.attempt("config", "--name-only", "-z", "--get-regexp", r"^merge\..*\.driver$")
+    return [word for name in (split_z(names) if code == 0 else []) for word in ("-c", f"{name}=false")]
+
+
+def _refused(stderr: str, code: int) -> RalphError:
+    if "usage:" in stderr or "unknown option" in stderr:
+        return RalphError(f"--jobs above 1 needs git {OLDEST_GIT} or newer. Upgrade git, or leave --jobs out.")
+    return GitError("merge-tree", code, stderr)
