@@ -157,13 +157,16 @@ class RunFolders:
         paths = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
         return (RunFolder(path, _head(path / FILE)) for path in sorted(paths, reverse=True))
 
-    def newest(self, *, repo_id: str | None = None, repo: Path | None = None, run: str = "") -> RunFolder | None:
-        """The newest run with a log, of a repository (by its id, or by its root) or whose name begins with `run`."""
+    def newest(
+        self, *, repo_id: str | None = None, repo: Path | None = None, branch: str | None = None, run: str = ""
+    ) -> RunFolder | None:
+        """The newest run with a log: of a repository (by its id, or by its root), on a branch, whose name begins with `run`."""
         for folder in self.all():
             head = folder.head
             if head is None or not head.run.startswith(run):
                 continue
-            if repo_id in {None, head.repo_id} and (repo is None or str(repo) == head.repo):
+            same_repo = repo_id in {None, head.repo_id} and (repo is None or str(repo) == head.repo)
+            if same_repo and branch in {None, head.branch}:
                 return folder
         return None
 

@@ -7,23 +7,40 @@ from pathlib import Path
 from prd.find import find_prd
 from prd.pick import Verdict
 from prd.read import read_prd
+from prd.story import Prd, Story
 from ralph.board import locate_prd, read_board
 from ralph.errors import ExitCode, RalphError
-from ralph.home import find_home
+from ralph.event_log import RunFolders
+from ralph.events import EventKind
+from ralph.home import Home, find_home
 from ralph.state import Attempt, StoryStates
-from ralph.workspace.branch import default_branch_name, plan_branch
+from ralph.survey import Look, RunRequest, look
 from ralph.workspace.repo import Repo
+from tracing.budget import Ledger
 
 
 @dataclass(frozen=True)
 class StoryStatus:
-    """One story. `attempts` failed since its text was last changed, oldest first."""
+    """One story. `attempts` failed since its text was last changed, oldest first; those not counted are among them."""
 
     id: str
     title: str
     verdict: Verdict
     reason: str
     attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run on the branch, going or over. `ended` is its last line; empty while it goes on, or when it was killed."""
+
+    id: str
+    is_going: bool
+    pid: int
+    began_at: str  # ISO 8601, UTC
+    ended: str
+    spent_usd: float
+    at_work: tuple[str, ...]  # the stories that it works on now
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,8 @@ class Status:
     branch: str
     stories: tuple[StoryStatus, ...]
     all_done: bool
+    attempts_allowed: int
+    last_run: LastRun | None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -46,24 +65,51 @@ def read_status(repo_path: Path, prd: Path | None) -> Status:
     Raises:
         RalphError, PrdError: the repo or its PRD is not usable.
     """
-    home, repo = find_home(), Repo.open(repo_path)
-    place = locate_prd(repo, find_prd(repo.root, prd))
-    content, _ = read_prd(place.path, place.name)
-    plan = plan_branch(repo, content.branch_name or default_branch_name(content.project, repo.root.name))
-    with closing(StoryStates.open(home.ledger_db)) as states:
-        board = read_board(repo, place, plan, states)
+    seen = look(RunRequest(repo_path, prd))
+    last = last_run(seen)
+    with closing(StoryStates.open(seen.home.ledger_db)) as states:
+        board = read_board(seen.repo, seen.place, seen.plan, states)
         reasons = board.pick().reasons
         stories = tuple(
             StoryStatus(
-                story.id, story.title, reasons[story.id].verdict, reasons[story.id].text, states.history(repo.id, story)
+                story.id,
+                story.title,
+                reasons[story.id].verdict,
+                reasons[story.id].text,
+                states.history(seen.repo.id, story),
             )
             for story in board.prd.stories
         )
-    return Status(place.name, plan.name, stories, board.all_done)
+    allowed = seen.loaded.settings.agent.attempts
+    return Status(seen.place.name, seen.plan.name, stories, board.all_done, allowed, last)
 
 
-def unblock(repo_path: Path, story_id: str, prd: Path | None) -> str:
-    """Forget the story's parking, attempts and learnings; returns what was done, for a person.
+def last_run(seen: Look) -> LastRun | None:
+    """The newest run on the branch that a run would work on now; None when none has left its lines."""
+    folder = RunFolders(seen.home).newest(repo_id=seen.repo.id, branch=seen.plan.name)
+    if folder is None or folder.head is None:
+        return None
+    is_going = folder.is_going
+    events = [logged.event for _, logged in folder.events()]
+    ended = next((event.text for event in reversed(events) if event.kind is EventKind.RUN_ENDED), "")
+    at_work: dict[object, None] = {}
+    for event in events:
+        if event.kind is EventKind.STORY_STARTED:
+            at_work[event.fields.get("story")] = None
+        elif event.kind in {EventKind.COMMITTED, EventKind.STORY_ENDED}:
+            at_work.pop(event.fields.get("story"), None)
+    working = tuple(str(story) for story in at_work) if is_going else ()
+    head = folder.head
+    return LastRun(head.run, is_going, head.pid, head.at, ended, spent_usd(seen.home, head.run), working)
+
+
+def spent_usd(home: Home, run: str) -> float:
+    with closing(Ledger.open(home.ledger_db)) as ledger:
+        return ledger.spent(f"run:{run}").total_micros / 1e6
+
+
+def unblock(repo_path: Path, story_id: str | None, prd: Path | None) -> list[str]:
+    """Forget the story's parking, attempts and learnings, or every story's; returns what was done, for a person.
 
     Raises:
         RalphError, PrdError: the PRD has no such story, or the repo or its PRD is not usable.
@@ -71,17 +117,26 @@ def unblock(repo_path: Path, story_id: str, prd: Path | None) -> str:
     home, repo = find_home(), Repo.open(repo_path)
     place = locate_prd(repo, find_prd(repo.root, prd))
     content, _ = read_prd(place.path, place.name)
+    chosen = content.stories if story_id is None else (named_story(content, story_id, place.name),)
+    with closing(StoryStates.open(home.ledger_db)) as states:
+        parked = states.parked(repo.id, content.stories)
+        told = [_forgotten(story, story.id in parked) for story in chosen if states.unblock(repo.id, story.id)]
+    whose = "no story is parked or has" if story_id is None else f"{story_id} is not parked and has no"
+    return told or [f"{whose} failed attempts: nothing to forget"]
+
+
+def named_story(content: Prd, story_id: str, prd_name: str) -> Story:
+    """Raises: RalphError when there is none; the message has those there are."""
     ids = [story.id for story in content.stories]
     if story_id not in ids:
-        raise RalphError(f'{place.name} has no story "{story_id}". Its stories are {", ".join(ids)}.')
-    with closing(StoryStates.open(home.ledger_db)) as states:
-        was_parked = story_id in states.parked(repo.id, content.stories)
-        forgotten = states.unblock(repo.id, story_id)
-    if not forgotten:
-        return f"{story_id} is not parked and has no failed attempts: nothing to forget"
+        raise RalphError(f'{prd_name} has no story "{story_id}". Its stories are {", ".join(ids)}.')
+    return content.story(story_id)
+
+
+def _forgotten(story: Story, was_parked: bool) -> str:
     what = (
         "is not parked any more, and its failed attempts are"
         if was_parked
         else "was not parked; its failed attempts are"
     )
-    return f"{story_id} {what} forgotten: the next run may take it up"
+    return f"{story.id} {what} forgotten: the next run may take it up"

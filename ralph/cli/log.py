@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.lines import INDENT
+from ralph.cli.places import repo_option, repo_root
 from ralph.events import EventKind
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ POLL_S = 0.2
 @click.option(
     "--run", "run_id", default="", metavar="ID", help="The newest run whose name begins so, of any repository."
 )
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]")
+@repo_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line, as of `ralph run --json`.")
 def log_command(*, follow: bool, count: int | None, run_id: str, repo: Path, as_json: bool) -> None:
     """Show the lines of this repository's last run, or follow the run that is going. Ctrl-C ends the looking, not the run."""
@@ -42,8 +43,7 @@ def log_command(*, follow: bool, count: int | None, run_id: str, repo: Path, as_
 
 def find_run(repo: Path, run_id: str) -> "RunFolder":
     """Raises: RalphError when there is no such run."""
-    from ralph.cli.traces import repo_root  # noqa: PLC0415  # heavy, and --help must be fast
-    from ralph.errors import RalphError  # noqa: PLC0415
+    from ralph.errors import RalphError  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.event_log import RunFolders  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ralph.cli.complete import schedule_names
 from ralph.cli.traces import echo_json
 from ralph.errors import ExitCode, RalphError
 
@@ -78,7 +79,7 @@ def list_command(*, as_json: bool) -> None:
 
 
 @schedule_group.command("remove", epilog="Example: ralph schedule remove nightly")
-@click.argument("name")
+@click.argument("name", shell_complete=schedule_names)
 def remove_command(name: str) -> None:
     """Forget a schedule; a run of it that has begun goes on."""
     from ralph.home import find_home  # noqa: PLC0415
@@ -90,7 +91,7 @@ def remove_command(name: str) -> None:
 
 
 @schedule_group.command("run-now", epilog="Example: ralph schedule run-now nightly")
-@click.argument("name")
+@click.argument("name", shell_complete=schedule_names)
 def run_now_command(name: str) -> int:
     """Run a schedule here and now, beside its cron line. The exit code is the run's own."""
     from ralph.home import find_home  # noqa: PLC0415

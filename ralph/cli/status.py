@@ -1,5 +1,6 @@
 """`ralph status` and `ralph unblock`: why each story is or is not next, and letting a parked one be tried again."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -7,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ralph.cli.complete import story_ids
+from ralph.cli.places import prd_option, repo_option
 from ralph.cli.table import local_time, plain
 from ralph.cli.traces import echo_json
 
 if TYPE_CHECKING:
-    from ralph.story_status import Status, StoryStatus
-
-repo_option = click.option(
-    "--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]"
-)
+    from ralph.story_status import LastRun, Status, StoryStatus
 
 
 @click.command("status", epilog="Example: ralph status tasks/prd.json")
@@ -34,15 +33,18 @@ def status_command(prd: Path | None, *, repo: Path, as_json: bool) -> int:
     return int(status.exit_code)
 
 
-@click.command("unblock", epilog="Example: ralph unblock US-004")
-@click.argument("story_id", metavar="ID")
+@click.command("unblock", epilog="Example: ralph unblock US-004    or, everything at once: ralph unblock --all")
+@click.argument("story_id", metavar="ID", required=False, shell_complete=story_ids)
+@click.option("--all", "every", is_flag=True, help="Every story of the PRD.")
 @repo_option
-@click.option("--prd", type=click.Path(path_type=Path), help="The PRD, where it is not at a usual place.")
-def unblock_command(story_id: str, *, repo: Path, prd: Path | None) -> None:
+@prd_option
+def unblock_command(story_id: str | None, *, every: bool, repo: Path, prd: Path | None) -> None:
     """Forget why story ID was parked, its failed attempts and what they learned, so that the next run may try it again."""
     from ralph.story_status import unblock  # noqa: PLC0415
 
-    click.echo(unblock(repo, story_id, prd))
+    if every == (story_id is not None):
+        raise click.UsageError("name one story, or give --all for every story. `ralph status` shows which are parked.")
+    click.echo("\n".join(unblock(repo, story_id, prd)))
 
 
 def status_lines(status: "Status") -> Iterator[str]:
@@ -51,15 +53,28 @@ def status_lines(status: "Status") -> Iterator[str]:
     width = max((len(story.id) for story in status.stories), default=0)
     done = sum(story.verdict is Verdict.DONE for story in status.stories)
     yield f"{status.prd}: {done} of {len(status.stories)} stories done, on branch {status.branch}"
+    if status.last_run:
+        yield run_line(status.last_run)
     for story in status.stories:
         yield f"{story.id:<{width}}  {plain(story.title)}"
-        yield from (f"{'':<{width}}    {line}" for line in _story_lines(story, parked=story.verdict is Verdict.PARKED))
+        yield from (f"{'':<{width}}    {line}" for line in _story_lines(story, status.attempts_allowed))
 
 
-def _story_lines(story: "StoryStatus", *, parked: bool) -> Iterator[str]:
+def run_line(run: "LastRun") -> str:
+    """Whether a run is going, or how the last one ended."""
+    if run.is_going:
+        doing = f", at work on {', '.join(run.at_work)}" if run.at_work else ""
+        return f"a run is going{doing}: process {run.pid}, ${run.spent_usd:.4f} spent so far (ralph log -f)"
+    ended = plain(run.ended) or f"killed before its end, ${run.spent_usd:.4f} spent"
+    return f"last run: {ended} (ralph log --run {run.id})"
+
+
+def _story_lines(story: "StoryStatus", allowed: int) -> Iterator[str]:
     yield plain(story.reason)
-    for number, attempt in enumerate(story.attempts, 1):
-        ended = f"{local_time(attempt.at_ns)}, {plain(attempt.reason)}"
-        yield f"attempt {number}: {ended} (ralph trace {attempt.trace_id[:8]})"
-    if parked:
-        yield f"to have it tried again: ralph unblock {story.id}, or change its text"
+    counted = 0
+    for attempt in story.attempts:
+        counted += attempt.counted
+        what = f"attempt {counted} of {allowed}" if attempt.counted else "counts as no attempt"
+        yield f"{what}: {local_time(attempt.at_ns)}, {plain(attempt.reason)} (ralph trace {attempt.trace_id[:8]})"
+    if story.attempts:
+        yield f"the whole story: ralph explain {shlex.quote(story.id)}"

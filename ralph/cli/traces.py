@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ralph.cli.complete import story_ids
+from ralph.cli.places import repo_root
 from ralph.durations import parse_duration_s
 from ralph.errors import RalphError
 
@@ -55,7 +57,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Everything, 
 
 @click.command("traces", epilog='Example: ralph traces --status error --since 12h --text "ModuleNotFoundError"')
 @click.option("--status", type=click.Choice(STATUSES), help="Only traces that ended so.")
-@click.option("--story", metavar="ID", help="Only of this story.")
+@click.option("--story", metavar="ID", shell_complete=story_ids, help="Only of this story.")
 @click.option("--repo", type=click.Path(path_type=Path), help="Only of the repository at this path.")
 @click.option("--min-cost", callback=usd_micros, metavar="USD", help="Only those that cost at least this.")
 @click.option("--max-cost", callback=usd_micros, metavar="USD", help="Only those that cost at most this.")
@@ -155,12 +157,6 @@ def opened_traces() -> "Iterator[TraceStore]":
     with closing(TraceStore.open(find_home().traces_db)) as store:
         store.close_interrupted()
         yield store
-
-
-def repo_root(path: Path) -> Path:
-    """The repository that `path` is in, as traces name it; `path` itself where there is none (any more)."""
-    start = path.resolve()
-    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
 
 def echo_json(value: object) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ralph.cli.places import repo_root
+
 if TYPE_CHECKING:
     from ralph.settings.layers import SettingsFile
 
@@ -43,7 +45,6 @@ def trust_command(path: Path | None, *, forget: bool) -> None:
 
 def settings_file(path: Path) -> Path:
     """The ralph.toml that is meant: a file as named, a folder's own, or the one of the repo that the folder is in."""
-    from ralph.cli.traces import repo_root  # noqa: PLC0415
     from ralph.settings.load import REPO_FILE  # noqa: PLC0415
 
     if path.is_file() or path.suffix == ".toml":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,9 @@ from click.testing import CliRunner, Result
 from prd.read import read_prd
 from ralph.cli.main import cli
 from ralph.errors import ExitCode, RalphError
+from ralph.event_log import EventLog, RunHead
+from ralph.events import Event, EventKind
+from ralph.home import find_home
 from ralph.settings.problems import SettingsError
 from ralph.state import StoryStates
 from ralph.workspace.repo import Repo
@@ -39,13 +43,15 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def parked(repo: Path, story_id: str) -> None:
+def parked(repo: Path, story_id: str, *, counted: bool = True, trace_id: str = "ab" * 16) -> None:
     home = Path(os.environ["RALPH_HOME"])
     home.mkdir(parents=True, exist_ok=True)
     prd, _ = read_prd(repo / "prd.json")
     story, repo_id = prd.story(story_id), Repo.open(repo).id
     with closing(StoryStates.open(home / "ledger.db")) as states:
-        states.record_attempt(repo_id, story, outcome="done", reason="failed: pytest", trace_id="ab" * 16)
+        states.record_attempt(
+            repo_id, story, outcome="done", reason="failed: pytest", trace_id=trace_id, counted=counted
+        )
         states.park(repo_id, story, "3 attempts failed, the last one: failed: pytest")
 
 
@@ -57,8 +63,9 @@ def test_status_says_for_each_story_why_it_is_or_is_not_next(repo: Path) -> None
     assert first == "prd.json: 1 of 3 stories done, on branch ralph/shop"
     text = "\n".join(rest)
     assert "3 attempts failed, the last one: failed: pytest" in text
-    assert "failed: pytest (ralph trace abababab)" in text
-    assert "to have it tried again: ralph unblock US-002" in text
+    assert re.search(r"attempt 1 of 3: \S+ \S+, failed: pytest \(ralph trace abababab\)", text)
+    assert "ralph unblock US-002" in text
+    assert "the whole story: ralph explain US-002" in text
     assert "next" in rest[-1]
 
 
@@ -80,6 +87,50 @@ def test_unblock_of_an_unknown_story_names_those_there_are(repo: Path) -> None:
     error = ralph("unblock", "US-9").exception
     assert isinstance(error, RalphError)
     assert str(error) == 'prd.json has no story "US-9". Its stories are US-001, US-002, US-003.'
+
+
+def test_an_attempt_that_does_not_count_is_not_numbered(repo: Path) -> None:
+    parked(repo, "US-002", counted=False)
+    shown = ralph("status").output
+    assert "counts as no attempt: " in shown
+    assert "attempt 1" not in shown
+
+
+def test_everything_is_unblocked_at_once(repo: Path) -> None:
+    parked(repo, "US-002")
+    parked(repo, "US-003", trace_id="cd" * 16)
+    told = ralph("unblock", "--all").output.splitlines()
+    assert [line.split()[0] for line in told] == ["US-002", "US-003"]
+    assert ralph("unblock", "--all").output == "no story is parked or has failed attempts: nothing to forget\n"
+    for wrong in (("unblock",), ("unblock", "--all", "US-002")):
+        assert "name one story, or give --all" in str(ralph(*wrong).exception)
+
+
+def test_status_says_that_a_run_is_going_at_what_and_then_how_it_ended(repo: Path) -> None:
+    home, repo_id = find_home(), Repo.open(repo).id
+    head = RunHead("20261121-160520-abcdef", repo_id, str(repo), "ralph/shop", "prd.json", 4711)
+    with closing(EventLog(home, head)) as log:
+        log(Event(EventKind.STORY_STARTED, "US-002 Pay", {"story": "US-002"}))
+        log(Event(EventKind.COMMITTED, "US-002 passes", {"story": "US-002"}))
+        log(Event(EventKind.STORY_STARTED, "US-003 Ship", {"story": "US-003"}))
+        going = "a run is going, at work on US-003: process 4711, $0.0000 spent so far (ralph log -f)"
+        assert ralph("status").output.splitlines()[1] == going
+    killed = "last run: killed before its end, $0.0000 spent (ralph log --run 20261121-160520-abcdef)"
+    assert ralph("status").output.splitlines()[1] == killed
+    with closing(EventLog(home, head)) as log:
+        log(Event(EventKind.RUN_ENDED, "stopped: 1 of 3 stories done, $0.0000 of $5.00 spent"))
+    ended = "last run: stopped: 1 of 3 stories done, $0.0000 of $5.00 spent (ralph log --run 20261121-160520-abcdef)"
+    assert ralph("status").output.splitlines()[1] == ended
+    assert json.loads(ralph("status", "--json").output)["last_run"]["is_going"] is False
+
+
+def test_status_looks_at_the_branch_that_a_run_would_start_at_the_base_of_the_settings(repo: Path) -> None:
+    subprocess.run(["git", "branch", "start"], cwd=repo, check=True)
+    message = "feat: [US-002] - Pay\n\nRalph-Story: US-002\n"
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", message], cwd=repo, check=True)
+    assert json.loads(ralph("status", "--json").output)["stories"][1]["verdict"] == "done"
+    (repo / "ralph.toml").write_text('[run]\nbase = "start"\n')
+    assert json.loads(ralph("status", "--json").output)["stories"][1]["verdict"] == "next"
 
 
 def test_trust_shows_what_the_file_loosens_and_forget_takes_it_back(repo: Path) -> None:
