@@ -13,6 +13,8 @@ from prd.story import Story
 
 _PATH = re.compile(r"(?<![\w./@-])(?:[\w.@-]+/)*[\w@-][\w.@-]*\.[A-Za-z]\w{0,9}(?![\w/-])|(?:[\w.@-]+/)+[\w.@-]+")
 
+NO_PATHS = {"e.g", "i.e"}
+
 
 @dataclass
 class Territory:
@@ -40,7 +42,7 @@ def named_paths(story: Story) -> frozenset[str]:
     """What looks like a file or folder in the story's words: `src/app.py`, `README.md`, `web/pages`."""
     words = "\n".join([story.title, story.description, *story.acceptance_criteria, story.notes])
     without_addresses = re.sub(r"\w+://\S+", " ", words)
-    return frozenset(match.strip("./") for match in _PATH.findall(without_addresses))
+    return frozenset(match.strip("./") for match in _PATH.findall(without_addresses)) - NO_PATHS
 
 
 def _same(one: str, other: str) -> bool:
