@@ -1,0 +1,117 @@
+"""Markdown PRDs: which dialect a document is written in, and what all of them share (title, branch, description).
+
+`<promise>` tags and other words for an agent mean nothing here.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from prd.branch_name import branch_fault, proposed_branch
+from prd.dialects.markdown_blocks import Block, Kind, Page, parse_page
+from prd.dialects.markdown_drafts import Draft, Flag, Found
+from prd.dialects.markdown_inline import plain_text
+from prd.dialects.markdown_names import Names
+from prd.dialects.markdown_sections import title_block
+from prd.dialects.markdown_tasks import find_tasks
+from prd.document import Document, Edit
+from prd.errors import PrdError, Problem, quoted
+from prd.source import Source
+from prd.story import Prd, Story
+
+_BRANCH = re.compile(
+    r"""^\s*(?:[-*+]\s+)?(?:\*\*|__)?branch(?:[ _-]?name)?(?:\*\*|__)?\s*:\s*(?:\*\*|__)?\s*"""
+    r"""[`"']?(?P<name>[^\s`"']+)[`"']?\s*$""",
+    re.IGNORECASE,
+)
+_NO_BRANCH = frozenset({"tbd", "none", "n/a", "-"})
+_FACT = re.compile(r"\s*(?:(?:\*\*|__)?[\w -]+(?:\*\*|__)?:|\*\*|__)")
+_FINDERS: Sequence[Callable[[Page], Found | None]] = ()
+
+
+def read_markdown(source: Source) -> Document:
+    """The stories of the first dialect that the document holds; a problem when it holds none."""
+    page = parse_page(source.text)
+    found = next((found for find in _FINDERS if (found := find(page)) is not None), None) or find_tasks(page)
+    names = Names(found.drafts)
+    preamble = _preamble(page, found.drafts)
+    branch, branch_problems = _branch(page, preamble)
+    title = title_block(page)
+    return Document(
+        prd=Prd(
+            project=plain_text(title.text) if title else "",
+            branch_name=branch,
+            description=_description(preamble),
+            stories=_stories(names),
+        ),
+        dialect=found.dialect,
+        problems=(*found.problems, *branch_problems, *_no_stories(found), *names.problems()),
+        set_done=_set_done({story_id: draft.flag for draft, story_id in zip(found.drafts, names.ids, strict=True)}),
+        append=found.append,
+        places={story_id: draft.at for draft, story_id in zip(found.drafts, names.ids, strict=True)},
+        notes=(*found.notes, *names.notes()),
+    )
+
+
+def _set_done(flags: dict[str, Flag]) -> Callable[[str, bool], tuple[Edit, ...]]:
+    def edits(story_id: str, done: bool) -> tuple[Edit, ...]:
+        if story_id not in flags:
+            raise PrdError(f"there is no story {quoted(story_id)}. Put the story back, or start the run again.")
+        return flags[story_id].edits(done=done)
+
+    return edits
+
+
+def _stories(names: Names) -> tuple[Story, ...]:
+    return tuple(
+        Story(
+            id=story_id,
+            title=draft.title,
+            description=draft.description,
+            acceptance_criteria=draft.criteria,
+            priority=draft.priority,
+            passes=draft.flag.done,
+            depends_on=depends_on,
+            optional=draft.optional,
+            held=draft.flag.held,
+        )
+        for draft, story_id, depends_on in zip(names.drafts, names.ids, names.depends_on, strict=True)
+    )
+
+
+def _no_stories(found: Found) -> Iterable[Problem]:
+    if found.drafts or found.problems:
+        return
+    skipped = f" ({'; '.join(found.notes)})" if found.notes else ""
+    yield Problem(
+        0,
+        f"there is no story in this file{skipped}: no checkbox in a list, and no heading like "
+        '"### US-001: Title" or "### Task 1: Title"',
+        'Write one line for each story, for example "- [ ] Add a login page".',
+    )
+
+
+def _preamble(page: Page, drafts: Iterable[Draft]) -> list[Block]:
+    """What stands before the first story."""
+    first = min((page.line_at(draft.at) for draft in drafts), default=len(page.starts))
+    return [block for block in page.blocks if block.end <= first]
+
+
+def _branch(page: Page, preamble: Iterable[Block]) -> tuple[str | None, list[Problem]]:
+    for block in preamble:
+        for number in range(block.line, block.end) if block.kind in {Kind.PARAGRAPH, Kind.LIST} else ():
+            found = _BRANCH.match(page.line(number))
+            if found and found["name"].lower() not in _NO_BRANCH:
+                return _checked_branch(found["name"], page.starts[number] + found.start("name"))
+    return None, []
+
+
+def _checked_branch(name: str, at: int) -> tuple[str | None, list[Problem]]:
+    if fault := branch_fault(name):
+        return None, [Problem(at, f"the branch name {quoted(name)} {fault}", f"Write {quoted(proposed_branch(name))}.")]
+    return name, []
+
+
+def _description(preamble: Iterable[Block]) -> str:
+    """The first paragraph that is text rather than a fact (`**Date:** ...`)."""
+    texts = (block.text for block in preamble if block.kind is Kind.PARAGRAPH and not _FACT.match(block.text))
+    return next((" ".join(text.split()) for text in texts), "")
