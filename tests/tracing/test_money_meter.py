@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -106,3 +107,28 @@ def test_prices_are_those_of_the_moment_the_call_was_admitted(ledger: Ledger) ->
 
 def test_the_price_version_is_that_of_the_book(meter: Meter) -> None:
     assert meter.price_version == PriceBook().version
+
+
+def test_a_call_that_does_not_fit_beside_another_waits_until_that_one_is_settled(meter: Meter, ledger: Ledger) -> None:
+    run_micros = 1_000_000  # one worst case is 648,000
+    first = admit(meter, run_micros=run_micros)
+    waiting: list[Grant] = []
+    thread = threading.Thread(target=lambda: waiting.append(admit(meter, run_micros=run_micros)))
+    thread.start()
+    thread.join(0.2)
+    assert not waiting, "it neither fails nor is cut short"
+    meter.settle_exact(first, TokenUsage(uncached_input_tokens=1_000, output_tokens=100))
+    thread.join(5)
+    assert [grant.max_tokens for grant in waiting] == [32_000]
+
+
+def test_a_call_that_fits_nowhere_is_refused_although_others_are_open(meter: Meter) -> None:
+    admit(meter, run_micros=10_000_000)
+    with pytest.raises(OverBudgetError):
+        meter.admit(OPUS, input_bound_tokens=1_000, max_tokens=32_000, limits=[Limit("story:a", 50_000)])
+
+
+def test_a_call_beside_others_is_shrunk_to_a_limit_that_only_it_has(meter: Meter) -> None:
+    admit(meter, run_micros=10_000_000)
+    grant = meter.admit(OPUS, input_bound_tokens=1_000, max_tokens=32_000, limits=[Limit("story:a", 108_000)])
+    assert grant.max_tokens == 5_000
