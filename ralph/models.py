@@ -1,15 +1,20 @@
 """Who plays the model in a run: a real service, a recording, or a person."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ralph.errors import RalphError
+from ralph.model.client import sdk_client
 
 if TYPE_CHECKING:
     import httpx2
+
+    from ralph.model.client import Client
+    from ralph.settings.schema import Settings
 
 BY_HAND = "by-hand"
 RECORDING = "recording"
@@ -26,6 +31,20 @@ class Player:
     @property
     def api_key(self) -> str | None:
         return NO_KEY if self.transport else None
+
+
+def client_for(settings: "Settings", player: Player, environ: Mapping[str, str] = os.environ) -> "Callable[[], Client]":
+    """A maker of the client that a run needs. Whoever plays the model speaks Anthropic's own format."""
+    from ralph.model.access import key_for, vertex_project  # noqa: PLC0415  # knows prices, which take time to import
+
+    if player.transport is not None:
+        return sdk_client(base_url=settings.base_url, api_key=player.api_key, transport=player.transport)
+    return sdk_client(
+        provider=settings.provider,
+        base_url=settings.base_url,
+        api_key=key_for(settings, environ),
+        project=vertex_project(environ),
+    )
 
 
 @contextmanager

@@ -108,6 +108,10 @@ class Rates:
     def dearest_input(self) -> Decimal:
         return max(self.uncached, self.cache_read, self.cache_write_5m, self.cache_write_1h)
 
+    def times(self, factor: Decimal) -> Rates:
+        rates = {field.name: getattr(self, field.name) * factor for field in fields(self)}
+        return Rates(**rates | {"above_input_tokens": self.above_input_tokens})
+
     def cost(self, usage: TokenUsage) -> Decimal:
         return (
             usage.uncached_input_tokens * self.uncached
@@ -121,8 +125,19 @@ class Rates:
 class PriceBook:
     """Prices a call before it is made (worst case) and after (exact), both in whole micro-dollars, rounded up."""
 
-    def __init__(self, overrides: Mapping[str, ModelPrice] | None = None) -> None:
+    def __init__(
+        self,
+        overrides: Mapping[str, ModelPrice] | None = None,
+        *,
+        catalogue: str = "",
+        surcharge: Decimal = Decimal(1),
+    ) -> None:
+        """`catalogue` is a provider of `genai-prices` ("aws", "google"); "" goes by the model's name.
+
+        `surcharge` is a factor on shipped prices, never on the user's own.
+        """
         self._overrides = dict(overrides or {})
+        self._catalogue, self._surcharge = catalogue, surcharge
         self._tiers: dict[tuple[str, str], Sequence[Rates]] = {}
 
     def check(self, model: str) -> None:
@@ -154,6 +169,8 @@ class PriceBook:
     def version(self) -> str:
         """Names the tables that the figures came from, for example `genai-prices 0.2.3` or `... +user.1f6c0a94`."""
         shipped = f"genai-prices {metadata.version('genai-prices')}"
+        if self._surcharge != 1:
+            shipped += f" x{self._surcharge}"
         if not self._overrides:
             return shipped
         table = {model: price.model_dump(mode="json") for model, price in sorted(self._overrides.items())}
@@ -169,26 +186,31 @@ class PriceBook:
         moment = at or datetime.now(UTC)
         key = (model, moment.strftime("%Y-%m-%dT%H:%M"))  # shipped prices change at minutes at the finest
         if key not in self._tiers:
-            self._tiers[key] = _shipped_tiers(model, moment)
+            self._tiers[key] = [tier.times(self._surcharge) for tier in _shipped_tiers(model, self._catalogue, moment)]
         return self._tiers[key]
 
 
-def _shipped_tiers(model: str, at: datetime) -> Sequence[Rates]:
+def _shipped_tiers(model: str, catalogue: str, at: datetime) -> Sequence[Rates]:
     """The tiers of `genai-prices` from low to high."""
-    price = _shipped_model(model).get_prices(at)
+    price = _shipped_model(model, catalogue).get_prices(at)
     if price.input_mtok is None or price.output_mtok is None:
         raise UnknownPriceError(model)
     starts = sorted({tier.start for value in vars(price).values() for tier in getattr(value, "tiers", ())})
     return [_shipped_rates(price, start) for start in (-1, *starts)]
 
 
-def _shipped_model(model: str) -> genai.ModelInfo:
-    for provider in ("anthropic", None):
+def _shipped_model(model: str, catalogue: str) -> genai.ModelInfo:
+    for provider in (catalogue,) if catalogue else ("anthropic", None, *_clouds_of(model)):
         try:
             return _snapshot().find_provider_model(model, None, provider, None)[1]
         except LookupError:
             continue
     raise UnknownPriceError(model)
+
+
+def _clouds_of(model: str) -> Sequence[str]:
+    """Who may serve a model of this name, as in "us.anthropic.claude-..." and "claude-...@20260901"."""
+    return [cloud for mark, cloud in (("anthropic.claude", "aws"), ("@", "google")) if mark in model]
 
 
 def _snapshot() -> DataSnapshot:

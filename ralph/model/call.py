@@ -6,12 +6,13 @@ The span covers all attempts; its cost is what the ledger was charged for them t
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ralph.errors import ServiceError
 from ralph.model.cache_health import CacheHealth, hit_ratio
-from ralph.model.concessions import Concessions, Feature
+from ralph.model.client import credential_errors
+from ralph.model.concessions import UNSUPPORTED, Concessions, Feature
 from ralph.model.dialogue import CACHED, Dialogue
 from ralph.model.failures import (
     BrokenStreamError,
@@ -22,7 +23,7 @@ from ralph.model.failures import (
     WorstCaseError,
     classify,
 )
-from ralph.model.pace import CONNECT_S, Pace
+from ralph.model.pace import CONNECT_S, Pace, Streak
 from ralph.model.reply import Assembly, Reply
 from tracing import attributes as names
 from tracing.budget import Limit
@@ -30,13 +31,16 @@ from tracing.meter import Grant, Meter
 from tracing.span import SpanKind
 
 if TYPE_CHECKING:
-    import anthropic
-
+    from ralph.model.client import Client
+    from ralph.settings.kinds import Provider
     from tracing.tracer import Span, Trace
 
 HIT_RATIO = "ralph.cache.hit_ratio"
 BROKEN_MICROS = "ralph.cost.broken_micros"  # the part of the cost that failed attempts left behind
 PLAYED_BY = "ralph.model.played_by"
+USAGE_ESTIMATED = (
+    "ralph.usage.estimated"  # the service counted nothing: bounds stand in, and the whole reservation is charged
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class CallTerms:
     deadline_s: float | None = None  # on the clock of the pace; None: no deadline
     cancel: threading.Event = field(default_factory=threading.Event)
     attempt_failed: Callable[[int, Failure, float], None] = lambda _attempt, _failure, _wait_s: None
+    """Told before each wait; also, with no wait, when the request goes out again without what was refused."""
 
 
 @dataclass
@@ -56,6 +61,7 @@ class Attempts:
     """What the attempts of one call have left behind so far."""
 
     started_s: float
+    streak: Streak
     errors: list[str] = field(default_factory=list)
     broken_micros: int = 0
     first_token_s: float | None = None
@@ -65,13 +71,20 @@ class Model:
     """Calls one model of one service. `client` is asked once, at the first call: importing the SDK takes a second."""
 
     def __init__(
-        self, client: "Callable[[], anthropic.Anthropic]", meter: Meter, name: str, *, pace: Pace | None = None
+        self,
+        client: "Callable[[], Client]",
+        meter: Meter,
+        name: str,
+        *,
+        pace: Pace | None = None,
+        provider: "Provider" = "anthropic",
     ) -> None:
         self._make_client = client
-        self._client: anthropic.Anthropic | None = None
+        self._client: Client | None = None
         self._meter = meter
         self.name = name
-        self._concessions = Concessions(name)
+        self._provider = provider
+        self._concessions = Concessions(name, set(UNSUPPORTED.get(provider, ())))
         self.pace = pace or Pace()
 
     def close(self) -> None:
@@ -97,7 +110,7 @@ class Model:
         )
         with trace.span(f"chat {self.name}", kind=SpanKind.LLM, attributes=request) as span:
             span.set_request(dialogue.recorded.head, dialogue.system, dialogue.tools)
-            attempts = Attempts(self.pace.clock())
+            attempts = Attempts(self.pace.clock(), Streak(self.pace.clock()))
             with self._costed(span, attempts):
                 reply = self._persist(dialogue, terms, trace.trace_id, attempts, span)
             self._describe(span, reply, attempts)
@@ -120,28 +133,30 @@ class Model:
                 return outcome
             attempts.errors.append(outcome.text)
             self._check_worst_case()
-            if self._concedes(outcome, terms, span):
+            if dropped := self._concede(outcome, terms):
+                span.event("feature_dropped", {"features": dropped, "error": outcome.text})
+                terms.attempt_failed(len(attempts.errors), replace(outcome, dropped=tuple(dropped)), 0.0)
                 continue
+            attempts.streak.failures += 1
             wait_s = self._wait_s(outcome, attempts, terms)
             span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": len(attempts.errors)})
             terms.attempt_failed(len(attempts.errors), outcome, wait_s)
             self.pace.pause(wait_s, terms.cancel)
 
-    def _concedes(self, failure: Failure, terms: CallTerms, span: "Span") -> bool:
-        """Whether the request can be sent again at once without what the service refused."""
+    def _concede(self, failure: Failure, terms: CallTerms) -> list[str]:
+        """What the service refused and is not sent any more; the request can go out again at once."""
         if not failure.refused_request:
-            return False
-        dropped = self._concessions.learn(failure.text, self._concessions.max_tokens(terms.max_tokens))
-        if dropped:
-            span.event("feature_dropped", {"features": [str(feature) for feature in dropped], "error": failure.text})
-        return bool(dropped)
+            return []
+        too_long = failure.verdict is Verdict.TOO_LONG
+        learn = self._concessions.learn_window if too_long else self._concessions.learn
+        return [str(feature) for feature in learn(failure.text, self._concessions.max_tokens(terms.max_tokens))]
 
     def _wait_s(self, failure: Failure, attempts: Attempts, terms: CallTerms) -> float:
         if failure.verdict is Verdict.TOO_LONG:
             raise ContextTooLongError(failure.text)
         if failure.verdict is Verdict.GIVE_UP:
             raise ServiceError(f"The model service refused: {failure.text}. {failure.remedy}".rstrip())
-        return self.pace.wait_s(failure, len(attempts.errors), attempts.started_s, terms.deadline_s)
+        return self.pace.wait_s(failure, attempts.streak, terms.deadline_s)
 
     def _attempt(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts) -> Reply | Failure:
         """One reservation, one request, one settlement."""
@@ -161,12 +176,12 @@ class Model:
         except BaseException:
             attempts.broken_micros += self._charge(grant, seen)
             raise
-        assert seen.usage is not None
-        cost_micros = self._meter.settle_exact(grant, seen.usage)
-        return seen.reply(cost_micros=cost_micros, max_tokens=grant.max_tokens, played_by=played_by)
+        cost_micros = self._charge(grant, seen)
+        usage = None if seen.is_counted else seen.bound(grant.input_bound_tokens, grant.max_tokens)
+        return seen.reply(cost_micros=cost_micros, max_tokens=grant.max_tokens, played_by=played_by, bound=usage)
 
     def _failed(self, error: Exception, grant: Grant, seen: Assembly, attempts: Attempts) -> Failure:
-        failure = classify(error, self.pace.now())
+        failure = classify(error, self.pace.now(), self._provider)
         if failure.charge is Charge.NOTHING:
             self._meter.release(grant)
         else:
@@ -175,13 +190,15 @@ class Model:
 
     def _charge(self, grant: Grant, seen: Assembly) -> int:
         """Exact when the final count came before the break, else the worst that may have been billed."""
-        if seen.usage is not None and seen.stop is not None:
+        if seen.is_counted:
+            assert seen.usage is not None
             return self._meter.settle_exact(grant, seen.usage)
-        return self._meter.settle_broken(grant, usage_seen=seen.usage)
+        seen_input = seen.usage if seen.usage is not None and seen.usage.input_tokens else None
+        return self._meter.settle_broken(grant, usage_seen=seen_input)
 
     def _stream(
         self,
-        client: "anthropic.Anthropic",
+        client: "Client",
         *,
         dialogue: Dialogue,
         terms: CallTerms,
@@ -208,16 +225,18 @@ class Model:
         request: dict[str, Any] = {
             "model": self.name,
             "max_tokens": grant.max_tokens,
-            "system": dialogue.system,
+            "system": dialogue.wire_system(marked=self._concessions.marks_blocks),
             "tools": dialogue.tools,
-            "messages": dialogue.wire_messages(),
+            "messages": dialogue.wire_messages(
+                marked=self._concessions.marks_blocks, tail=self._concessions.marks_tail
+            ),
         }
         if Feature.MOVING_CACHE not in self._concessions.given_up:
             request["cache_control"] = dict(CACHED)
         effort = self._concessions.effort(terms.effort)
         return request | ({"output_config": {"effort": effort}} if effort else {})
 
-    def _connected(self) -> "anthropic.Anthropic":
+    def _connected(self) -> "Client":
         if self._client is None:
             self._client = self._make_client()
         return self._client
@@ -269,6 +288,8 @@ class Model:
             )
             | {HIT_RATIO: hit_ratio(usage)}
         )
+        if reply.usage_is_bound:
+            span.set({USAGE_ESTIMATED: True})
         if reply.played_by:
             span.set({names.COST_SIMULATED: True, PLAYED_BY: reply.played_by})
 
@@ -292,4 +313,5 @@ def _ways_to_break() -> tuple[type[Exception], ...]:
     import anthropic  # noqa: PLC0415
     import httpx2  # noqa: PLC0415
 
-    return (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, KeyError, BrokenStreamError)
+    from_sdk = (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, KeyError, BrokenStreamError)
+    return (*from_sdk, *credential_errors())

@@ -67,11 +67,18 @@ class Dialogue:
         if kept := replayable(content):
             self._add({"role": "assistant", "content": kept})
 
-    def wire_messages(self) -> list[Block]:
-        """The messages with breakpoints where one turn added more blocks than the service looks back over."""
+    def wire_system(self, *, marked: bool = True) -> list[Block]:
+        return self.system if marked else [_bare(block) for block in self.system]
+
+    def wire_messages(self, *, marked: bool = True, tail: bool = False) -> list[Block]:
+        """The messages with breakpoints where one turn added more blocks than the service looks back over.
+
+        `tail` marks the last block too, for services that take no moving breakpoint; unmarked, there are none at all.
+        """
         marks = {self._blocks_at_last_call + BLOCKS_PER_BREAKPOINT * n for n in range(1, SPARE_BREAKPOINTS + 1)}
         marks = {mark for mark in marks if mark < self._blocks and self._blocks_at_last_call}
-        return list(self._marked(marks)) if marks else self.messages
+        marks |= {self._blocks} if tail else set()
+        return list(self._marked(marks)) if marked and marks else self.messages
 
     def _marked(self, marks: set[int]) -> Iterator[Block]:
         place, due = 0, False
@@ -89,6 +96,10 @@ class Dialogue:
         self.messages.append(message)
         self._blocks += len(message["content"])
         self.recorded.append(message)
+
+
+def _bare(block: Block) -> Block:
+    return {name: value for name, value in block.items() if name != "cache_control"}
 
 
 def bound_tokens(value: object) -> int:

@@ -8,19 +8,33 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from ralph.model.client import credential_errors
+from ralph.model.reset_time import reset_at
 
 if TYPE_CHECKING:
     import anthropic
 
     from tracing.budget import BrokenAssumption
 
-RETRIED_TYPES = {"rate_limit_error", "overloaded_error", "api_error", "timeout_error"}
-RETRIED_STATUSES = {408, 409, 429}
-SPENT_OUT_WORDS = ("spend_limit", "on_hold", "billing", "credit")
-TOO_LONG_WORDS = ("prompt is too long", "too many tokens", "context window", "maximum context", "context limit")
+# The second line of each is how Bedrock says it.
+RETRIED_TYPES = {
+    "rate_limit_error", "overloaded_error", "api_error", "timeout_error",
+    "throttlingException", "internalServerException", "serviceUnavailableException", "modelStreamErrorException", "modelTimeoutException",
+}  # fmt: skip
+RETRIED_STATUSES = {408, 409, 424, 425, 429}
+UNREAD_STATUSES = {400, 413, 422}  # the request itself is what the service does not like
+SPENT_OUT_CODES = ("spend_limit", "on_hold", "billing", "credit")
+SPENT_OUT_WORDS = (
+    "credit balance", "spend limit", "spending limit", "specified api usage limits", "insufficient_quota",
+    "exceeded your current quota", "budget has been exceeded", "on hold",
+)  # fmt: skip
+TOO_LONG_WORDS = (
+    "prompt is too long", "input is too long", "too many tokens", "context window", "maximum context", "context limit",
+    "context length", "context size", "context_length_exceeded", "exceed_context_size", "contextwindowexceeded",
+)  # fmt: skip
 
 
 class Verdict(StrEnum):
@@ -45,7 +59,8 @@ class Failure:
     text: str  # what happened, for the trace and for a person
     remedy: str = ""  # what the user can do about a GIVE_UP
     retry_after_s: float | None = None  # None: the service did not say
-    refused_request: bool = False  # for good, because of what is in the request
+    refused_request: bool = False  # because of what is in the request
+    dropped: tuple[str, ...] = ()  # what is left out from now on, because of this failure
 
 
 class ContextTooLongError(Exception):
@@ -82,71 +97,100 @@ REMEDIES = {
     403: "Check that the key may use this model.",
     404: "Check the model's name (`model` in ralph.toml or --model).",
 }
+AWS_ACCESS = "Check the AWS credentials (`aws sso login`), and that the account has access to the model in this region."
+GOOGLE_ACCESS = "Check the Google credentials (`gcloud auth application-default login`), and that the project has the model enabled."
+CLOUD_REMEDIES = {
+    "bedrock": {401: AWS_ACCESS, 403: AWS_ACCESS},
+    "vertex": {401: GOOGLE_ACCESS, 403: GOOGLE_ACCESS, 404: f"{REMEDIES[404]} {GOOGLE_ACCESS}"},
+}
 
 
-def classify(error: Exception, now: datetime) -> Failure:
-    """What `error` means for the next attempt. `now` turns a `retry-after` date into seconds."""
+def classify(error: Exception, now: datetime, provider: str = "anthropic") -> Failure:
+    """What `error` means for the next attempt. `now` turns times into waits, `provider` chooses the remedies."""
     import anthropic  # noqa: PLC0415  # a second of import that only a run pays
     import httpx2  # noqa: PLC0415
 
+    remedies = REMEDIES | CLOUD_REMEDIES.get(provider, {})
     if isinstance(error, anthropic.APIStatusError):
-        return _status_failure(error, now)
+        return _status_failure(error, now, remedies)
     if isinstance(error, anthropic.APIConnectionError):
         sent = not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
         return Failure(Verdict.RETRY, Charge.WORST if sent else Charge.NOTHING, _in_words(error.__cause__ or error))
+    if isinstance(error, credential_errors()):
+        return _unsigned(error, remedies[401])
     if isinstance(error, TypeError | anthropic.AnthropicError) and not isinstance(error, anthropic.APIError):
-        return Failure(Verdict.GIVE_UP, Charge.NOTHING, _in_words(error), REMEDIES[401])
+        return Failure(Verdict.GIVE_UP, Charge.NOTHING, _in_words(error), remedies[401])
     return Failure(Verdict.RETRY, Charge.WORST, _in_words(error))
 
 
-def _status_failure(error: "anthropic.APIStatusError", now: datetime) -> Failure:
-    kind, status = str(error.type or ""), error.status_code
-    message = error.api_message or error.message
-    verdict = _status_verdict(error, kind, status, message)
+def _unsigned(error: Exception, remedy: str) -> Failure:
+    """The cloud's library could not sign the request: it was never sent. Its own network may be down for a while."""
+    passing = any(word in type(error).__name__ for word in ("Transport", "Connection", "Timeout", "HTTPClient"))
+    return Failure(Verdict.RETRY if passing else Verdict.GIVE_UP, Charge.NOTHING, _in_words(error), remedy)
+
+
+def _status_failure(error: "anthropic.APIStatusError", now: datetime, remedies: Mapping[int, str]) -> Failure:
+    kind, status, message = str(error.type or ""), error.status_code, _said(error)
     label = f"{status} {kind}".strip() if status >= 400 else f"{kind or 'error'} in the middle of the stream"
+    spent_out = _is_spent_out(error, kind, message)
+    resets_at = None if spent_out else _resets_at(error, message, now)
+    verdict = Verdict.GIVE_UP if spent_out else _status_verdict(error, kind, message, waits=resets_at is not None)
     return Failure(
         verdict=verdict,
         charge=Charge.NOTHING if status >= 400 else Charge.WORST,
         text=f"{label}: {message}",
-        remedy=REMEDIES.get(status, ""),
-        retry_after_s=_retry_after_s(error.response.headers, now),
-        refused_request=status == 400 and verdict is Verdict.GIVE_UP,
+        remedy=remedies[402] if spent_out else remedies.get(status, ""),
+        retry_after_s=(resets_at - now).total_seconds() if resets_at else None,
+        refused_request=status in UNREAD_STATUSES and not spent_out and verdict is not Verdict.RETRY,
     )
 
 
-def _status_verdict(error: "anthropic.APIStatusError", kind: str, status: int, message: str) -> Verdict:
-    if status == 413 or (kind == "invalid_request_error" and _mentions(message, TOO_LONG_WORDS)):
+def _is_spent_out(error: "anthropic.APIStatusError", kind: str, message: str) -> bool:
+    """No money, as opposed to too many calls: waiting does not help, whatever time the message names."""
+    if kind == "billing_error" or error.status_code == 402:
+        return True
+    return _mentions(str(error.error_code or ""), SPENT_OUT_CODES) or _mentions(message, SPENT_OUT_WORDS)
+
+
+def _resets_at(error: "anthropic.APIStatusError", message: str, now: datetime) -> datetime | None:
+    """When to come back, where the service says so. Words count in a refusal for a rate only: others may quote anything."""
+    is_rate = error.status_code == 429 or error.type == "rate_limit_error"
+    return reset_at(message if is_rate else "", error.response.headers, now)
+
+
+def _status_verdict(error: "anthropic.APIStatusError", kind: str, message: str, *, waits: bool) -> Verdict:
+    status = error.status_code
+    is_unread = status in UNREAD_STATUSES or kind in {"invalid_request_error", "validationException"}
+    if status == 413 or (is_unread and _mentions(message, TOO_LONG_WORDS)):
         return Verdict.TOO_LONG
-    if kind == "billing_error" or _mentions(str(error.error_code or ""), SPENT_OUT_WORDS):
-        return Verdict.GIVE_UP
     told = error.response.headers.get("x-should-retry")
-    if told in {"true", "false"} and status >= 400:
+    if told in {"true", "false"} and status >= 400 and not (waits and status == 429):
         return Verdict.RETRY if told == "true" else Verdict.GIVE_UP
     if kind in RETRIED_TYPES or status in RETRIED_STATUSES or status >= 500:
         return Verdict.RETRY
     return Verdict.GIVE_UP
 
 
+def _said(error: "anthropic.APIStatusError") -> str:
+    """The service's own words: Anthropic nests them, Bedrock, Vertex and the frameworks of local servers each have a place."""
+    body = error.body[0] if isinstance(error.body, list) and error.body else error.body
+    if error.api_message or not isinstance(body, dict):
+        return error.api_message or error.message
+    inner = body.get("error")
+    found = inner.get("message") if isinstance(inner, dict) else inner
+    return _plain(found or body.get("message") or body.get("detail")) or error.message
+
+
+def _plain(said: object) -> str:
+    if isinstance(said, list):  # pydantic's: [{"loc": ["body", "x"], "msg": "..."}]
+        return "; ".join(_plain(entry) for entry in said)
+    if isinstance(said, dict) and "msg" in said:
+        return f"{'.'.join(map(str, said.get('loc', ())))}: {said['msg']}"
+    return str(said) if said else ""
+
+
 def _mentions(text: str, words: tuple[str, ...]) -> bool:
     return any(word in text.lower() for word in words)
-
-
-def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds from `retry-after-ms` or `retry-after` (seconds or an HTTP date); None where neither can be read."""
-    milliseconds, text = headers.get("retry-after-ms"), headers.get("retry-after")
-    try:
-        if milliseconds is not None:
-            return max(0.0, float(milliseconds) / 1000)
-        return None if text is None else max(0.0, float(text))
-    except ValueError:
-        return _until(text or "", now)
-
-
-def _until(date: str, now: datetime) -> float | None:
-    try:
-        return max(0.0, (parsedate_to_datetime(date) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
 
 
 def _in_words(error: BaseException) -> str:

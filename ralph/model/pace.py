@@ -1,4 +1,7 @@
-"""How long to wait between attempts, and when to stop trying. The clock, the sleep and the dice are arguments."""
+"""How long to wait between attempts, and when to stop trying. The clock, the sleep and the dice are arguments.
+
+A wait is a guess that doubles, unless the service says when to come back: then it is that long.
+"""
 
 import random
 import threading
@@ -14,6 +17,7 @@ FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 60.0
 MOST_ATTEMPTS = 10
 PATIENCE_S = 900.0
+LONGEST_TOLD_WAIT_S = 6 * 3_600.0  # over one call, for a run that has no deadline
 IDLE_S = 300.0  # no event for so long: the stream is dead
 CONNECT_S = 10.0
 
@@ -31,6 +35,7 @@ class Pace:
     sleep: Callable[[float, threading.Event], None] = wait_for
     dice: Callable[[], float] = random.random  # [0, 1)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    wait_for_reset: bool = True  # False: what the service says is waited for only as long as there is patience
 
     def read_timeout_s(self, deadline_s: float | None) -> float:
         """The longest silence to bear: the idle limit, or what is left until the deadline."""
@@ -41,8 +46,8 @@ class Pace:
         if deadline_s is not None and self.clock() >= deadline_s:
             raise DeadlineError("the run's time is over")
 
-    def wait_s(self, failure: Failure, attempt: int, started_s: float, deadline_s: float | None) -> float:
-        """How long to wait before the attempt after number `attempt` [1..].
+    def wait_s(self, failure: Failure, streak: "Streak", deadline_s: float | None) -> float:
+        """How long to wait after `failure`, which `streak` counts already.
 
         Raises:
             ServiceError: the service stays away longer than there is patience or time for.
@@ -50,12 +55,15 @@ class Pace:
         """
         now_s = self.clock()
         if failure.retry_after_s is not None:
-            return self._as_told(failure.retry_after_s, now_s, started_s, deadline_s)
-        if attempt >= MOST_ATTEMPTS or now_s - started_s >= PATIENCE_S:
+            wait_s = self._as_told(failure.retry_after_s, now_s, streak, deadline_s)
+            streak.begin_anew(now_s + wait_s)
+            return wait_s
+        if streak.failures >= MOST_ATTEMPTS or now_s - streak.since_s >= PATIENCE_S:
             raise ServiceError(
-                f"The model service failed {attempt} times in a row, last with: {failure.text}. Run again later; the work is kept."
+                f"The model service failed {streak.failures} times in a row, last with: {failure.text}. "
+                "Run again later; the work is kept."
             )
-        wait_s = self.dice() * min(LONGEST_WAIT_S, FIRST_WAIT_S * float(2 ** (attempt - 1)))
+        wait_s = self.dice() * min(LONGEST_WAIT_S, FIRST_WAIT_S * float(2 ** (streak.failures - 1)))
         if deadline_s is not None and now_s + wait_s >= deadline_s:
             raise DeadlineError(f"the run's time is over; the service last answered: {failure.text}")
         return wait_s
@@ -66,12 +74,47 @@ class Pace:
         if cancel.is_set():
             raise CallCancelledError("stopped while waiting for the model service")
 
-    def _as_told(self, told_s: float, now_s: float, started_s: float, deadline_s: float | None) -> float:
-        last_s = started_s + PATIENCE_S if deadline_s is None else deadline_s
-        if now_s + told_s < last_s:
+    def _as_told(self, told_s: float, now_s: float, streak: "Streak", deadline_s: float | None) -> float:
+        if now_s + told_s < self._last_s(streak, deadline_s):
             return told_s
         until = self.now() + timedelta(seconds=min(told_s, 10**9))
         raise ServiceError(
-            f"rate limited until {until:%Y-%m-%d %H:%M:%S %Z} (retry-after {told_s:.0f} s), which is past the run's time. "
+            f"rate limited until {until:%Y-%m-%d %H:%M:%S %Z} (in {_words(told_s)}), {self._why_not(deadline_s)} "
             "Run again after that; the work is kept."
         )
+
+    def _last_s(self, streak: "Streak", deadline_s: float | None) -> float:
+        longest_s = LONGEST_TOLD_WAIT_S if self.wait_for_reset else PATIENCE_S
+        if deadline_s is None:
+            return streak.began_s + longest_s
+        return deadline_s if self.wait_for_reset else min(deadline_s, streak.began_s + longest_s)
+
+    def _why_not(self, deadline_s: float | None) -> str:
+        if not self.wait_for_reset:
+            return "and run.wait_for_reset is off."
+        if deadline_s is None:
+            return f"longer than a run without --max-duration waits ({LONGEST_TOLD_WAIT_S / 3600:.0f} h)."
+        return "which is past the run's time."
+
+
+@dataclass
+class Streak:
+    """The failures of one call since it began, or since the last wait that the service asked for."""
+
+    began_s: float
+    failures: int = 0
+    since_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.since_s = self.began_s
+
+    def begin_anew(self, at_s: float) -> None:
+        self.failures, self.since_s = 0, at_s
+
+
+def _words(seconds: float) -> str:
+    """For example "1 h 05 min" or "40 s"."""
+    if seconds < 120:  # then minutes say too little
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

@@ -7,16 +7,25 @@ Tool input is parsed strictly and only when its block is complete: the SDK's own
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ralph.model.blocks import Block, scrub
+from ralph.model.dialogue import bound_tokens
 from ralph.stop_reasons import StopReason, stop_reason
 from tracing.prices import TokenUsage
 
 if TYPE_CHECKING:
-    from anthropic.types import MessageDeltaUsage, RawContentBlockDelta, RawMessageStreamEvent, Usage
+    from anthropic.types import (
+        Message,
+        MessageDeltaUsage,
+        RawContentBlockDelta,
+        RawMessageDeltaEvent,
+        RawMessageStreamEvent,
+        Usage,
+    )
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class Reply:
     malformed: Mapping[str, str] = field(default_factory=dict)  # tool call id -> what is wrong with its JSON
     max_tokens: int = 0  # what it was allowed to say; less than asked for when the budget is short
     played_by: str = ""  # "scripted", "recording" or "by-hand" where no real model answered
+    usage_is_bound: bool = False  # the service counted nothing; `usage` is the most it can have been
 
     @property
     def tool_calls(self) -> tuple[Block, ...]:
@@ -50,38 +60,52 @@ class Assembly:
         self._blocks: dict[int, Block] = {}
         self._json: dict[int, list[str]] = {}
         self._malformed: dict[str, str] = {}
+        self._counted_output = False
         self._model = ""
         self._id = ""
         self._refusal = ""
 
     def take(self, event: RawMessageStreamEvent) -> None:  # one case per event of the API
         if event.type == "message_start":
-            self._model, self._id = event.message.model, event.message.id
-            self.usage = usage_of(event.message.usage)
+            self._begin(event.message)
         elif event.type == "content_block_start":
-            self._blocks[event.index] = event.content_block.to_dict()
+            self._blocks[event.index] = _whole(event.content_block.to_dict())
         elif event.type == "content_block_delta":
             self._extend(event.index, event.delta)
         elif event.type == "content_block_stop":
             self._close(event.index)
         elif event.type == "message_delta":
-            self.stop = event.delta.stop_reason
-            self.usage = _updated(self.usage or TokenUsage(), event.usage)
-            if details := event.delta.stop_details:
-                self._refusal = f"{details.category or 'no category'}: {details.explanation or 'no explanation'}"
+            self._end(event)
         elif event.type == "message_stop":
             self.complete = self.stop is not None
+            for index in list(self._json):  # a server that ends no block
+                self._close(index)
 
     def content(self) -> tuple[Block, ...]:
         return tuple(block for _, block in sorted(self._blocks.items()))
 
-    def reply(self, *, cost_micros: int, max_tokens: int, played_by: str) -> Reply:
-        assert self.usage is not None
+    @property
+    def is_counted(self) -> bool:
+        """Whether the service has said what the whole answer took; some local servers leave counts out, or send zeros."""
+        if self.stop is None or self.usage is None or not self.usage.input_tokens:
+            return False
+        return self._counted_output and (self.usage.output_tokens > 0 or not self._blocks)
+
+    def bound(self, input_bound_tokens: int, max_tokens: int) -> TokenUsage:
+        """The most an answer of unknown usage can have taken."""
+        output_tokens = min(max_tokens, bound_tokens(list(self._blocks.values())))
+        return TokenUsage(uncached_input_tokens=input_bound_tokens, output_tokens=output_tokens)
+
+    def reply(self, *, cost_micros: int, max_tokens: int, played_by: str, bound: TokenUsage | None = None) -> Reply:
+        """The whole answer; `bound` stands in for a usage that the service did not report."""
+        usage = bound or self.usage
+        assert usage is not None
         return Reply(
             content=self.content(),
             stop_reason=stop_reason(self.stop),
             raw_stop_reason=self.stop or "",
-            usage=self.usage,
+            usage=usage,
+            usage_is_bound=bound is not None,
             cost_micros=cost_micros,
             model=self._model,
             response_id=self._id,
@@ -90,6 +114,19 @@ class Assembly:
             max_tokens=max_tokens,
             played_by=played_by,
         )
+
+    def _begin(self, message: Message) -> None:
+        self._model, self._id = str(_given(message, "model") or ""), str(_given(message, "id") or "")
+        if usage := _given(message, "usage"):
+            self.usage = usage_of(usage)
+
+    def _end(self, event: RawMessageDeltaEvent) -> None:
+        self.stop = _given(event.delta, "stop_reason") or self.stop
+        if usage := _given(event, "usage"):
+            self.usage = _updated(self.usage or TokenUsage(), usage)
+            self._counted_output = True
+        if details := _given(event.delta, "stop_details"):
+            self._refusal = f"{details.category or 'no category'}: {details.explanation or 'no explanation'}"
 
     def _extend(self, index: int, delta: RawContentBlockDelta) -> None:
         block = self._blocks[index]
@@ -116,37 +153,53 @@ class Assembly:
             self._malformed[block["id"]] = f"{error}. It began: {raw[:200]}"
 
 
+def _whole(block: Block) -> Block:
+    """A block as it begins, with what a server may have left out of it."""
+    if block.get("type") == "tool_use":
+        return {"input": {}, **block, "id": block.get("id") or f"toolu_{uuid.uuid4().hex}"}
+    empty = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}}
+    return {
+        **empty.get(str(block.get("type")), {}),
+        **{name: value for name, value in block.items() if value is not None},
+    }
+
+
 def usage_of(usage: Usage) -> TokenUsage:
-    """The API's counts in our disjoint kinds; a cache write without a breakdown is a 5-minute one."""
-    written = usage.cache_creation_input_tokens or 0
-    hour = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0
+    """The API's counts in our disjoint kinds; a cache write without a breakdown is a 5-minute one.
+
+    Compatible servers leave counts out or send null.
+    """
+    written = _count(usage, "cache_creation_input_tokens")
+    hour = _count(_given(usage, "cache_creation"), "ephemeral_1h_input_tokens")
     return TokenUsage(
-        uncached_input_tokens=usage.input_tokens or 0,
-        cache_read_tokens=usage.cache_read_input_tokens or 0,
+        uncached_input_tokens=_count(usage, "input_tokens"),
+        cache_read_tokens=_count(usage, "cache_read_input_tokens"),
         cache_write_5m_tokens=max(0, written - hour),
         cache_write_1h_tokens=hour,
-        output_tokens=usage.output_tokens or 0,
-        reasoning_tokens=usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else 0,
+        output_tokens=_count(usage, "output_tokens"),
+        reasoning_tokens=_count(_given(usage, "output_tokens_details"), "thinking_tokens"),
     )
 
 
 def _updated(so_far: TokenUsage, delta: MessageDeltaUsage) -> TokenUsage:
     """Counts of a delta are running totals; what it leaves out stays as it was. It has no breakdown of cache writes."""
-    written = delta.cache_creation_input_tokens
-    details = delta.output_tokens_details
+    written = _count(delta, "cache_creation_input_tokens", so_far.cache_write_5m_tokens + so_far.cache_write_1h_tokens)
+    details = _given(delta, "output_tokens_details")
     return replace(
         so_far,
-        uncached_input_tokens=_given(delta.input_tokens, so_far.uncached_input_tokens),
-        cache_read_tokens=_given(delta.cache_read_input_tokens, so_far.cache_read_tokens),
-        cache_write_5m_tokens=max(0, _given(written, _written(so_far)) - so_far.cache_write_1h_tokens),
-        output_tokens=delta.output_tokens,
-        reasoning_tokens=details.thinking_tokens if details else so_far.reasoning_tokens,
+        uncached_input_tokens=_count(delta, "input_tokens", so_far.uncached_input_tokens),
+        cache_read_tokens=_count(delta, "cache_read_input_tokens", so_far.cache_read_tokens),
+        cache_write_5m_tokens=max(0, written - so_far.cache_write_1h_tokens),
+        output_tokens=_count(delta, "output_tokens", so_far.output_tokens),
+        reasoning_tokens=_count(details, "thinking_tokens", so_far.reasoning_tokens),
     )
 
 
-def _written(usage: TokenUsage) -> int:
-    return usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+def _count(counts: object, name: str, otherwise: int = 0) -> int:
+    value = _given(counts, name)
+    return value if isinstance(value, int) and value >= 0 else otherwise
 
 
-def _given(value: int | None, otherwise: int) -> int:
-    return otherwise if value is None else value
+def _given(thing: object, name: str) -> Any:
+    """The SDK builds its objects from whatever a server sends, so an attribute that its types promise may be missing."""
+    return getattr(thing, name, None)

@@ -267,7 +267,7 @@ def test_a_feature_that_the_service_does_not_know_is_dropped_for_good_and_the_ca
 @pytest.mark.parametrize(
     "turns",
     [
-        pytest.param([fails(400, message="messages.0.content.0.cache_control: Extra inputs are not permitted")], id="a-block"),
+        pytest.param([fails(400, message="messages.0.content.0.cache_control: no")] * 2, id="a-block-twice"),
         pytest.param([fails(400, message="effort: no"), fails(400, message="effort: no")], id="the-same-again"),
     ],
 )  # fmt: skip

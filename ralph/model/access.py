@@ -1,0 +1,128 @@
+"""What a provider needs before it can be called, found out before a run begins; and what its models cost.
+
+Asks no network of its own; the clouds' libraries may look at the metadata server of the machine that they run on.
+"""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+
+from ralph.errors import RalphError
+from ralph.settings.schema import Settings
+from tracing.prices import PriceBook
+
+KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+PROJECT_VARIABLES = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
+NO_KEY_SENT = "no-key"
+REGIONAL_SURCHARGE = Decimal("1.1")  # of Vertex's regional and multi-regional endpoints over "global"
+
+NO_KEY = (
+    "no key for the model: set ANTHROPIC_API_KEY (or ANTHROPIC_BASE_URL for a compatible server). "
+    "To see Ralph work without one, run: ralph demo"
+)
+NO_EXTRA = (
+    "provider = \"{provider}\" needs a package that is not installed. Run: pip install 'ralph-runner[{provider}]'"
+)
+NO_AWS_REGION = "no AWS region for Bedrock. Set AWS_REGION (for example `export AWS_REGION=us-east-1`), or a region in the AWS profile."
+NO_AWS_CREDENTIALS = (
+    "no AWS credentials for Bedrock. Run `aws sso login` or `aws configure`, or set AWS_BEARER_TOKEN_BEDROCK, "
+    "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+)
+NO_GOOGLE_REGION = 'no region for Vertex. Set CLOUD_ML_REGION to one, or to "global" (`export CLOUD_ML_REGION=global`).'
+NO_GOOGLE_PROJECT = (
+    "no project for Vertex. Set ANTHROPIC_VERTEX_PROJECT_ID (or GOOGLE_CLOUD_PROJECT) to the project's id."
+)
+NO_GOOGLE_CREDENTIALS = (
+    "no Google credentials for Vertex. Run `gcloud auth application-default login`, or set "
+    "GOOGLE_APPLICATION_CREDENTIALS to a key file."
+)
+
+
+def require_access(settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+    """See that the provider of the settings can be called.
+
+    `environ` is where regions, projects and keys are read; the clouds' libraries read the environment of the process.
+
+    Raises:
+        RalphError: something is missing; the message is the remedy.
+    """
+    {"anthropic": _require_key, "bedrock": _require_aws, "vertex": _require_google}[settings.provider](
+        settings, environ
+    )
+
+
+def own_server(settings: Settings, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether an Anthropic-compatible server is named, which may ask for no key."""
+    return bool(settings.base_url or environ.get("ANTHROPIC_BASE_URL"))
+
+
+def key_for(settings: Settings, environ: Mapping[str, str] = os.environ) -> str | None:
+    """The key to send; None: the SDK finds it. The SDK sends nothing without one, so a server of one's own gets a word."""
+    if settings.provider != "anthropic" or not own_server(settings, environ) or _first(environ, KEY_VARIABLES):
+        return None
+    return NO_KEY_SENT
+
+
+def vertex_project(environ: Mapping[str, str] = os.environ) -> str | None:
+    return _first(environ, PROJECT_VARIABLES)
+
+
+def price_book(settings: Settings, environ: Mapping[str, str] = os.environ) -> PriceBook:
+    """The prices of the provider that the settings name: never lower than what its region charges."""
+    if settings.provider == "bedrock":
+        return PriceBook(settings.prices, catalogue="aws")
+    if settings.provider == "vertex":
+        is_global = environ.get("CLOUD_ML_REGION") == "global"
+        return PriceBook(settings.prices, catalogue="google", surcharge=Decimal(1) if is_global else REGIONAL_SURCHARGE)
+    return PriceBook(settings.prices)
+
+
+def _require_key(settings: Settings, environ: Mapping[str, str]) -> None:
+    if not own_server(settings, environ) and not _first(environ, KEY_VARIABLES):
+        raise RalphError(NO_KEY)
+
+
+def _require_aws(_settings: Settings, environ: Mapping[str, str]) -> None:
+    _require_package("boto3", "bedrock")
+    import boto3  # type: ignore[import-untyped]  # noqa: PLC0415  # only Bedrock pays for it
+    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    try:
+        session = boto3.Session()
+        region = _first(environ, ("AWS_REGION", "AWS_DEFAULT_REGION")) or session.region_name
+        credentials = environ.get("AWS_BEARER_TOKEN_BEDROCK") or session.get_credentials()
+    except BotoCoreError as error:
+        raise RalphError(f"the AWS settings cannot be used: {error}. {NO_AWS_CREDENTIALS}") from error
+    if not region:
+        raise RalphError(NO_AWS_REGION)
+    if not credentials:
+        raise RalphError(NO_AWS_CREDENTIALS)
+
+
+def _require_google(_settings: Settings, environ: Mapping[str, str]) -> None:
+    _require_package("google.auth", "vertex")
+    if not environ.get("CLOUD_ML_REGION"):
+        raise RalphError(NO_GOOGLE_REGION)
+    if not vertex_project(environ):
+        raise RalphError(NO_GOOGLE_PROJECT)
+    import google.auth  # noqa: PLC0415  # only Vertex pays for it
+    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
+
+    try:
+        google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    except GoogleAuthError as error:
+        raise RalphError(f"{NO_GOOGLE_CREDENTIALS} ({error})") from error
+
+
+def _require_package(module: str, provider: str) -> None:
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # of a parent package
+        found = None
+    if found is None:
+        raise RalphError(NO_EXTRA.format(provider=provider))
+
+
+def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((environ[name] for name in names if environ.get(name)), None)
