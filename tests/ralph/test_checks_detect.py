@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from ralph.checks.check import Check
-from ralph.checks.detect import detect_checks
 from ralph.checks.tally import Tally, tally
+from ralph.detect import detect_checks
 
 NPM = json.dumps({"scripts": {"test": "jest", "lint": "eslint .", "type-check": "tsc", "build": "vite", "dev": "x"}})
 PLACEHOLDER = json.dumps({"scripts": {"test": 'echo "Error: no test specified" && exit 1'}})
