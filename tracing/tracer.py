@@ -7,7 +7,6 @@ import contextvars
 import json
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from tracing import attributes as names
-from tracing.calls_log import log_call
 from tracing.contents import Content, Contents, Kept
 from tracing.conversation import Conversation
 from tracing.jsonlike import json_like
+from tracing.open_span import Span, current_span, enter, leave, use_span
 from tracing.owner import this_process
 from tracing.recorder import Recorder, unbreakable
 from tracing.redact import Redactor
@@ -27,47 +26,17 @@ from tracing.span import (
     ROOT_STATUS,
     AttributeValue,
     Ids,
-    PayloadRefs,
     RandomIds,
-    SpanEvent,
     SpanKind,
-    SpanState,
     SpanStatus,
     TraceState,
     TraceStatus,
     parse_traceparent,
-    traceparent,
 )
 from tracing.store.store import TraceStore
-from tracing.store.writes import PutSpan, PutTrace
+from tracing.store.writes import PutTrace
 
 __all__ = ["Content", "Conversation", "Span", "Trace", "Tracer", "current_span", "use_span"]
-
-STACKTRACE_CHARS = 8_000
-_CURRENT: contextvars.ContextVar["Span | None"] = contextvars.ContextVar("tracing_current_span", default=None)
-
-
-def current_span() -> "Span | None":
-    """The innermost span that is open in this context (thread, task), of whichever tracer."""
-    return _CURRENT.get()
-
-
-@contextmanager
-def use_span(span: "Span | None") -> Iterator[None]:
-    """Make it the current span for a block: what a new thread has to be told, since contexts do not follow there."""
-    token = _CURRENT.set(span)
-    try:
-        yield
-    finally:
-        _leave(token)
-
-
-def _leave(token: "contextvars.Token[Span | None]") -> None:
-    """A generator that is closed elsewhere runs in another context, where there is nothing to restore."""
-    try:
-        _CURRENT.reset(token)
-    except ValueError:
-        _CURRENT.set(None)
 
 
 class Tracer:
@@ -122,21 +91,21 @@ class Trace:
         parent: str,
     ) -> None:
         self.tracer = tracer
-        self.recorder = tracer.recorder
+        self.recorder, self.contents = tracer.recorder, tracer.contents
+        self.clock, self.ids = tracer.clock, tracer.ids
         self._open: dict[str, Span] = {}
         self._lock = threading.RLock()
         self._known: dict[str, Kept] = {}
         self._token: contextvars.Token[Span | None] | None = None
-        contents = tracer.contents
         self._state = TraceState(
-            trace_id=tracer.ids.trace_id(),
-            root_span_id=tracer.ids.span_id(),
+            trace_id=self.ids.trace_id(),
+            root_span_id=self.ids.span_id(),
             name="",
             agent_id="",
             session_id=None,
             status=TraceStatus.RUNNING,
             error=None,
-            started_at_ns=tracer.clock(),
+            started_at_ns=self.clock(),
             ended_at_ns=None,
             metadata={},
             owner=this_process(),
@@ -144,10 +113,10 @@ class Trace:
         with self.recorder.guard("Trace could not be started"):
             self._state = replace(
                 self._state,
-                name=contents.text(name),
-                agent_id=contents.text(agent_id),
-                session_id=None if session_id is None else contents.text(session_id),
-                metadata=contents.metadata(metadata),
+                name=self.contents.text(name),
+                agent_id=self.contents.text(agent_id),
+                session_id=None if session_id is None else self.contents.text(session_id),
+                metadata=self.contents.metadata(metadata),
             )
         self.root = Span(self, name, SpanKind.AGENT, None, self._state.started_at_ns, span_id=self._state.root_span_id)
         self._begin(parent)
@@ -184,7 +153,7 @@ class Trace:
     ) -> "Span":
         """A span on disk at once; under `parent`, else the current span of this trace, else the root."""
         above = parent or self._current() or self.root
-        started = self.tracer.clock() if started_at_ns is None else started_at_ns
+        started = self.clock() if started_at_ns is None else started_at_ns
         span = Span(self, name, SpanKind(kind), above.span_id, started)
         if attributes:
             span.set(attributes)
@@ -237,9 +206,9 @@ class Trace:
     @unbreakable
     def set_metadata(self, metadata: Mapping[str, object]) -> None:
         """Add to the metadata, durable at once; `ralph.story.id` (or `story`) and `ralph.repo` (or `repo`) are filters."""
-        added = self.tracer.contents.metadata(metadata)
+        added = self.contents.metadata(metadata)
         self._state = replace(self._state, metadata={**self._state.metadata, **added})
-        self.recorder.now(PutTrace(self._state, self.tracer.clock()))
+        self.recorder.now(PutTrace(self._state, self.clock()))
 
     @unbreakable
     def end(self, status: TraceStatus | str = TraceStatus.SUCCESS, error: str | None = None) -> None:
@@ -250,9 +219,9 @@ class Trace:
         self._close_children()
         if error is not None and self.root.state.error is None:
             self.root.error(error)
-        now_ns = self.tracer.clock()
+        now_ns = self.clock()
         self.root.end(ROOT_STATUS[how], at_ns=now_ns)
-        text = None if error is None else self.tracer.contents.text(error)
+        text = None if error is None else self.contents.text(error)
         self._state = replace(self._state, status=how, error=text, ended_at_ns=now_ns)
         self.recorder.now(PutTrace(self._state, now_ns))
 
@@ -276,7 +245,7 @@ class Trace:
         plain = json_like(value)
         key = sha256(json.dumps(plain).encode()).hexdigest()
         if key not in self._known:
-            kept = self.tracer.contents.keep(plain)
+            kept = self.contents.keep(plain)
             if kept.payload is not None:
                 self.recorder.later(kept.payload)
             self._known[key] = kept
@@ -296,14 +265,14 @@ class Trace:
         self.end()
 
     def __enter__(self) -> Self:
-        self._token = _CURRENT.set(self.root)
+        self._token = enter(self.root)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         if self._token is not None:
-            _leave(self._token)
+            leave(self._token)
         if error is None:
             self.end()
         else:
@@ -313,195 +282,6 @@ class Trace:
         self.root.exception(error)
         status = TraceStatus.ERROR if isinstance(error, Exception) else TraceStatus.INTERRUPTED
         self.end(status, error=self.root.state.error)
-
-
-class Span:
-    """One step. What is set while it is open is on disk after `flush()`, `set(..., flush=True)` or `end()`."""
-
-    def __init__(
-        self,
-        trace: Trace,
-        name: str,
-        kind: SpanKind,
-        parent_span_id: str | None,
-        started_at_ns: int,
-        *,
-        span_id: str | None = None,
-    ) -> None:
-        self.trace = trace
-        self.recorder = trace.recorder
-        self._contents = trace.tracer.contents
-        self._lock = threading.RLock()
-        self._previews = {"input": "", "output": ""}
-        self._state = SpanState(
-            trace_id=trace.trace_id,
-            span_id=span_id or trace.tracer.ids.span_id(),
-            parent_span_id=parent_span_id,
-            name="",
-            kind=kind,
-            status=SpanStatus.UNSET,
-            error=None,
-            started_at_ns=started_at_ns,
-            ended_at_ns=None,
-            attributes=names.common_attributes(kind, agent=trace.agent_id, session_id=trace.session_id),
-            events=(),
-            refs=PayloadRefs(),
-        )
-        with self.recorder.guard("A span's name could not be recorded"):
-            self._state = replace(self._state, name=self._contents.text(name))
-
-    @property
-    def span_id(self) -> str:
-        return self._state.span_id
-
-    @property
-    def trace_id(self) -> str:
-        return self._state.trace_id
-
-    @property
-    def state(self) -> SpanState:
-        """The span as it would be stored now."""
-        return self._state
-
-    @property
-    def traceparent(self) -> str:
-        """For another process: `env["TRACEPARENT"] = span.traceparent`."""
-        return traceparent(self.trace_id, self.span_id)
-
-    @unbreakable
-    def set(self, attributes: Mapping[str, AttributeValue], *, flush: bool = False) -> None:
-        """Add attributes. Token counts and costs are taken by model-call spans only."""
-        added = self._contents.attributes(attributes)
-        if self._state.kind is not SpanKind.LLM:
-            added = {name: value for name, value in added.items() if not name.startswith(names.USAGE_PREFIXES)}
-        with self._lock:
-            self._state = replace(self._state, attributes={**self._state.attributes, **added})
-        if flush:
-            self.flush()
-
-    @unbreakable
-    def set_input(self, value: object) -> None:
-        kept = self._contents.keep(value)
-        self._previews["input"] = kept.preview
-        self._refer(replace(self._state.refs, input=self._later(kept)), redacted=kept.redacted)
-
-    @unbreakable
-    def set_output(self, value: object) -> None:
-        kept = self._contents.keep(value)
-        self._previews["output"] = kept.preview
-        self._refer(replace(self._state.refs, output=self._later(kept)))
-
-    @unbreakable
-    def set_request(
-        self,
-        conversation: "Conversation | str | None",
-        system: object = None,
-        tools: object = None,
-        *,
-        flush: bool = True,
-    ) -> None:
-        """What a model call sends, durable before it is sent: the conversation (or its head), system text and tools."""
-        head = conversation.head if isinstance(conversation, Conversation) else conversation
-        if isinstance(conversation, Conversation):
-            self._previews["input"] = conversation.preview
-        refs = replace(self._state.refs, conversation=head)
-        if system is not None:
-            refs = replace(refs, system=_name(self.trace.keep_once(system)))
-        if tools is not None:
-            refs = replace(refs, tools=_name(self.trace.keep_once(tools)))
-        self._refer(refs)
-        if flush:
-            self.flush()
-
-    @unbreakable
-    def event(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None:
-        event = SpanEvent(
-            self._contents.text(name), self.trace.tracer.clock(), self._contents.attributes(attributes or {})
-        )
-        with self._lock:
-            self._state = replace(self._state, events=(*self._state.events, event))
-
-    @unbreakable
-    def error(self, message: str, type: str = "") -> None:  # noqa: A002  OTel's word is error.type
-        """The step failed; it will end with status error."""
-        text = self._contents.text(message)
-        with self._lock:
-            self._state = replace(self._state, status=SpanStatus.ERROR, error=text)
-        self.set({names.ERROR_TYPE: type or "_OTHER"})
-
-    @unbreakable
-    def exception(self, error: BaseException) -> None:
-        """The step failed with an exception: status, `error.type` and an `exception` event with its stack."""
-        kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-        stack = "".join(traceback.format_exception(error))[-STACKTRACE_CHARS:]
-        message = _message(error)
-        self.event(
-            "exception",
-            {names.EXCEPTION_TYPE: kind, names.EXCEPTION_MESSAGE: message, names.EXCEPTION_STACKTRACE: stack},
-        )
-        self.error(message, kind)
-
-    @unbreakable
-    def flush(self) -> None:
-        """Put the span on disk as it is now."""
-        self.recorder.now(self.write())
-
-    @unbreakable
-    def end(self, status: SpanStatus | str | None = None, *, at_ns: int | None = None) -> None:
-        """Close it, with what was recorded (ok, unless `error` was called) or with `status`. Twice changes nothing."""
-        with self._lock:
-            if self._state.ended_at_ns is not None:
-                return
-            ended = self.trace.tracer.clock() if at_ns is None else at_ns
-            self._state = replace(self._state, status=self._final(status), ended_at_ns=ended)
-        self.trace.forget(self)
-        self.flush()
-        if self._state.kind is SpanKind.LLM:
-            log_call(self._state, input_preview=self._previews["input"], output_preview=self._previews["output"])
-
-    @contextmanager
-    def ending(self) -> Iterator[None]:
-        """Ended after the block; an exception is recorded and goes on. A generator that is closed early is no failure."""
-        try:
-            yield
-        except GeneratorExit:
-            self.end()
-            raise
-        except BaseException as error:
-            self.exception(error)
-            self.end(None if isinstance(error, Exception) else SpanStatus.INTERRUPTED)
-            raise
-        self.end()
-
-    def write(self) -> PutSpan:
-        return PutSpan(self._state, self.trace.tracer.clock())
-
-    def _final(self, status: SpanStatus | str | None) -> SpanStatus:
-        if status is not None:
-            return SpanStatus(status)
-        return SpanStatus.OK if self._state.status is SpanStatus.UNSET else self._state.status
-
-    def _refer(self, refs: PayloadRefs, *, redacted: bool = False) -> None:
-        with self._lock:
-            self._state = replace(self._state, refs=refs)
-        if redacted:
-            self.set({names.REDACTED: True})
-
-    def _later(self, kept: Kept) -> str | None:
-        if kept.payload is not None:
-            self.recorder.later(kept.payload)
-        return _name(kept)
-
-
-def _name(kept: Kept) -> str | None:
-    return kept.payload.hash if kept.payload is not None else None
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001  a stranger's exception may not even print
-        return type(error).__name__
 
 
 def _trace_status(status: TraceStatus | str) -> TraceStatus:
