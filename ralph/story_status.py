@@ -69,7 +69,7 @@ def read_status(repo_path: Path, prd: Path | None) -> Status:
     last = last_run(seen)
     with closing(StoryStates.open(seen.home.ledger_db)) as states:
         board = read_board(seen.repo, seen.place, seen.plan, states)
-        reasons = board.pick().reasons
+        reasons = board.pick(busy=last.at_work if last else ()).reasons
         stories = tuple(
             StoryStatus(
                 story.id,

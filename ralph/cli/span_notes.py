@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ralph.cli.table import percent, plain, plain_lines
+from ralph.trace_reading import blocked_reason, blocks, finish_call, tool_calls, verdict_of
 from tracing import attributes as names
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
 from tracing.store import SpanRow, TraceDetail
 
-FINISH = "finish"
 OUTPUT = "│ "  # leads in a line that a program printed
 CHECK_LINES, COMMAND_LINES, CRITERIA = 12, 4, 12
 MARKS = {SpanStatus.ERROR: "✗", SpanStatus.INTERRUPTED: "!"}
@@ -28,14 +28,14 @@ class Turns:
     @classmethod
     def of(cls, detail: TraceDetail) -> "Turns":
         calls = [span for span in detail.spans if span.kind is SpanKind.LLM]
-        failed = [span for span in detail.spans if _verdict(span).get("passed") is False]
+        failed = [span for span in detail.spans if verdict_of(span).get("passed") is False]
         last_call_ns = calls[-1].started_at_ns if calls else 0
         sent_back = [span for span in failed if span.started_at_ns < last_call_ns]
         ending = next((given for span in reversed(calls) if (given := finish_call(span))), {})
         return cls(
             {span.span_id: number for number, span in enumerate(calls, 1)},
             {span.span_id: number for number, span in enumerate(sent_back, 1)},
-            _blocked_reason(ending),
+            plain(blocked_reason(ending)),
         )
 
 
@@ -45,11 +45,11 @@ def mark(span: SpanRow) -> str:
 
 def label(span: SpanRow, turns: Turns) -> str:
     if span.kind is SpanKind.LLM:
-        called = ", ".join(plain(call.get("name")) for call in _calls(span.output()))
+        called = ", ".join(plain(call.get("name")) for call in tool_calls(span.output()))
         return f"turn {turns.numbers.get(span.span_id, '?')}" + (f": {called}" if called else f": {_said(span)}")
     if span.kind is SpanKind.TOOL:
         return f"{plain(span.name.removeprefix('execute_tool '))} {_gist(span.input())}".strip()
-    verdict = _verdict(span)
+    verdict = verdict_of(span)
     if verdict:
         return f"{plain(span.name)}: {plain(verdict.get('text'))}"
     if span.kind is SpanKind.EVALUATOR and isinstance(command := span.input(), str):
@@ -81,17 +81,11 @@ def details(span: SpanRow, turns: Turns) -> list[str]:
     return [*_of_finish(span), *_of_failure(span), *_of_call(span), *_of_verdict(span, turns)]
 
 
-def finish_call(span: SpanRow) -> Mapping[str, JsonValue]:
-    """What the agent handed to `finish` in this turn; empty where it did not call it."""
-    given = next((call.get("input") for call in _calls(span.output()) if call.get("name") == FINISH), None)
-    return given if isinstance(given, Mapping) else {}
-
-
 def _of_finish(span: SpanRow) -> list[str]:
     given = finish_call(span) if span.kind is SpanKind.LLM else {}
     if not given:
         return []
-    reason, criteria = _blocked_reason(given), given.get("criteria")
+    reason, criteria = plain(blocked_reason(given)), given.get("criteria")
     shown = [one for one in criteria if isinstance(one, Mapping)] if isinstance(criteria, list) else []
     return [
         f"agent, {plain(given.get('status'))}: {plain(given.get('summary'))}",
@@ -127,30 +121,9 @@ def _of_verdict(span: SpanRow, turns: Turns) -> list[str]:
     return [f"the failing output went back to the agent: repair {number}"] if number else []
 
 
-def _verdict(span: SpanRow) -> Mapping[str, JsonValue]:
-    if span.kind is not SpanKind.CHAIN or span.name != "verify":
-        return {}
-    output = span.output()
-    return output if isinstance(output, Mapping) else {}
-
-
-def _blocked_reason(given: Mapping[str, JsonValue]) -> str:
-    if given.get("status") != "blocked":
-        return ""
-    return plain(given.get("blocked_reason") or given.get("summary") or "")
-
-
-def _calls(output: JsonValue) -> list[Mapping[str, JsonValue]]:
-    return [block for block in _blocks(output) if block.get("type") == "tool_use"]
-
-
-def _blocks(output: JsonValue) -> list[Mapping[str, JsonValue]]:
-    return [block for block in output if isinstance(block, Mapping)] if isinstance(output, list) else []
-
-
 def _said(span: SpanRow) -> str:
     output = span.output()
-    texts = [block.get("text") for block in _blocks(output)] if isinstance(output, list) else [output]
+    texts = [block.get("text") for block in blocks(output)] if isinstance(output, list) else [output]
     said = plain(" ".join(text for text in texts if isinstance(text, str)))
     return said or plain(span.name)
 
