@@ -1,7 +1,4 @@
-"""`progress.txt`, as people have it: appended to in the commit where it is tracked, else kept in Ralph's state.
-
-The agent reads its beginning (`## Codebase Patterns`) and its newest entries; it never writes it.
-"""
+"""The repo's own progress log, where people's loops keep it: found and read here, written only by `ralph.notebook`."""
 
 import contextlib
 import os
@@ -12,6 +9,13 @@ from pathlib import Path
 from ralph.workspace.repo import Repo
 
 FILE = "progress.txt"
+PLACES = (
+    FILE,
+    ".ralph/progress.md",
+    ".ralphy/progress.txt",
+    ".ralph-tui/progress.md",
+    "tasks/progress.txt",
+)
 HEAD_CHARS = 4_000
 TAIL_CHARS = 4_000
 
@@ -24,11 +28,15 @@ class Progress:
     name: str  # relative to the repo's root
     tracked: bool
 
+    def content(self, revision: str) -> bytes:
+        """The log's bytes: of the revision where it is tracked, else as it is in the user's checkout; empty: none."""
+        if self.tracked:
+            return self.repo.show(f"{revision}:{self.name}") or b""
+        return _read(self.repo.root / self.name)
+
     def notes(self, revision: str, kept: str) -> str:
         """What earlier stories left behind, and what Ralph's state kept of them, bounded: the beginning and the end."""
-        committed = (self.repo.show(f"{revision}:{self.name}") or b"") if self.tracked else b""
-        own = b"" if self.tracked else _read(self.repo.root / self.name)
-        text = "\n".join(part.decode(errors="replace").strip() for part in (committed or own, kept.encode()))
+        text = "\n".join(part.decode(errors="replace").strip() for part in (self.content(revision), kept.encode()))
         text = text.strip()
         if len(text) <= HEAD_CHARS + TAIL_CHARS:
             return text
@@ -38,15 +46,15 @@ class Progress:
         """The tracked file with the entry at its end, for the commit; nothing where it is not tracked."""
         if not self.tracked:
             return {}
-        former = self.repo.show(f"{revision}:{self.name}") or b""
+        former = self.content(revision)
         gap = b"" if not former or former.endswith(b"\n") else b"\n"
         return {self.name: former + gap + entry.encode()}
 
 
 def find_progress(repo: Repo, prd_name: str) -> Progress:
-    """The file beside the PRD (snarktank's place) if there is one, else the one at the root."""
-    beside = (Path(prd_name).parent / FILE).as_posix()
-    name = beside if not Path(prd_name).is_absolute() and (repo.root / beside).is_file() else FILE
+    """The log beside the PRD (snarktank's place), else the first of `PLACES` that is there, else one to come at the root."""
+    beside = [] if Path(prd_name).is_absolute() else [(Path(prd_name).parent / FILE).as_posix()]
+    name = next((place for place in [*beside, *PLACES] if (repo.root / place).is_file()), FILE)
     return Progress(repo, name, repo.tracked(name))
 
 

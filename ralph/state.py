@@ -33,6 +33,15 @@ MIGRATIONS = [
         id INTEGER PRIMARY KEY, repo_id TEXT NOT NULL, trace_id TEXT NOT NULL UNIQUE, entry TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE progress_notes ADD COLUMN branch TEXT NOT NULL DEFAULT '';
+    CREATE TABLE codebase_patterns(
+        id INTEGER PRIMARY KEY, repo_id TEXT NOT NULL, pattern TEXT NOT NULL, UNIQUE(repo_id, pattern)
+    );
+    CREATE TABLE noted_branches(
+        repo_id TEXT NOT NULL, branch TEXT NOT NULL, at_ns INTEGER NOT NULL, PRIMARY KEY(repo_id, branch)
+    );
+    """,
 ]
 
 
@@ -154,17 +163,42 @@ class StoryStates:
         )
         return str(rows[0]["commit_sha"]) if rows else None
 
-    def append_progress(self, repo_id: str, trace_id: str, entry: str) -> None:
+    def append_progress(self, repo_id: str, trace_id: str, entry: str, branch: str = "") -> None:
         """Keep a progress entry for a repo without a tracked `progress.txt`; once per trace."""
         self._write(
-            "INSERT OR IGNORE INTO progress_notes(repo_id, trace_id, entry) VALUES (?, ?, ?)",
-            (repo_id, trace_id, entry),
+            "INSERT OR IGNORE INTO progress_notes(repo_id, trace_id, entry, branch) VALUES (?, ?, ?, ?)",
+            (repo_id, trace_id, entry, branch),
         )
 
-    def progress(self, repo_id: str) -> str:
-        """All progress entries of the repo, oldest first."""
-        rows = self._read("SELECT entry FROM progress_notes WHERE repo_id = ? ORDER BY id", (repo_id,))
+    def progress(self, repo_id: str, branch: str = "") -> str:
+        """The progress entries of the branch, oldest first, after those from before branches were told apart."""
+        rows = self._read(
+            "SELECT entry FROM progress_notes WHERE repo_id = ? AND branch IN ('', ?) ORDER BY id", (repo_id, branch)
+        )
         return "".join(str(row["entry"]) for row in rows)
+
+    def add_patterns(self, repo_id: str, patterns: Iterable[str]) -> None:
+        """Keep codebase patterns for a repo without a tracked `progress.txt`, each once."""
+        for pattern in patterns:
+            self._write("INSERT OR IGNORE INTO codebase_patterns(repo_id, pattern) VALUES (?, ?)", (repo_id, pattern))
+
+    def patterns(self, repo_id: str) -> tuple[str, ...]:
+        """The repo's codebase patterns, oldest first, whatever branch they came from."""
+        rows = self._read("SELECT pattern FROM codebase_patterns WHERE repo_id = ? ORDER BY id", (repo_id,))
+        return tuple(str(row["pattern"]) for row in rows)
+
+    def note_branch(self, repo_id: str, branch: str) -> None:
+        """Remember that a story was committed on the branch now."""
+        self._write(
+            "INSERT INTO noted_branches(repo_id, branch, at_ns) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET at_ns = excluded.at_ns",
+            (repo_id, branch, self.clock_ns()),
+        )
+
+    def branches(self, repo_id: str) -> tuple[str, ...]:
+        """The branches that stories were committed on, the one of the last commit at the end."""
+        rows = self._read("SELECT branch FROM noted_branches WHERE repo_id = ? ORDER BY at_ns, rowid", (repo_id,))
+        return tuple(str(row["branch"]) for row in rows)
 
     def _write(self, statement: str, values: tuple[str | int, ...]) -> None:
         with self._lock, transaction(self.connection) as connection:
