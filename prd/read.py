@@ -3,9 +3,10 @@
 import stat
 from pathlib import Path, PurePath
 
-from prd.dialects.snarktank import read_snarktank_document
+from prd.dialects.stories import read_stories
 from prd.document import Document
 from prd.errors import PrdError
+from prd.json_text import parse_json
 from prd.source import BOM, Source
 from prd.story import Prd
 
@@ -58,7 +59,11 @@ def _read(source: Source, language: str) -> Document:
         from prd.dialects.markdown import read_markdown  # noqa: PLC0415
 
         return read_markdown(source)
-    return read_snarktank_document(source)
+    if language == "yaml":
+        from prd.yaml_text import parse_yaml  # noqa: PLC0415
+
+        return read_stories(source, parse_yaml(source.text), yaml=True)
+    return read_stories(source, parse_json(source.text), yaml=False)
 
 
 def read_bytes(path: Path, shown: str) -> bytes:

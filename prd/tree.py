@@ -26,13 +26,24 @@ class Node:
     start: int
     end: int
     text: str = ""
-    """A text decoded, a number as it is spelt; empty for the other kinds."""
+    """A text decoded; a number, and in YAML any scalar, as it is spelt; empty for the other kinds."""
     items: tuple["Node", ...] = ()
     members: tuple["Member", ...] = ()
+    unquoted: bool = False
+    """In YAML: a scalar without quotes, which may have been meant as a text even where YAML takes it for something else."""
 
     def get(self, key: str) -> "Node | None":
         """The value of the first member of that name; None when there is none."""
         return next((member.value for member in self.members if member.key.text == key), None)
+
+    @property
+    def as_text(self) -> str | None:
+        """What it says, when it can only have been meant as a text here; None for everything else."""
+        return self.text if self.kind is Kind.TEXT or (self.unquoted and self.kind is not Kind.NULL) else None
+
+    @property
+    def is_flag(self) -> bool:
+        return self.kind in {Kind.TRUE, Kind.FALSE}
 
     @property
     def in_words(self) -> str:

@@ -76,6 +76,9 @@ OPEN_WORDS = (
     "unstarted",
     "wip",
 )
+STARTED_WORDS = ("in progress", "active", "doing", "in review", "review", "started", "testing", "wip")
+"""Those of OPEN_WORDS that do not fit a story that nobody has begun."""
+
 PRIORITY_WORDS = {"critical": 0, "urgent": 0, "high": 1, "medium": 2, "normal": 2, "low": 3}
 
 
@@ -112,6 +115,10 @@ _OPPOSITES = (
 def state_of(word: str) -> State | None:
     """None for a word that is not known."""
     return _STATES.get(plain(word))
+
+
+def is_started(word: str) -> bool:
+    return plain(word) in {plain(started) for started in STARTED_WORDS}
 
 
 def is_dropped(word: str) -> bool:

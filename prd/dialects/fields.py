@@ -1,13 +1,11 @@
-"""Taking typed values out of an object of a JSON file, collecting what is wrong with them. Knows the keys of no dialect."""
+"""Taking typed values out of an object of a structured file, collecting what is wrong with them. Knows the keys of no dialect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prd.errors import Problem, quoted
 from prd.spelling import nearest, plain
-from prd.tree import Kind, Node
-
-MAX_NUMBER_CHARS = 9
+from prd.tree import Kind, Member, Node
 
 
 @dataclass(frozen=True)
@@ -17,8 +15,16 @@ class Field:
     key: str
     example: str
     """A value as it stands in the file."""
+    also: tuple[str, ...] = ()
+    """Keys that are read in the same way, the likelier first."""
     other_names: tuple[str, ...] = ()
-    """What people and other tools write for it."""
+    """What else people write for it: refused with the right key, while that one is missing."""
+    exact: bool = False
+    """A key that is like it was not meant as it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.key, *self.also)
 
     @property
     def shown(self) -> str:
@@ -37,64 +43,67 @@ class Fields:
     def note(self, node: Node, what: str, remedy: str) -> None:
         self.problems.append(Problem(node.start, what, remedy))
 
-    def wrong_type(self, key: str, node: Node, wanted: str) -> None:
-        self.note(node, f'{self.where}: "{key}" is {node.in_words}, not {wanted}', f"Write {self.known[key].shown}.")
+    def wrong_type(self, key: str, node: Node, wanted: str, remedy: str = "") -> None:
+        shown = next((known.shown for known in self.known.values() if known.key == key), None)
+        remedy = remedy or f"Write {shown or self._shown_as(key)}."
+        self.note(node, f'{self.where}: "{key}" is {node.in_words}, not {wanted}', remedy)
 
-    def value(self, key: str) -> Node | None:
-        """None for a key that is missing or null."""
-        node = self.node.get(key)
-        return None if node is None or node.kind is Kind.NULL else node
+    def _shown_as(self, name: str) -> str:
+        example = next(known.example for known in self.known.values() if name in known.names)
+        return f'"{name}": {example}'
+
+    def given(self, key: str) -> Iterator[Member]:
+        """The members under any of the field's names that are not null, in the order of the names."""
+        for name in self.known[key].names:
+            member = next((member for member in self.node.members if member.key.text == name), None)
+            if member is not None and member.value.kind is not Kind.NULL:
+                yield member
 
     def text(self, key: str) -> str:
-        """Empty when the key is missing, null or wrong."""
-        node = self.value(key)
-        if node is None or node.kind is Kind.TEXT:
-            return node.text if node else ""
-        self.wrong_type(key, node, "a text")
+        """Empty when the key is missing, null or wrong. Under another name than its first only a text is taken for it."""
+        for member in self.given(key):
+            text = member.value.as_text
+            if text is not None:
+                return text
+            if member.key.text == key:
+                self.wrong_type(key, member.value, "a text")
+                return ""
         return ""
 
-    def texts(self, key: str) -> tuple[Node, ...]:
-        """The texts of a list, each with its place; none when the key is missing, null or wrong."""
-        node = self.value(key)
-        if node is None:
-            return ()
+    def texts(self, member: Member) -> tuple[Node, ...]:
+        """The texts of a list, or the one text that stands for a list of one; each with its place."""
+        name, node = member.key.text, member.value
+        if node.as_text is not None:
+            return (node,) if node.as_text.strip() else ()
         if node.kind is not Kind.LIST:
-            self.wrong_type(key, node, "a list of texts")
+            self.wrong_type(name, node, "a list of texts")
             return ()
-        for item in node.items:
-            if item.kind is not Kind.TEXT:
-                self.note(
-                    item,
-                    f'{self.where}: an entry of "{key}" is {item.in_words}, not a text',
-                    f"Write {self.known[key].shown}.",
-                )
-        return tuple(item for item in node.items if item.kind is Kind.TEXT)
+        found = [(item, _text_of(item)) for item in node.items]
+        for item, text in found:
+            if text is None:
+                self._note_no_text(name, item)
+        return tuple(text for _, text in found if text is not None)
 
-    def whole_number(self, key: str) -> int | None:
-        node = self.value(key)
-        if node is None:
-            return None
-        digits = node.text.removeprefix("-")
-        if node.kind is Kind.NUMBER and digits.isdigit() and len(digits) <= MAX_NUMBER_CHARS:
-            return int(node.text)
-        self.wrong_type(key, node, f"a whole number of at most {MAX_NUMBER_CHARS} digits")
-        return None
+    def _note_no_text(self, name: str, item: Node) -> None:
+        what = f'{self.where}: an entry of "{name}" is {item.in_words}, not a text'
+        if item.kind is Kind.OBJECT:
+            self.note(item, what, "Put the whole entry in quotes.")
+        else:
+            self.note(item, what, f"Write {self._shown_as(name)}.")
 
-    def flag(self, key: str) -> bool:
-        """False when the key is missing or wrong; null is wrong."""
-        node = self.node.get(key)
-        if node is not None and node.kind not in {Kind.TRUE, Kind.FALSE}:
-            self.note(node, f'{self.where}: "{key}" is {node.in_words}', "Write true or false, without quotes.")
-        return node is not None and node.kind is Kind.TRUE
-
-    def note_near_misses(self) -> frozenset[str]:
+    def note_near_misses(self, needless: Collection[str] = ()) -> frozenset[str]:
         """Notes for each known key that is missing the unknown one that was probably meant as it; gives the known ones.
 
-        Beside the known key itself an odd one is somebody's own business, as every other unknown key is.
+        Beside the known key itself, and beside what makes it `needless`, an odd one is somebody's own business, as every other
+        unknown key is.
         """
         given = {member.key.text: member.key for member in self.node.members}
-        unknown = [key for key in given if key not in self.known]
-        meant = {key: _near_miss(known, unknown) for key, known in self.known.items() if key not in given}
+        names = {name for known in self.known.values() for name in known.names}
+        unknown = [key for key in given if key not in names]
+        missing = {key: known for key, known in self.known.items() if not given.keys() & {*known.names}}
+        meant = {
+            key: _near_miss(known, unknown) for key, known in missing.items() if not known.exact and key not in needless
+        }
         for key, near in meant.items():
             if near is not None:
                 what = f"{self.where} has the unknown key {quoted(near)}"
@@ -102,9 +111,20 @@ class Fields:
         return frozenset(key for key, near in meant.items() if near is not None)
 
 
+_TEXT_KEYS = ("text", "description", "criterion", "title", "name", "step")
+
+
+def _text_of(item: Node) -> Node | None:
+    """The entry itself, or the text that stands in an entry with keys of its own."""
+    if item.as_text is not None:
+        return item
+    inner = (item.get(key) for key in _TEXT_KEYS)
+    return next((node for node in inner if node is not None and node.kind is Kind.TEXT), None)
+
+
 def _near_miss(known: Field, unknown: Sequence[str]) -> str | None:
     """The most likely first: the same but for spelling, then another name for it, then a typing mistake."""
     spelt = {plain(key): key for key in reversed(unknown)}
-    names = (spelt.get(plain(name)) for name in (known.key, *known.other_names))
+    names = (spelt.get(plain(name)) for name in (*known.names, *known.other_names))
     typed = (key for key in unknown if nearest(key, [known.key]))
     return next((key for key in (*names, *typed) if key), None)
