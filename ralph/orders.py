@@ -88,6 +88,11 @@ def resume(repo_path: Path) -> str:
     return "the run goes on" if was_paused else "no run is paused in this repository"
 
 
+def stop(repo_path: Path) -> str:
+    _control(repo_path).stop()
+    return "the run stops after the step it is at; nothing is lost"
+
+
 def skip(repo_path: Path, story_id: str, prd: Path | None = None) -> str:
     """Park the story, and end its session if it has one.
 

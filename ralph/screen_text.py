@@ -20,6 +20,11 @@ def one_line(text: str) -> str:
     return " ".join(_printable(ESCAPES.sub("", text)).split())
 
 
+def on_screen(text: str) -> str:
+    """As it stands, lines and spaces kept, without escape sequences and control characters."""
+    return "\n".join(_printable(line) for line in ESCAPES.sub("", text).split("\n"))
+
+
 def last_lines(content: str | Iterable[Mapping[str, Any]], count: int = LAST_LINES) -> tuple[str, ...]:
     """The last lines of a tool's result that have something in them, each of bounded length."""
     text = content if isinstance(content, str) else "\n".join(str(block.get("text", "")) for block in content)

@@ -6,16 +6,21 @@ import time
 import click
 
 from ralph.events import Event, EventKind, Reporter
+from ralph.screen_text import on_screen
 
 INDENT = {
     EventKind.TURN: "    ",
     EventKind.TOOL: "      ",
     EventKind.MODEL_RETRY: "      ",
+    EventKind.STEERED: "    ",
+    EventKind.PAUSED: "    ",
+    EventKind.RESUMED: "    ",
     EventKind.CHECK: "    ",
     EventKind.REPAIR: "    ",
     EventKind.COMMITTED: "  ",
     EventKind.STORY_ENDED: "  ",
 }
+FOR_VIEWS = {EventKind.STORIES, EventKind.TOOL_STARTED}  # another line says the same when it is over
 
 
 def printer(*, as_json: bool) -> Reporter:
@@ -24,8 +29,10 @@ def printer(*, as_json: bool) -> Reporter:
 
 
 def _plain_line(event: Event) -> None:
+    if event.kind in FOR_VIEWS:
+        return
     prefix = "! " if event.kind is EventKind.WARNING else INDENT.get(event.kind, "")
-    click.echo(f"{time.strftime('%H:%M:%S')} {prefix}{event.text}")
+    click.echo(f"{time.strftime('%H:%M:%S')} {prefix}{on_screen(event.text)}")
 
 
 def _json_line(event: Event) -> None:

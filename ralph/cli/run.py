@@ -1,10 +1,19 @@
-"""`ralph run`: options to a request, events to lines, the outcome to an exit code."""
+"""`ralph run`: options to a request, events to a view or to lines, the outcome to an exit code."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ralph.cli.lines import printer
+
+if TYPE_CHECKING:
+    from ralph.events import Reporter
+    from ralph.live.panel import Order
+    from ralph.survey import RunRequest
 
 
 @click.command("run", epilog="Example: ralph run --max-cost 2 --max-iterations 3")
@@ -20,6 +29,8 @@ from ralph.cli.lines import printer
     help="Print the story, the checks, the prompt's size and the worst-case cost; call nothing.",
 )
 @click.option("--in-place", is_flag=True, help="Commit to the branch that is checked out here; refuses a dirty tree.")
+@click.option("--jobs", type=click.IntRange(1, 16), help="Work on so many independent stories at a time. [default: 1]")
+@click.option("--plain", is_flag=True, help="A line for each event, also on a terminal, instead of the live view.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line.")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]")
 @click.option(
@@ -54,6 +65,8 @@ def run_command(
     model: str | None,
     dry_run: bool,
     in_place: bool,
+    jobs: int | None,
+    plain: bool,
     as_json: bool,
     repo: Path,
     sandbox: str | None,
@@ -64,8 +77,10 @@ def run_command(
     """Work on the PRD's stories until every one passes, none can be worked on, or a limit is reached.
 
     The agent works in a worktree of its own; your checkout is not touched. Ralph runs the checks and makes the commits.
+    On a terminal the run is shown as a live view with keys (? lists them); elsewhere as a line for each event.
     """
     from ralph.assembly import open_run  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.live.stories import telling  # noqa: PLC0415
     from ralph.preview import dry_run_report  # noqa: PLC0415
     from ralph.settings.layers import parse_set_option  # noqa: PLC0415
     from ralph.survey import RunRequest  # noqa: PLC0415
@@ -88,6 +103,7 @@ def run_command(
                 "run.max_iterations": max_iterations,
                 "limits.per_run_usd": max_cost,
                 "run.max_duration": max_duration,
+                "run.jobs": jobs,
                 "agent.model": model,
                 "sandbox": sandbox,
             }.items()
@@ -97,5 +113,35 @@ def run_command(
     if dry_run:
         click.echo(dry_run_report(request, as_json=as_json))
         return 0
-    with open_run(request, printer(as_json=as_json)) as loop:
+    with _reporting(request, as_json=as_json, plain=plain) as report, open_run(request, report) as loop:
+        loop.read_board = telling(loop.read_board, loop.only, report)
         return int(loop.run().exit_code)
+
+
+@contextmanager
+def _reporting(request: "RunRequest", *, as_json: bool, plain: bool) -> "Iterator[Reporter]":
+    """The live view where there is a terminal for it, else lines."""
+    if as_json or plain or not sys.stdout.isatty():
+        yield printer(as_json=as_json)
+        return
+    from ralph.live.view import can_show, live_view  # noqa: PLC0415  # Rich is heavy
+
+    if not can_show(sys.stdout):
+        yield printer(as_json=False)
+        return
+    with live_view(request.repo.resolve().name, lambda order: _carry_out(request, order)) as view:
+        yield view
+
+
+def _carry_out(request: "RunRequest", order: "Order") -> str:
+    """What a key asks for, done as the command of the same name does it."""
+    from ralph import orders  # noqa: PLC0415
+
+    words = {
+        "say": lambda: orders.say(request.repo, order.text),
+        "skip": lambda: orders.skip(request.repo, order.text, request.prd),
+        "pause": lambda: orders.pause(request.repo),
+        "resume": lambda: orders.resume(request.repo),
+        "stop": lambda: orders.stop(request.repo),
+    }
+    return words[order.action.value]()

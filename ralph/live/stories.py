@@ -1,0 +1,51 @@
+"""Tells the state of every story whenever the board is read and something on it has changed."""
+
+from collections.abc import Callable
+
+from prd.pick import Verdict
+from ralph.board import Board
+from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.live.state import StoryState
+
+STATES = {
+    Verdict.DONE: StoryState.DONE,
+    Verdict.PARKED: StoryState.PARKED,
+    Verdict.WAITS_FOR: StoryState.WAITS,
+    Verdict.NEXT: StoryState.OPEN,
+    Verdict.LATER: StoryState.OPEN,
+    Verdict.RUNNING: StoryState.RUNNING,
+    Verdict.OPTIONAL: StoryState.LEFT_OUT,
+    Verdict.HELD: StoryState.LEFT_OUT,
+    Verdict.NOT_CHOSEN: StoryState.LEFT_OUT,
+}
+
+
+def telling(read_board: Callable[[], Board], only: str | None, report: Reporter) -> Callable[[], Board]:
+    """`read_board`, which also reports a STORIES event when it differs from the one before."""
+    told: dict[str, EventValue] = {}
+
+    def read() -> Board:
+        nonlocal told
+        board = read_board()
+        if (fields := _fields(board, only)) != told:
+            told = fields
+            done = sum(1 for state in _list(fields["states"]) if state == StoryState.DONE)
+            report(Event(EventKind.STORIES, f"{done} of {len(board.prd.stories)} stories done", fields))
+        return board
+
+    return read
+
+
+def _fields(board: Board, only: str | None) -> dict[str, EventValue]:
+    reasons = board.pick(only).reasons
+    stories = board.prd.stories
+    return {
+        "ids": [story.id for story in stories],
+        "titles": [story.title for story in stories],
+        "states": [STATES[reasons[story.id].verdict].value for story in stories],
+        "reasons": [reasons[story.id].text for story in stories],
+    }
+
+
+def _list(value: EventValue) -> list[str]:
+    return value if isinstance(value, list) else []
