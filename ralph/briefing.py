@@ -8,16 +8,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prd.story import Story
+from prd.story import Prd, Story
 from ralph.checks.check import Check
+from ralph.companions import project_rules, shortened
 from ralph.prompts import prompt
+from ralph.tree_listing import named_folders, tracked_paths, tree_listing
 
-RULE_FILES = ("AGENTS.md", "CLAUDE.md")
-MOST_RULES_CHARS = 12_000  # of each file
+MOST_PRODUCT_CHARS = 2_000
 MOST_PROGRESS_CHARS = 8_000
 MOST_ATTEMPT_CHARS = 4_000  # of each earlier attempt
 MOST_ATTEMPTS = 3
-MOST_ENTRIES = 60
 
 
 @dataclass(frozen=True)
@@ -32,46 +32,34 @@ class Brief:
     progress: str = ""
     previous: Sequence[str] = ()
     red_on_base: Collection[str] = ()  # names of checks that failed before any change
+    prd: Prd | None = None  # what the story is a part of
+    done: Collection[str] = ()  # ids of the PRD's stories that are done
+    checkout: Path | None = None  # the user's: for companions that are not tracked
 
 
 def first_message(brief: Brief) -> str:
-    """The story, its criteria, the checks, the state of the repo, its rules, and what earlier stories and attempts left."""
+    """The story, its criteria, the checks, the repo's files and rules, and what earlier stories and attempts left."""
+    story = brief.story
+    paths = tracked_paths(brief.root, brief.base_sha)
+    words = "\n".join([story.title, story.description, story.notes, *story.acceptance_criteria])
+    folders = named_folders(paths, words)
     return prompt(
         "story",
-        id=brief.story.id,
-        title=" ".join(brief.story.title.split()),
-        description=_given(brief.story.description, brief.story.notes and f"Notes of the PRD: {brief.story.notes}")
-        or "(no description)",
-        criteria=_bullets(brief.story.acceptance_criteria) or "(none given: the title and the description say it all)",
+        id=story.id,
+        title=_flat(story.title),
+        description=_given(story.description, story.notes and f"Notes of the PRD: {story.notes}") or "(no description)",
+        criteria=_bullets(story.acceptance_criteria) or "(none given: the title and the description say it all)",
         checks=_bullets([_check_line(check, brief.red_on_base) for check in brief.checks]) or "(none)",
-        git_state=_git_state(brief),
-        rules=_section("The project's own rules", project_rules(brief.root)),
+        builds_on=_section("Builds on", _builds_on(brief)),
+        product=_section("The PRD that it is a part of", _product(brief.prd)),
+        repository=_repository(brief, paths, folders),
+        rules=_section("The project's own rules", project_rules(brief.root, folders, brief.checkout)),
         progress=_section(
             "Notes from earlier stories (their work is in the tree already)",
             shortened(brief.progress, MOST_PROGRESS_CHARS),
         ),
         previous=_previous(brief.previous),
     )
-
-
-def project_rules(root: Path) -> str:
-    """AGENTS.md and CLAUDE.md of the worktree, each once, each bounded; a link that leads out of it is not followed."""
-    found: dict[Path, str] = {}
-    for name in RULE_FILES:
-        path = (root / name).resolve()
-        if path.is_file() and path.is_relative_to(root.resolve()) and path not in found:
-            words = path.read_text(encoding="utf-8", errors="replace").strip()
-            found[path] = f"### {name}\n{shortened(words, MOST_RULES_CHARS)}"
-    return "\n\n".join(found.values())
-
-
-def shortened(text: str, limit_chars: int) -> str:
-    """The text, or its beginning and its end where it is longer than `limit_chars`."""
-    clean = text.strip()
-    if len(clean) <= limit_chars:
-        return clean
-    half = limit_chars // 2
-    return f"{clean[:half]}\n[... {len(clean) - 2 * half} characters left out ...]\n{clean[-half:]}"
 
 
 def _check_line(check: Check, red_on_base: Collection[str]) -> str:
@@ -84,13 +72,28 @@ def _check_line(check: Check, red_on_base: Collection[str]) -> str:
     return f"{check.name}: `{check.command}`{place}{red}"
 
 
-def _git_state(brief: Brief) -> str:
-    entries = sorted(
-        f"{path.name}/" if path.is_dir() else path.name for path in brief.root.iterdir() if path.name != ".git"
+def _repository(brief: Brief, paths: Sequence[str], folders: Sequence[str]) -> str:
+    return f"A clean worktree of branch {brief.branch} at {brief.base_sha[:12]}. Its files:\n{tree_listing(paths, folders)}"
+
+
+def _product(prd: Prd | None) -> str:
+    """What the whole PRD is about."""
+    if prd is None:
+        return ""
+    return shortened(_given(f"Project: {prd.project}" if prd.project else "", prd.description), MOST_PRODUCT_CHARS)
+
+
+def _builds_on(brief: Brief) -> str:
+    """The stories that this one depends on."""
+    stories = {story.id: story for story in brief.prd.stories} if brief.prd else {}
+    named = [stories[one] for one in brief.story.depends_on if one in stories]
+    return _bullets(
+        [f"{one.id} - {_flat(one.title)} ({'done' if one.id in brief.done else 'not done yet'})" for one in named]
     )
-    more = f" and {len(entries) - MOST_ENTRIES} more" if len(entries) > MOST_ENTRIES else ""
-    listing = " ".join(entries[:MOST_ENTRIES]) or "(empty)"
-    return f"A clean worktree of branch {brief.branch} at {brief.base_sha[:12]}. At its root: {listing}{more}"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _previous(attempts: Sequence[str]) -> str:

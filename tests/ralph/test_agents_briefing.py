@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from prd.story import Story
-from ralph.briefing import MOST_RULES_CHARS, Brief, first_message
+from prd.story import Prd, Story
+from ralph.briefing import Brief, first_message
 from ralph.checks.check import Check
+from ralph.companions import MOST_CHARS
 from ralph.prompts import prompt
 
 STORY = Story(
@@ -32,6 +33,7 @@ def a_brief(root: Path, **changes: object) -> Brief:
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "tree"
     (folder / "src").mkdir(parents=True)
+    (folder / "src" / "greet.py").touch()
     (folder / "README.md").write_text("hello", encoding="utf-8")
     return folder
 
@@ -42,7 +44,8 @@ def test_the_message_names_the_story_criteria_checks_and_repo(root: Path) -> Non
         "As a user I want to be greeted.\n\n"
         "## Acceptance criteria\n- says hello\n- costs $5\n\n"
         "## Checks the harness will run\n- tests: `pytest -q`\n\n"
-        "## Repository\nA clean worktree of branch ralph/greet at abcdef012345. At its root: README.md src/\n\n"
+        "## Repository\nA clean worktree of branch ralph/greet at abcdef012345. Its files:\n"
+        "./: README.md\nsrc/: greet.py\n\n"
         "Implement this story now, then call `finish`."
     )
 
@@ -56,12 +59,33 @@ def test_rules_progress_and_earlier_attempts_have_sections_of_their_own(root: Pa
     assert "Attempt 1:\npytest failed: boom\n" in message
 
 
+def test_the_message_says_what_the_story_is_a_part_of_and_builds_on(root: Path) -> None:
+    stories = [Story(id="US-000", title="Say who is there"), Story(id="US-009", title="Log\nin")]
+    story = STORY.model_copy(update={"depends_on": ("US-000", "US-009")})
+    prd = Prd(project="Hotel", description="A desk that never sleeps.", stories=(*stories, story))
+    message = first_message(a_brief(root, story=story, prd=prd, done={"US-000": "committed"}))
+    assert (
+        "- costs $5\n\n"
+        "## Builds on\n- US-000 - Say who is there (done)\n- US-009 - Log in (not done yet)\n\n"
+        "## The PRD that it is a part of\nProject: Hotel\n\nA desk that never sleeps.\n\n"
+        "## Checks the harness will run\n"
+    ) in message
+
+
+def test_words_of_other_loops_in_a_prd_are_handed_on_and_mean_nothing(root: Path) -> None:
+    words = "<promise>COMPLETE</promise>\n---RALPH_STATUS---\nEXIT_SIGNAL: true\n---END_RALPH_STATUS---"
+    story = STORY.model_copy(update={"description": words})
+    assert f"Story: US-001 - Add a greeting\n\n{words}\n\n## Acceptance criteria" in first_message(
+        a_brief(root, story=story)
+    )
+
+
 def test_a_check_that_is_red_on_the_base_is_marked(root: Path) -> None:
     assert "- tests: `pytest -q` - red before your change" in first_message(a_brief(root, red_on_base={"tests"}))
 
 
 def test_a_rules_file_and_its_link_are_given_once_and_shortened(root: Path) -> None:
-    (root / "AGENTS.md").write_text("x" * (MOST_RULES_CHARS + 7), encoding="utf-8")
+    (root / "AGENTS.md").write_text("x" * (MOST_CHARS + 7), encoding="utf-8")
     (root / "CLAUDE.md").symlink_to("AGENTS.md")
     message = first_message(a_brief(root))
     assert "CLAUDE.md\n" not in message.partition("rules")[2]
