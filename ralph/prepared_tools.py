@@ -1,21 +1,20 @@
 """The tools of a session in a prepared worktree: after each call that changed something, lock files and setup are seen to."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ralph.agents.native import ClosingTools
-from ralph.preparation import Prepared
 from ralph.tools.result import ToolResult
 from ralph.tools.schema import LONGEST_TIMEOUT_S
 
 
 class PreparedTools:
-    """The same tools; a result says in addition what the harness did because of the call."""
+    """The same tools. `after_change` is asked after each call that changed files; what it says is added to the result."""
 
-    def __init__(self, tools: ClosingTools, prepared: Prepared) -> None:
-        self._tools, self._prepared = tools, prepared
+    def __init__(self, tools: ClosingTools, after_change: Callable[[], str]) -> None:
+        self._tools, self._after_change = tools, after_change
         self.schemas = tools.schemas
         self.read_only = tools.read_only
 
@@ -31,7 +30,7 @@ class PreparedTools:
         cancel: threading.Event | None = None,
     ) -> ToolResult:
         result = self._tools.run(name, given, timeout_cap_s=timeout_cap_s, cancel=cancel)
-        note = self._prepared.after_change() if result.changed else ""
+        note = self._after_change() if result.changed else ""
         return replace(result, content=_with_note(result.content, note)) if note else result
 
     def close(self) -> None:

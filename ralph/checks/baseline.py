@@ -146,9 +146,14 @@ class BaselineCache:
             )
 
 
-def baseline_key(tree_sha: str, checks: Sequence[Check], setup: Check | None, sandbox_level: str) -> str:
-    """One key for what decides the outcome: the files, the commands, the environment and the sandbox."""
-    environment = [platform.platform(), sorted(clean_env().items()), sandbox_level]
+def baseline_key(
+    tree_sha: str, checks: Sequence[Check], setup: Check | None, sandbox_level: str, prepared: str = ""
+) -> str:
+    """One key for what decides the outcome: the files, the commands, the environment and the sandbox.
+
+    `prepared` stands for what the checks find beside the tree: copied files and services.
+    """
+    environment = [platform.platform(), sorted(clean_env().items()), sandbox_level, prepared]
     commands = [check.model_dump(mode="json") for check in [*checks, *([setup] if setup else [])]]
     facts = json.dumps([tree_sha, commands, setup is not None, environment], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()

@@ -8,7 +8,10 @@ import click
 from ralph.cli.places import repo_root
 
 if TYPE_CHECKING:
-    from ralph.settings.layers import SettingsFile
+    from collections.abc import Sequence
+
+    from ralph.services import Service
+    from ralph.settings.layers import SettingsFile, Source
 
 
 @click.command("trust", epilog="Example: ralph trust ~/code/shop    or, to take it back: ralph trust --forget")
@@ -71,10 +74,23 @@ def loosened(file: "SettingsFile") -> list[str]:
     user_file = read_file(config, str(config))
     resolve(file, user_file, {}, trust=Verdict(TrustState.TRUSTED))  # refuses what is wrong, with its place
     repo = file_source(Layer.REPO, file)
+    asked = validated(repo)
     user = validated(file_source(Layer.USER, user_file) if user_file else Source(Layer.USER))
     values = repo.values()
+    found = loosenings(asked, user, values, set())
     return [
         f"{repo.place(one.path)}: {spelled(one.path)} = {as_toml(values.get(one.path, True))} "
         f"(you allow {'none' if one.allowed is None else as_toml(one.allowed)})"
-        for one in loosenings(validated(repo), user, values, set())
+        for one in found
+        if one.path != ("services",)
+    ] + [line for one in found if one.path == ("services",) for line in _service_lines(repo, asked.services)]
+
+
+def _service_lines(repo: "Source", services: "Sequence[Service]") -> list[str]:
+    """Every command in full: they run outside of the sandbox, so they are read before they are trusted."""
+    return [
+        f"{repo.place(('services', number))}: {service.name} runs outside of the sandbox, {what}: {command}"
+        for number, service in enumerate(services)
+        for what, command in (("up", service.up), ("down", service.down))
+        if command
     ]

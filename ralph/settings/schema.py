@@ -242,7 +242,8 @@ class Settings(Section):
         Check | None,
         BeforeValidator(_named_setup),
         About(
-            "A command that prepares a fresh worktree before the checks.",
+            "A command that prepares a fresh worktree: the agent's before its first turn, and that of the checks. It runs "
+            "again when the agent changes a manifest such as package.json, and it alone writes lock files.",
             "[setup] with a command below it",
             "",
             unset="nothing is prepared",
@@ -262,7 +263,8 @@ class Settings(Section):
     services: Annotated[
         tuple[Service, ...],
         About(
-            "What has to run beside the checks: started before the first of them, stopped at the end of the run.",
+            "What has to run beside the checks: started before the first of them, stopped at the end of the run. "
+            "Checks reach it over the network, so they need `network = true`.",
             "[[services]] with a name and an up command below it",
             "",
             repo=Repo.NEVER,

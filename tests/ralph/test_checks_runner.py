@@ -141,7 +141,7 @@ def test_a_green_baseline_is_kept_and_a_red_one_for_an_hour(cache: tuple[Baselin
     assert [baselines.get_or_run(key, list)[1] for key in ("green", "red")] == [True, False]
 
 
-def test_the_key_changes_with_tree_commands_setup_and_sandbox() -> None:
+def test_the_key_changes_with_tree_commands_setup_sandbox_and_what_lies_beside_the_tree() -> None:
     one, two = Check(name="a", command="x"), Check(name="a", command="y")
     keys = {
         baseline_key("t1", [one], None, "none"),
@@ -150,6 +150,7 @@ def test_the_key_changes_with_tree_commands_setup_and_sandbox() -> None:
         baseline_key("t1", [one], two, "none"),
         baseline_key("t1", [one, two], None, "none"),
         baseline_key("t1", [one], None, "bwrap"),
+        baseline_key("t1", [one], None, "none", "other files"),
     }
-    assert len(keys) == 6
+    assert len(keys) == 7
     assert baseline_key("t1", [one], None, "none") in keys

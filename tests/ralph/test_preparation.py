@@ -15,7 +15,6 @@ from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
 from ralph.home import Home
 from ralph.preparation import Preparation, Prepared, plan_copies
-from ralph.prepared_tools import PreparedTools
 from ralph.sandbox.base import NoSandbox
 from ralph.tools.result import ToolResult
 from ralph.tools.toolbox import Toolbox
@@ -73,7 +72,7 @@ class Ground:
         self.preparation = Preparation(self.copies(*patterns), setup, NoSandbox(), scratch)
         self.worktree = open_worktree(self.repo, self.home, self.repo.head, "t1")
         try:
-            self.prepared = self.preparation.of(self.worktree, self.trace, self.events.append)
+            self.prepared = self.preparation.of(self.worktree, self.trace, self.events.append, "US-001")
             if prepare:
                 self.prepared.prepare()
             yield self
@@ -87,7 +86,7 @@ class Ground:
     @contextmanager
     def tools(self) -> Iterator[Callable[..., ToolResult]]:
         scratch = self.preparation.scratch / self.trace.trace_id[:16]
-        with closing(PreparedTools(Toolbox(self.tree, scratch, NoSandbox()), self.prepared)) as tools:
+        with closing(self.prepared.wrap(Toolbox(self.tree, scratch, NoSandbox()))) as tools:
             yield lambda name, **given: tools.run(name, given)
 
     def snapshot(self) -> Snapshot:
@@ -228,6 +227,7 @@ def test_setup_runs_in_the_agents_worktree_before_its_first_turn_as_a_span_and_a
         assert (ground.tree / "node_modules/installed.json").read_text() == "a\n"
     told = [event for event in ground.events if event.kind is EventKind.CHECK]
     assert [(event.fields["check"], event.fields["passed"]) for event in told] == [("setup", True)]
+    assert told[0].fields["story"] == "US-001"
     assert told[0].text.startswith("setup: done in ")
 
 
@@ -248,6 +248,7 @@ def test_a_setup_that_fails_on_the_base_ends_the_run_with_its_last_lines(ground:
         with pytest.raises(RalphError) as caught:
             ground.prepared.prepare()
         sha = ground.worktree.base_sha[:10]
+        assert ground.snapshot().is_empty
     assert str(caught.value) == (
         f"setup failed on the commit {sha} before any work (exit code 4), so no check could pass: `bash install.sh`. "
         "Its last lines:\nno such package: missing-package\nMend [setup] in ralph.toml; `ralph init` tries it out. "
