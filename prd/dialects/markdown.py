@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from prd.branch_name import branch_fault, proposed_branch
 from prd.dialects.markdown_blocks import Block, Kind, Page, parse_page
 from prd.dialects.markdown_drafts import Draft, Flag, Found
+from prd.dialects.markdown_headings import find_chief, find_ralphex, find_tracked, find_user_stories
 from prd.dialects.markdown_inline import plain_text
 from prd.dialects.markdown_names import Names
 from prd.dialects.markdown_sections import title_block
@@ -25,7 +26,7 @@ _BRANCH = re.compile(
 )
 _NO_BRANCH = frozenset({"tbd", "none", "n/a", "-"})
 _FACT = re.compile(r"\s*(?:(?:\*\*|__)?[\w -]+(?:\*\*|__)?:|\*\*|__)")
-_FINDERS: Sequence[Callable[[Page], Found | None]] = ()
+_FINDERS: Sequence[Callable[[Page], Found | None]] = (find_chief, find_ralphex, find_user_stories, find_tracked)
 
 
 def read_markdown(source: Source) -> Document:

@@ -1,11 +1,13 @@
 """The blocks of a Markdown file with their places in it: headings, paragraphs, lists with checkboxes. Knows nothing of stories.
 
-CommonMark decides what is a list, what is code and what is a comment. Two exceptions serve people who write status lines: front
-matter is passed over, and `**Status:** done` above a `---` is a paragraph above a line, not a heading.
+CommonMark decides what is a list, what is code and what is a comment. Three exceptions follow what people mean: front matter is
+passed over; `**Status:** done` above a `---` is a paragraph above a line, not a heading; and right under a list it starts a
+paragraph of its own instead of continuing the last item.
 """
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -24,7 +26,7 @@ HELD_MARKS = "-!>"
 _LINE_END = re.compile(r"\r\n?|\n")
 _BOX = re.compile(rf"\[([{re.escape(OPEN_MARKS + DONE_MARKS + HELD_MARKS)}])\](?:\s+|$)")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n[\w-]+:.*\n(?:(?!---[ \t]*\n|#).*\n)*---[ \t]*(?=\n|\Z)")
-_LABELLED = re.compile(r"\s*(\*\*|__)[^*_]+(:\1|\1\s*:)")
+_LABELLED = re.compile(r"(\*\*|__)[^*_]+(:\1|\1\s*:)")
 
 
 class Kind(StrEnum):
@@ -106,8 +108,10 @@ def parse_page(text: str) -> Page:
     """Never raises: every text is Markdown."""
     base = len(BOM) if text.startswith(BOM) else 0
     starts = (base, *(found.end() for found in _LINE_END.finditer(text, base)))
-    reader = _Reader(text, (*starts, len(text)))
-    tree = SyntaxTreeNode(_parser().parse(_without_front_matter(text[base:])))
+    lines = _without_front_matter(_LINE_END.sub("\n", text[base:])).split("\n")
+    shown, origin = _with_labels_apart(lines)
+    reader = _Reader(text, (*starts, len(text)), origin)
+    tree = SyntaxTreeNode(_parser().parse("\n".join(shown)))
     blocks = (reader.block(node) for node in tree.children if node.map)
     return Page(text, reader.starts, tuple(blocks))
 
@@ -120,15 +124,29 @@ def _parser() -> MarkdownIt:
 
 def _without_front_matter(text: str) -> str:
     """The same text with empty lines in place of the front matter."""
-    lines = _LINE_END.sub("\n", text)
-    found = _FRONT_MATTER.match(lines)
-    return lines if found is None else "\n" * found[0].count("\n") + lines[found.end() :]
+    found = _FRONT_MATTER.match(text)
+    return text if found is None else "\n" * found[0].count("\n") + text[found.end() :]
+
+
+def _with_labels_apart(lines: Sequence[str]) -> tuple[list[str], tuple[int, ...]]:
+    """The lines with an empty one before each label, and for each of them (and the end) which line of the file it is."""
+    shown: list[str] = []
+    origin: list[int] = []
+    for number, line in enumerate(lines):
+        if _LABELLED.match(line) and shown and shown[-1].strip():
+            shown.append("")
+            origin.append(number)
+        shown.append(line)
+        origin.append(number)
+    return shown, (*origin, len(lines))
 
 
 @dataclass(frozen=True)
 class _Reader:
     text: str
     starts: tuple[int, ...]
+    origin: tuple[int, ...]
+    """The line of the file for each line that was parsed."""
 
     def block(self, node: SyntaxTreeNode) -> Block:
         line, end = self.range(node)
@@ -145,7 +163,8 @@ class _Reader:
 
     def range(self, node: SyntaxTreeNode) -> tuple[int, int]:
         """The first line and the one behind the last that is not blank."""
-        line, end = node.map or (0, 1)
+        first, behind = node.map or (0, 1)
+        line, end = self.origin[first], self.origin[behind]
         while end > line + 1 and not self.text[self.starts[end - 1] : self.starts[end]].strip():
             end -= 1
         return line, end

@@ -12,7 +12,8 @@ MAX_LABEL_CHARS = 40
 """A longer line before a list is a sentence."""
 
 _OPTIONAL = re.compile(
-    r"^\W*(optional|future|nice[ -]to[ -]haves?|backlog|stretch|icebox|someday|parking lot)\b|\(optional\)", re.IGNORECASE
+    r"^\W*(optional|future|nice[ -]to[ -]haves?|backlog|stretch|icebox|someday|parking lot)\b|\(optional\)",
+    re.IGNORECASE,
 )
 _CRITERIA = re.compile(
     r"\b(acceptance|success|criteria|criterion|definition of done|dod|checklist|quality gates?)\b", re.IGNORECASE

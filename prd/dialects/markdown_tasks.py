@@ -136,7 +136,7 @@ def _nested_one(item: Item) -> _Nested:
     plain = plain_text(item.text)
     if (names := dependencies_line(plain)) is not None:
         return _Nested(depends_on=names)
-    if (line := _PRIORITY_LINE.match(plain)) and (priority := _number_or_word(line[1])) is not None:
+    if (line := _PRIORITY_LINE.match(plain)) and (priority := number_or_word(line[1])) is not None:
         return _Nested(priority=priority)
     if item.children and item.box is None and Place((plain,)).criteria:
         return _nested(item.children)
@@ -156,5 +156,6 @@ def _criterion(item: Item, inner: Sequence[str]) -> str:
     return f"{own}{'' if own.endswith(':') else ':'} {'; '.join(inner)}"
 
 
-def _number_or_word(word: str) -> int | None:
+def number_or_word(word: str) -> int | None:
+    """A priority as it is written: 2, P2, medium."""
     return int(word) if word.isdecimal() and len(word) <= 9 else priority_of(word)
