@@ -6,17 +6,24 @@ commands really work here is not known; `ralph init` tries them.
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ralph.checks.check import Check
+from ralph.detect.ci import read_ci
+from ralph.detect.dotnet import find_dotnet
 from ralph.detect.found import Found, Host
 from ralph.detect.go import find_go
-from ralph.detect.join import Placed, joined
+from ralph.detect.java import find_java
+from ralph.detect.join import Placed, joined, merged_needs
 from ralph.detect.node import find_node
 from ralph.detect.packages import package_folders
+from ralph.detect.php import find_php
 from ralph.detect.proposal import Need, NeedKind, Proposal
 from ralph.detect.python import find_python
+from ralph.detect.ruby import find_ruby
 from ralph.detect.rust import find_rust
+from ralph.detect.services import service_needs
 from ralph.detect.targets import find_targets
 from ralph.detect.tree import Folder, open_tree
 
@@ -28,13 +35,20 @@ ECOSYSTEMS: tuple[Callable[[Folder, Host], Found | None], ...] = (
     find_node,
     find_rust,
     find_go,
+    find_java,
+    find_ruby,
+    find_php,
+    find_dotnet,
 )
 
 
 def detect(repo: Path, *, which: Which = shutil.which) -> Proposal:
     """How to check the repo: tests first, with the setup they need; no checks when none is found."""
     root = open_tree(repo)
-    return joined(_look(root, Host(which)))
+    found = joined(_look(root, Host(which)))
+    services, lines = read_ci(root, [check.command for check in found.checks])
+    needs = merged_needs([*found.needs, *service_needs(root), *services])
+    return replace(found, needs=needs, hints=(*found.hints, *lines))
 
 
 def detect_checks(repo: Path, *, which: Which = shutil.which) -> list[Check]:
