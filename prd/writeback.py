@@ -3,7 +3,7 @@
 from prd.document import apply_edits
 from prd.errors import Problem, quoted
 from prd.read import read_document
-from prd.story import Story
+from prd.story import Prd, Story
 
 
 def mark(data: bytes, story_id: str, *, passes: bool, name: str = "prd.json") -> bytes:
@@ -18,7 +18,12 @@ def mark(data: bytes, story_id: str, *, passes: bool, name: str = "prd.json") ->
     if story_id not in document.places:
         what = f"there is no story {quoted(story_id)}"
         raise source.refusal([Problem(0, what, "Put the story back, or start the run again.")])
-    return apply_edits(source.text, document.set_done(story_id, passes)).encode()
+    edits = document.set_done(story_id, passes)
+    changed = apply_edits(source.text, edits).encode()
+    if edits and not _differs_by_the_flag(document.prd, read_document(changed, name)[1].prd, story_id, passes=passes):
+        what = f"the flag of story {quoted(story_id)} cannot be changed without changing more"
+        raise source.refusal([Problem(document.places[story_id], what, "Change it by hand.")])
+    return changed
 
 
 def append_story(data: bytes, story: Story, *, name: str) -> bytes:
@@ -30,4 +35,19 @@ def append_story(data: bytes, story: Story, *, name: str) -> bytes:
     if story.id in document.places:
         what = f"there already is a story {quoted(story.id)}"
         raise source.refusal([Problem(document.places[story.id], what, "Give the new story another id.")])
-    return apply_edits(source.text, document.append(story)).encode()
+    changed = apply_edits(source.text, document.append(story)).encode()
+    stories = read_document(changed, name)[1].prd.stories
+    if stories[:-1] != document.prd.stories or stories[-1].title != story.title:
+        what = f"the story {quoted(story.id)} cannot be added without changing more"
+        raise source.refusal([Problem(0, what, "Add it by hand.")])
+    return changed
+
+
+def _differs_by_the_flag(before: Prd, after: Prd, story_id: str, *, passes: bool) -> bool:
+    flag = {"passes": passes, "held": "", "optional": False}
+    wanted = [story.model_copy(update=flag) if story.id == story_id else story for story in before.stories]
+    found = [
+        story.model_copy(update=flag | {"passes": story.passes}) if story.id == story_id else story
+        for story in after.stories
+    ]
+    return wanted == found

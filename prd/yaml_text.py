@@ -41,6 +41,9 @@ _REMEDIES = (
     ),
     ("unexpected end of stream", "a text in quotes is never closed", "Add the missing quote."),
     ("expected ',' or", "a bracket is never closed, or a comma is missing", "Add what is missing."),
+    ("expected the node content", "a value is missing here", "Write it, or put the text in quotes."),
+    ("cannot start any token", "a text without quotes cannot start with this character", "Put the text in quotes."),
+    ("expected alphabetic or numeric", "a text without quotes cannot start with * or &", "Put the text in quotes."),
     (
         "unknown escape",
         "a backslash in double quotes escapes nothing",

@@ -42,6 +42,8 @@ def _values(story: Story, reads: Sequence[ReadStory], flags: FlagWriter) -> dict
     }
     if story.priority is not None:
         values["priority"] = story.priority
+    if groups := [read.group[0] for read in reads if read.group]:
+        values["parallel_group"] = max(groups)  # without one it would come before all others
     if any("status" in read.flags.members for read in reads):
         values["status"] = flags.word(None, done=story.passes)
     return values

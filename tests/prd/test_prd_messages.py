@@ -10,7 +10,7 @@ from prd.find import find_prd
 from prd.pick import pick
 from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
-from prd.writeback import mark
+from prd.writeback import append_story, mark
 
 STORY = '{"userStories": [{"id": "A", "title": "T"%s}]}'
 EXAMPLE = '{"userStories": [{"id": "US-001", "title": "Add login page", "passes": false}]}'
@@ -167,10 +167,11 @@ MESSAGES = [
         id="half-a-character",
     ),
     pytest.param("[" * 200, "prd.json:1:102: values are nested more than 100 deep. Flatten them.", id="too-deep"),
+    pytest.param("[]", "prd.json:1:1: there is no story. Add one: " + EXAMPLE, id="an-empty-list"),
     pytest.param(
-        '[{"title": "T"}]',
-        "prd.json:1:1: the file is a list, not an object with stories. Write it like " + EXAMPLE,
-        id="a-list",
+        '["Add login"]',
+        'prd.json:1:2: story 1 is a text "Add login", not an object. Write an object with "id": "US-001", "title": "Add login page".',
+        id="a-list-of-texts",
     ),
     pytest.param(
         '"PRD"',
@@ -183,14 +184,24 @@ MESSAGES = [
         id="no-stories-key",
     ),
     pytest.param(
-        '{"prd": {"userStories": [1]}}',
-        'prd.json:1:2: "userStories" stands inside "prd". Move what is inside "prd" up to the outermost object.',
+        '{"data": {"stories": [1]}}',
+        'prd.json:1:2: "stories" stands inside "data". Move what is inside "data" up to the outermost object.',
         id="stories-elsewhere",
     ),
     pytest.param(
-        '{"stories": []}',
-        'prd.json:1:2: the PRD has the unknown key "stories". Rename it, for example "userStories": [...].',
-        id="other-name-for-stories",
+        '{"phases": [], "tasks": 7}',
+        'prd.json:1:25: the PRD: "tasks" is 7, not a list of stories. Write "tasks": [...].',
+        id="other-names-for-stories",
+    ),
+    pytest.param(
+        '{"phases": [{"name": "One", "tasks": []}]}',
+        'prd.json:1:12: there is no story in "phases". Add one: ' + EXAMPLE,
+        id="an-empty-phase",
+    ),
+    pytest.param(
+        '{"epics": []}',
+        'prd.json:1:2: the PRD has the unknown key "epics". Rename it, for example "userStories": [...].',
+        id="a-name-that-is-not-read",
     ),
     pytest.param(
         '{"userStorys": []}',
@@ -238,14 +249,14 @@ MESSAGES = [
         id="branch-like-an-option",
     ),
     pytest.param(
-        '{"branch_name": "x", "userStories": [{"id": "A", "title": "T"}]}',
-        'prd.json:1:2: the PRD has the unknown key "branch_name". Rename it, for example "branchName": "ralph/my-feature".',
+        '{"branch": "x", "userStories": [{"id": "A", "title": "T"}]}',
+        'prd.json:1:2: the PRD has the unknown key "branch". Rename it, for example "branchName": "ralph/my-feature".',
         id="branch-misspelt",
     ),
     pytest.param(
-        '{"userStories": [{"title": "T"}]}',
-        'prd.json:1:18: story 1 has no "id". Add one, for example "id": "US-001".',
-        id="no-id",
+        '{"userStories": [{"identifier": "A", "title": "T"}]}',
+        'prd.json:1:19: story 1 has the unknown key "identifier". Rename it, for example "id": "US-001".',
+        id="id-by-another-name",
     ),
     pytest.param(
         '{"userStories": [{"id": "A"}]}',
@@ -253,9 +264,9 @@ MESSAGES = [
         id="no-title",
     ),
     pytest.param(
-        '{"userStories": [{"id": "A", "name": "T"}]}',
-        'prd.json:1:30: story "A" has the unknown key "name". Rename it, for example "title": "Add login page".',
-        id="title-called-name",
+        '{"userStories": [{"id": "A", "name": "T\\nU"}]}',
+        'prd.json:1:38: story "A": "name" has a line break in it. Write it on one line of visible characters.',
+        id="name-with-a-line-break",
     ),
     pytest.param(
         '{"userStories": [{"id": "A", "title": " "}]}',
@@ -263,9 +274,14 @@ MESSAGES = [
         id="empty-title",
     ),
     pytest.param(
-        '{"userStories": [{"id": 1, "title": "T"}]}',
-        'prd.json:1:25: story 1: "id" is 1, not a text. Write "id": "US-001".',
-        id="id-a-number",
+        '{"userStories": [{"id": [1], "title": "T"}]}',
+        'prd.json:1:25: story 1: "id" is a list, not a text or a number. Write "id": "US-001".',
+        id="id-a-list",
+    ),
+    pytest.param(
+        '{"userStories": [{"id": 1, "title": "T"}, {"id": "1", "title": "T"}]}',
+        'prd.json:1:50: the id "1" is used by an earlier story. Give this story an id of its own.',
+        id="a-number-and-a-text-as-one-id",
     ),
     pytest.param(
         '{"userStories": [{"id": "A\\nRalph-Story: B", "title": "T"}]}',
@@ -318,9 +334,24 @@ MESSAGES = [
         id="passes-null",
     ),
     pytest.param(
-        '{"userStories": [{"id": "A", "title": "T", "status": "done"}]}',
-        'prd.json:1:44: story "A" has the unknown key "status". Rename it, for example "passes": true or false.',
-        id="status-for-passes",
+        '{"userStories": [{"id": "A", "title": "T", "state": "done"}]}',
+        'prd.json:1:44: story "A" has the unknown key "state". Rename it, for example "status": "done".',
+        id="state-for-status",
+    ),
+    pytest.param(
+        '{"userStories": [{"id": "A", "title": "T", "status": "almost"}]}',
+        'prd.json:1:54: story "A": "status" is a text "almost", which says neither done nor open. Write one of: open, todo, pending, in progress, not started (open); done, complete, completed, passed, pass (done); blocked, cancelled, canceled, deferred (not to be worked on).',
+        id="status-unknown",
+    ),
+    pytest.param(
+        '{"userStories": [{"id": "A", "title": "T", "status": 3}]}',
+        'prd.json:1:54: story "A": "status" is 3, which says neither done nor open. Write one of: open, todo, pending, in progress, not started (open); done, complete, completed, passed, pass (done); blocked, cancelled, canceled, deferred (not to be worked on).',
+        id="status-a-number",
+    ),
+    pytest.param(
+        '{"userStories": [{"id": "A", "title": "T", "completed": "2026-01-02"}]}',
+        'prd.json:1:57: story "A": "completed" is a text "2026-01-02". Write true or false, without quotes.',
+        id="completed-a-date",
     ),
     pytest.param(
         '{"userStories": [{"id": "A", "title": "T", "Passes": true}]}',
@@ -328,8 +359,8 @@ MESSAGES = [
         id="passes-misspelt",
     ),
     pytest.param(
-        '{"userStories": [{"id": "A", "title": "T", "priority": "high"}]}',
-        'prd.json:1:56: story "A": "priority" is a text "high", not a whole number of at most 9 digits. Write "priority": 1.',
+        '{"userStories": [{"id": "A", "title": "T", "priority": "soon"}]}',
+        'prd.json:1:56: story "A": "priority" is a text "soon", which is no priority. Write a whole number (1 is first), P0 to P4, or one of critical, urgent, high, medium, normal, low.',
         id="priority-a-text",
     ),
     pytest.param(
@@ -353,9 +384,9 @@ MESSAGES = [
         id="priority-misspelt",
     ),
     pytest.param(
-        '{"userStories": [{"id": "A", "title": "T", "acceptanceCriteria": "works"}]}',
-        'prd.json:1:66: story "A": "acceptanceCriteria" is a text "works", not a list of texts. Write "acceptanceCriteria": ["Typecheck passes"].',
-        id="criteria-a-text",
+        '{"userStories": [{"id": "A", "title": "T", "acceptanceCriteria": {"a": 1}}]}',
+        'prd.json:1:66: story "A": "acceptanceCriteria" is an object, not a list of texts. Write "acceptanceCriteria": ["Typecheck passes"].',
+        id="criteria-an-object",
     ),
     pytest.param(
         '{"userStories": [{"id": "A", "title": "T", "acceptanceCriteria": ["works", 2]}]}',
@@ -363,9 +394,14 @@ MESSAGES = [
         id="criterion-a-number",
     ),
     pytest.param(
-        '{"userStories": [{"id": "A", "title": "T", "acceptance_criteria": ["works"]}]}',
-        'prd.json:1:44: story "A" has the unknown key "acceptance_criteria". Rename it, for example "acceptanceCriteria": ["Typecheck passes"].',
-        id="criteria-snake-case",
+        '{"userStories": [{"id": "A", "title": "T", "criteria": [{"points": 3}]}]}',
+        'prd.json:1:57: story "A": an entry of "criteria" is an object, not a text. Put the whole entry in quotes.',
+        id="criterion-an-object",
+    ),
+    pytest.param(
+        '{"userStories": [{"id": "A", "title": "T", "acceptanceCritera": ["works"]}]}',
+        'prd.json:1:44: story "A" has the unknown key "acceptanceCritera". Rename it, for example "acceptanceCriteria": ["Typecheck passes"].',
+        id="criteria-misspelt",
     ),
     pytest.param(
         '{"userStories": [{"id": "A", "title": "T", "description": []}]}',
@@ -378,14 +414,19 @@ MESSAGES = [
         id="notes-an-object",
     ),
     pytest.param(
-        '{"userStories": [{"id": "A", "title": "T", "dependsOn": "B"}]}',
-        'prd.json:1:57: story "A": "dependsOn" is a text "B", not a list of texts. Write "dependsOn": ["US-001"].',
-        id="depends-on-a-text",
+        '{"userStories": [{"id": "A", "title": "T", "dependsOn": "B, C"}]}',
+        'prd.json:1:57: story "A" depends on "B, C", which is no story of this PRD. Write the id of a story, or remove it.',
+        id="depends-on-one-text-for-two",
     ),
     pytest.param(
-        '{"userStories": [{"id": "A", "title": "T", "depends_on": []}]}',
-        'prd.json:1:44: story "A" has the unknown key "depends_on". Rename it, for example "dependsOn": ["US-001"].',
-        id="depends-on-snake-case",
+        '{"userStories": [{"id": "A", "title": "T", "dependencies": {"a": 1}}]}',
+        'prd.json:1:60: story "A": "dependencies" is an object, not a list of texts. Write "dependencies": ["US-001"].',
+        id="dependencies-an-object",
+    ),
+    pytest.param(
+        '{"userStories": [{"id": "A", "title": "T", "deps": []}]}',
+        'prd.json:1:44: story "A" has the unknown key "deps". Rename it, for example "dependsOn": ["US-001"].',
+        id="depends-on-shortened",
     ),
     pytest.param(
         '{"userStories": [\n  {"id": "A", "title": "T"},\n  {"id": "A", "title": "T"}\n]}',
@@ -413,6 +454,16 @@ MESSAGES = [
         id="circle",
     ),
     pytest.param(
+        '{"tasks": [\n  {"title": "A", "parallel_group": 1, "dependsOn": ["B"]},\n  {"title": "B", "parallel_group": 2}\n]}',
+        'prd.json:2:53: the stories depend on each other in a circle: "a" -> "b" -> "a". Remove one of these from a "dependsOn".',
+        id="circle-through-a-parallel-group",
+    ),
+    pytest.param(
+        '{"tasks": [{"title": "A", "parallel_group": "first"}]}',
+        'prd.json:1:45: story 1: "parallel_group" is a text "first", not a whole number of at most 9 digits. Write "parallel_group": 1.',
+        id="parallel-group-a-text",
+    ),
+    pytest.param(
         '{\n  "branchName": "a..b",\n  "userStories": [\n    {"id": "A", "titel": "T", "passes": "no"},\n    {"id": "A", "title": "", "dependsOn": ["Q"]}\n  ]\n}',
         (
             'prd.json:2:17: the branch name "a..b" has ".." in it. Write "a-b".\n'
@@ -425,6 +476,118 @@ MESSAGES = [
         id="everything-at-once",
     ),
 ]
+
+
+YAML = [
+    pytest.param("", "prd.yaml:1:1: the file is empty. Write a PRD: tasks: [...]", id="empty"),
+    pytest.param(
+        "tasks:\n\t- title: x",
+        "prd.yaml:2:1: a tab stands where YAML takes spaces only. Replace it with spaces.",
+        id="tab",
+    ),
+    pytest.param(
+        "tasks:\n  - title: a: b",
+        "prd.yaml:2:13: a colon stands inside a text without quotes, or the line is indented too far. Put the text in quotes, or indent the line like those above it.",
+        id="colon-in-text",
+    ),
+    pytest.param(
+        "tasks:\n - title: x\n  - title: y",
+        "prd.yaml:3:3: the line is not indented like those above it. Indent it like the entries of the same list or object.",
+        id="indented-otherwise",
+    ),
+    pytest.param(
+        "tasks:\n- title: x\nfoo",
+        "prd.yaml:3:4: the line has no colon and a space after its key. Write it like title: Add login page.",
+        id="no-colon",
+    ),
+    pytest.param(
+        "a: &x 1\nb: *x", "prd.yaml:1:4: &x is an anchor, which Ralph does not follow. Remove it.", id="anchor"
+    ),
+    pytest.param(
+        "a: *x", "prd.yaml:1:4: *x is an alias, which Ralph does not follow. Write out what it stands for.", id="alias"
+    ),
+    pytest.param(
+        "tasks:\n  - **bold**",
+        "prd.yaml:2:6: a text without quotes cannot start with * or &. Put the text in quotes.",
+        id="asterisk",
+    ),
+    pytest.param(
+        "tasks:\n  - @me",
+        "prd.yaml:2:5: a text without quotes cannot start with this character. Put the text in quotes.",
+        id="at-sign",
+    ),
+    pytest.param(
+        "a: 1\n---\nb: 2",
+        "prd.yaml:2:1: a second document starts here. Keep one document in the file.",
+        id="two-documents",
+    ),
+    pytest.param(
+        "tasks:\n- title: A\n  title: B",
+        'prd.yaml:3:3: the key "title" is given twice in one object. Keep one.',
+        id="double-key",
+    ),
+    pytest.param(
+        "!!python/name:os.system x",
+        'prd.yaml:1:1: the tag "tag:yaml.org,2002:python/name:os.system" is not for a PRD. Remove it, or put the text in quotes.',
+        id="tag",
+    ),
+    pytest.param(
+        'a: "\\q"',
+        "prd.yaml:1:6: a backslash in double quotes escapes nothing. Write a backslash as \\\\, or use single quotes.",
+        id="bad-escape",
+    ),
+    pytest.param(
+        'a: "\\UFFFFFFFF"',
+        "prd.yaml:1:1: a text in double quotes has an escape for no character. Write a backslash as \\\\, or use single quotes.",
+        id="escape-for-no-character",
+    ),
+    pytest.param(
+        'a: "\\uD800"',
+        "prd.yaml:1:4: a text has half of a character in it. Write the character itself.",
+        id="half-a-character",
+    ),
+    pytest.param("a: 'x", "prd.yaml:1:6: a text in quotes is never closed. Add the missing quote.", id="open-quote"),
+    pytest.param(
+        "{a: 1",
+        "prd.yaml:1:6: a bracket is never closed, or a comma is missing. Add what is missing.",
+        id="open-bracket",
+    ),
+    pytest.param("a: [", "prd.yaml:1:5: a value is missing here. Write it, or put the text in quotes.", id="no-value"),
+    pytest.param(
+        "a: \x07", "prd.yaml:1:4: a character stands here that YAML does not allow. Remove it.", id="control-character"
+    ),
+    pytest.param(
+        "? a\n: b", "prd.yaml:1:3: the key is not a plain one. Write it like title: Add login page.", id="key"
+    ),
+    pytest.param(
+        "%YAML 9.9\n---\na: 1",
+        "prd.yaml:1:1: this is not YAML (found incompatible YAML document (version 1.* is required)). Mend this line, or put its text in quotes.",
+        id="another-version",
+    ),
+    pytest.param("[" * 200, "prd.yaml:1:102: values are nested more than 100 deep. Flatten them.", id="too-deep"),
+    pytest.param(
+        "#" * 1_000_001,
+        "prd.yaml:1:1: the file is longer than 1,000,000 characters. Split it into several PRDs.",
+        id="too-long",
+    ),
+    pytest.param(
+        "tasks:\n  - title: A\n    tests:\n      - Error: is shown",
+        'prd.yaml:4:9: story 1: an entry of "tests" is an object, not a text. Put the whole entry in quotes.',
+        id="criterion-with-a-colon",
+    ),
+    pytest.param(
+        "tasks:\n  - title: A\n    completed: 'yes'",
+        'prd.yaml:3:16: story 1: "completed" is a text "yes". Write true or false, without quotes.',
+        id="flag-in-quotes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("written", "message"), YAML)
+def test_yaml_that_cannot_be_used_says_what_is_wrong_where_and_what_to_write(written: str, message: str) -> None:
+    with pytest.raises(PrdError) as refused:
+        parse_prd(written.encode(), "prd.yaml")
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize(("written", "message"), MESSAGES)
@@ -501,6 +664,17 @@ OTHERS: list[tuple[str, Callable[[Path], object], str]] = [
         "mark-twice",
         lambda _: mark(b'{"userStories": [{"id": "A"}, {"id": "A"}]}', "A", passes=True),
         'prd.json:1:31: the id "A" is used by 2 stories. Give each story an id of its own.',
+    ),
+    (
+        "append-twice",
+        lambda _: append_story((STORY % "").encode(), Story(id="A", title="T"), name="prd.json"),
+        'prd.json:1:18: there already is a story "A". Give the new story another id.',
+    ),
+    (
+        "append-nowhere",
+        lambda _: append_story(b"{}", Story(id="A", title="T"), name="prd.json"),
+        'prd.json:1:1: there is no "userStories". Add a list of stories: '
+        + EXAMPLE.replace("{", "{{").replace("}", "}}"),
     ),
     (
         "mark-a-text",

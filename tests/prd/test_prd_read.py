@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prd.dialects.fields import Field
-from prd.dialects.snarktank import PRD_FIELDS, STORY_FIELDS
+from prd.dialects.keys import PRD_FIELDS, STORIES, STORY_FIELDS
 from prd.find import PLACES
 from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
@@ -75,8 +75,8 @@ def test_name_stands_for_project_as_ralph_tui_writes_it() -> None:
     "extra",
     [
         {"labels": ["a"], "metadata": {"passes": "no", "id": 3}, "completionNotes": "x", "inProgress": True},
-        {"passes": False, "status": "open", "Passes": "x"},
-        {"dependsOn": [], "depends_on": 7},
+        {"passes": False, "status": "?", "Passes": "x", "state": 1},
+        {"dependsOn": [], "depends_on": {"a": 1}, "tests": {"unit": 3}, "steps": 4},
         {"files": [], "type": "ui", "batch": 1, "retryCount": 0, "startedAt": "now", "techStack": {}, "": 1},
     ],
     ids=["of-other-tools", "beside-the-flag", "beside-the-dependencies", "far-from-any-known-key"],
@@ -111,10 +111,10 @@ def test_a_thousand_stories_in_a_chain_are_read() -> None:
     assert len(read(*chain).stories) == 1000
 
 
-@pytest.mark.parametrize("known", [*PRD_FIELDS.values(), *STORY_FIELDS.values()], ids=lambda known: known.key)
+@pytest.mark.parametrize("known", [*PRD_FIELDS.values(), STORIES, *STORY_FIELDS.values()], ids=lambda known: known.key)
 def test_the_docs_name_every_key_that_is_read_and_every_other_name_for_it(known: Field) -> None:
     text = DOCS.read_text(encoding="utf-8")
-    assert [name for name in (known.key, *known.other_names) if f"`{name}`" not in text] == []
+    assert [name for name in (*known.names, *known.other_names) if f"`{name}`" not in text] == []
 
 
 def test_the_docs_name_every_place_in_order() -> None:
