@@ -22,6 +22,7 @@ from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.manifests import is_lock_file, is_manifest
 from ralph.prepared_tools import PreparedTools
 from ralph.sandbox.base import Sandbox
+from ralph.services import Service
 from ralph.tools.places import Place, opened_parent, replace_bytes
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import Worktree
@@ -41,6 +42,7 @@ class Preparation:
     setup: Check | None
     sandbox: Sandbox
     scratch: Path  # the run's folder; each trace has one below it, which is also that of its checks
+    services: Sequence[Service] = ()  # what else the checks find; they are started elsewhere
     deadline_s: float | None = None  # on `clock`
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
@@ -58,8 +60,8 @@ class Preparation:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the copied files do; for the key under which the base's checks are remembered."""
-        return self.copies.fingerprint
+        """Changes with what the checks find beside the tree; for the key under which the base's results are remembered."""
+        return " ".join([self.copies.fingerprint, *(service.up for service in self.services)])
 
     def left_s(self) -> float | None:
         return None if self.deadline_s is None else self.deadline_s - self.clock()

@@ -16,6 +16,7 @@ from ralph.events import Event, EventKind
 from ralph.home import Home
 from ralph.preparation import Preparation, Prepared, plan_copies
 from ralph.sandbox.base import NoSandbox
+from ralph.services import Service
 from ralph.tools.result import ToolResult
 from ralph.tools.toolbox import Toolbox
 from ralph.workspace.repo import Repo
@@ -217,6 +218,12 @@ def test_the_fingerprint_follows_the_copied_files(ground: Ground) -> None:
     ground.write(".env", "22")
     assert before
     assert ground.copies(".env").fingerprint != before
+
+
+def test_the_base_is_checked_anew_when_there_is_another_service(ground: Ground) -> None:
+    with ground.opened(setup=None):
+        other = replace(ground.preparation, services=[Service(name="a", up="true")])
+        assert other.fingerprint != ground.preparation.fingerprint
 
 
 # setup
