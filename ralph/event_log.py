@@ -118,17 +118,7 @@ class RunFolder:
     @property
     def is_going(self) -> bool:
         """Whether its process is alive."""
-        try:
-            fd = os.open(self.log, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
+        return is_locked(self.log)
 
     def events(self, after: int = 0) -> Iterator[tuple[int, Logged]]:
         """Each whole line behind the first `after` bytes, with the byte behind it to go on from; broken ones are left out."""
@@ -180,6 +170,21 @@ class RunFolders:
                     remove_tree(folder.path)
                     removed += 1
         return removed
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds a lock on the file; asked without taking it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def _touched_s(folder: RunFolder) -> float:

@@ -1,0 +1,43 @@
+"""Is everything here that a run needs? Small probes, each with a remedy; they change nothing and call no model."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from prd.errors import PrdError
+from ralph.doctor import machine, repository, work
+from ralph.doctor.finding import Finding, Patient, Probe, Status, refused
+from ralph.errors import RalphError
+from tracing.sqlite import StateError
+
+__all__ = ["Finding", "Status", "examine"]
+
+PROBES: Mapping[str, Probe] = {
+    "python": machine.python,
+    "git": machine.git,
+    "bash": machine.bash,
+    "ripgrep": machine.ripgrep,
+    "sandbox": machine.sandbox,
+    "state": machine.state,
+    "repo": repository.repository,
+    "identity": repository.identity,
+    "tree": repository.whole_tree,
+    "changes": repository.uncommitted,
+    "leftovers": repository.leftovers,
+    "settings": work.settings,
+    "key": work.model,
+    "PRD": work.prd,
+    "checks": work.checks,
+    "schedules": machine.schedules,
+}
+
+
+def examine(path: Path, prd: Path | None = None, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Each finding as soon as it is known; whatever a probe trips over becomes one."""
+    patient = Patient(path.resolve(), prd, os.environ if environ is None else environ)
+    for area, probe in PROBES.items():
+        try:
+            yield from probe(patient)
+        except (RalphError, PrdError, StateError, OSError, sqlite3.Error) as error:
+            yield refused(area, error)
