@@ -88,18 +88,18 @@ class Control:
         """What was said and not delivered yet, oldest first."""
         self._give_back_of_the_dead()
         paths = [*(self.folder / "messages").glob("*.json"), *(self.folder / "taken").glob("*.json")]
-        found = [Message(**facts) for path in paths if (facts := _read(path))]
+        found = [message for path in paths if (message := _message(path))]
         return sorted(found, key=lambda message: message.id)
 
     def withdraw(self, message_id: str) -> Message | None:
         """Take back what was said; None when an agent has it already, or there is no such message."""
         path = self._message(message_id)
-        facts = _read(path)
+        message = _message(path)
         try:
             path.unlink()
         except FileNotFoundError:
             return None
-        return Message(**facts) if facts else None
+        return message
 
     # orders
 
@@ -156,12 +156,12 @@ class Control:
         self._give_back_of_the_dead()
         taken = []
         for path in sorted((self.folder / "messages").glob("*.json")):
-            facts = _read(path)
-            if not facts or facts["story"] not in {None, story_id}:
+            message = _message(path)
+            if message is None or message.story not in {None, story_id}:
                 continue
             with contextlib.suppress(FileNotFoundError):  # another worker was faster
                 path.rename(self._taken(token, path.stem))
-                taken.append(Message(**facts))
+                taken.append(message)
         return taken
 
     def settle(self, token: str, messages: Sequence[Message], *, delivered: bool) -> None:
@@ -274,6 +274,14 @@ class StoryControl:
 
 def _digest(story_id: str) -> str:
     return hashlib.sha256(story_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _message(path: Path) -> Message | None:
+    """None when the file is gone, or is no message."""
+    try:
+        return Message(**_read(path))
+    except TypeError:
+        return None
 
 
 def _write(path: Path, facts: object) -> None:

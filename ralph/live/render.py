@@ -159,7 +159,8 @@ def _story(row: StoryRow, id_cells: int, width: int) -> Text:
 
 def _block(row: StoryRow, working: Working, size: Size, now_s: float) -> list[Text]:
     """A story at work, on at most so many lines: first what it is, then what it does, its numbers, its output."""
-    step = f"attempt {working.attempt}, turn {working.turn}" + (f", repair {working.repair}" if working.repair else "")
+    parts = [("attempt", working.attempt), ("turn", working.turn), ("repair", working.repair)]
+    step = ", ".join(f"{name} {count}" for name, count in parts if count)
     title = Text.assemble((f"{'runs':<{STATE_CELLS}} ", STYLES[StoryState.RUNNING]), (row.id, "bold"), f"  {row.title}")
     block = [_row(title, step, size.width)]
     tools = list(working.tools.values())
@@ -168,15 +169,16 @@ def _block(row: StoryRow, working: Working, size: Size, now_s: float) -> list[Te
         style = "yellow" if working.paused else ""
         waits = _length(now_s - working.doing_since_s)
         doing = [_indented(Text(working.doing, style), waits, size.width)]
-    numbers = _indented(Text(_numbers(working), "dim"), _length(now_s - working.since_s), size.width)
+    since = _length(now_s - working.since_s)
+    numbers = [_indented(Text(_numbers(working), "dim"), since, size.width)] if working.turn else []
     output = [] if tools else list(_output(working.last, size.width))
-    most = size.height - len(block) - 1  # the line of numbers
+    most = size.height - len(block) - len(numbers)
     if most < 1:
         return [*block, *doing][: size.height]
     doing = doing[:most]
     room = min(most - len(doing), LAST_LINES + 1)
     shown = [*output[:1], *output[1:][-(room - 1) :]] if room > 1 else output[:room]
-    return [*block, *shown, *doing, numbers]
+    return [*block, *shown, *doing, *numbers]
 
 
 def _doing(tool: Tool) -> Text:
@@ -194,8 +196,6 @@ def _output(tool: Tool | None, width: int) -> Iterator[Text]:
 
 
 def _numbers(working: Working) -> str:
-    if not working.turn:
-        return "no turn yet"
     cached = f"{working.cache_hit_ratio:.0%} from the cache"
     return f"context {_tokens(working.context_tokens)}, {cached}, ${working.cost_usd:.4f}"
 

@@ -87,8 +87,8 @@ class ViewState:
     limit_usd: float = 0.0
     stories: tuple[StoryRow, ...] = ()
     working: Mapping[str, Working] = field(default_factory=dict)
-    log: tuple[LogLine, ...] = ()
-    logged: int = 0  # lines ever, so that a reader sees which ones left `log`
+    log: tuple[LogLine, ...] = ()  # the last lines
+    scrolled: tuple[LogLine, ...] = ()  # those that the last event pushed out of `log`
     ended: str = ""  # the run's last line
     ended_s: float = 0.0
     exit_code: int | None = None
@@ -96,12 +96,17 @@ class ViewState:
     def after(self, event: Event, now_s: float) -> "ViewState":
         """The state once the event has happened."""
         step = STEPS.get(event.kind)
-        state = step(self, event, now_s) if step else self
+        state = replace(step(self, event, now_s) if step else self, scrolled=())
         return state.logging(event, now_s) if event.kind in LOGGED else state
 
     def logging(self, event: Event, now_s: float) -> "ViewState":
-        line = LogLine(now_s, one_line(event.text), event.kind)
-        return replace(self, log=(*self.log, line)[-LOG_LINES:], logged=self.logged + 1)
+        """With its line among the last ones; the run's first line is no news and makes room at once."""
+        story, text = _text(event, "story"), one_line(event.text)
+        line = LogLine(now_s, text if story in text else f"{story}: {text}", event.kind)
+        log = (*self.log, line)
+        kept = 0 if event.kind is EventKind.RUN_STARTED else min(LOG_LINES, len(log))
+        gone = len(log) - kept
+        return replace(self, log=log[gone:], scrolled=log[:gone])
 
     def row(self, story_id: str) -> StoryRow | None:
         return next((row for row in self.stories if row.id == story_id), None)

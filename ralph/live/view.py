@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO
 
 from ralph.errors import RalphError
@@ -14,7 +14,7 @@ from ralph.live.keys import is_foreground, listening
 from ralph.live.panel import Order, Panel
 from ralph.live.region import Region
 from ralph.live.render import Size, last_lines_of, lines
-from ralph.live.state import LOG_LINES, LogLine, ViewState
+from ralph.live.state import LogLine, ViewState
 
 REDRAW_S = 0.25
 NARROWEST, LOWEST = 20, 4
@@ -40,12 +40,11 @@ class LiveView:
         carry_out: Callable[[Order], str],
         has_keys: bool = False,
         clock: Callable[[], float] = time.monotonic,
-        time_of_day: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
+        time_of_day: Callable[[], float] = time.time,
     ) -> None:
         self._region, self._size, self._carry_out, self._clock = region, size, carry_out, clock
         self._time_of_day = time_of_day
         self._state, self._panel = ViewState(repo=repo), Panel(has_keys=has_keys)
-        self._times: list[str] = []  # when each line that is still in the view was logged
         self._above: list[str] = []
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -53,12 +52,8 @@ class LiveView:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            before = self._state
-            self._state = before.after(event, self._clock())
-            if self._state.logged > before.logged:
-                self._times.append(self._time_of_day())
-                if len(before.log) == LOG_LINES:
-                    self._above.append(self._scrolled(before.log[0]))
+            self._state = self._state.after(event, self._clock())
+            self._above += [self._scrolled(line) for line in self._state.scrolled]
 
     def press(self, key: str) -> None:
         """Do what a key is for."""
@@ -101,8 +96,8 @@ class LiveView:
     def _paint(self) -> None:
         size = self._size()
         with self._lock:
-            if not self._state.logged and not self._state.stories:
-                return
+            if not (self._state.run or self._state.stories):
+                return  # nothing has begun: an error of the start is not to be painted over
             above, self._above = self._above, []
             picture = lines(self._state, self._panel, size, self._clock())
         self._region.paint(picture, size.width, above)
@@ -113,15 +108,13 @@ class LiveView:
             state = self._state
             above = [*self._above, *(self._scrolled(line) for line in state.log)]
             stories = last_lines_of(state, size.width) if state.stories and state.ended else []
-        if state.logged:
-            try:
-                self._region.end(stories, size.width, above)
-            except OSError:
-                return
+        with suppress(OSError):  # the terminal is gone
+            self._region.end(stories, size.width, above)
 
     def _scrolled(self, line: LogLine) -> str:
         mark = "! " if line.kind.value == "warning" else ""
-        return f"{self._times.pop(0)} {mark}{line.text}"
+        at_s = self._time_of_day() - (self._clock() - line.at_s)
+        return f"{time.strftime('%H:%M:%S', time.localtime(at_s))} {mark}{line.text}"
 
     def _told(self, order: Order) -> str:
         try:
