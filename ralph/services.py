@@ -1,12 +1,13 @@
 """What has to run beside the checks: a database, a queue. Started before the first check, stopped at the end of the run.
 
 The commands are the user's own and run outside of the sandbox, in the user's checkout, without Ralph's keys. A run that was
-killed stops nothing: the next one calls `up` again, so `up` has to do no harm where the service is up already.
+killed stops nothing: the next one calls `up` again, so `up` has to do no harm where the service is up already. Two runs in one
+repo share the services: the last one to end stops them.
 """
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,11 +38,15 @@ class Service(BaseModel):
 
 @dataclass(frozen=True)
 class Services:
-    """The services of one run. `root` is the user's checkout, `outputs` a folder for what the commands print."""
+    """The services of one run. `root` is the user's checkout, `outputs` a folder for what the commands print.
+
+    `users` is a file that every run with these services locks as long as it uses them.
+    """
 
     services: Sequence[Service]
     root: Path
     outputs: Path
+    users: Path
     report: Reporter
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -54,11 +59,14 @@ class Services:
         Raises:
             RalphError: an `up` failed; what was started is down again.
         """
-        with ExitStack() as stack:
+        if not self.services:
+            yield
+            return
+        with _in_use(self.users) as is_last, ExitStack() as stack:
             for service in self.services:
                 if self.stop.is_set():
                     break
-                stack.callback(self._down, service)
+                stack.callback(self._down, service, is_last)
                 self._up(service)
             yield
 
@@ -74,8 +82,8 @@ class Services:
             )
         self.report(_event(EventKind.NOTE, f"the service {service.name} is up ({done.duration_s:.1f} s)", service))
 
-    def _down(self, service: Service) -> None:
-        if not service.down:
+    def _down(self, service: Service, is_last: Callable[[], bool]) -> None:
+        if not service.down or not is_last():
             return
         output = self._output(service, "down")
         try:
@@ -110,6 +118,27 @@ class Services:
     def _output(self, service: Service, what: str) -> Path:
         self.outputs.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self.outputs / f"{self.services.index(service) + 1}-{what}.log"
+
+
+@contextmanager
+def _in_use(users: Path) -> Iterator[Callable[[], bool]]:
+    """Counts as a user inside of the block; yields whether there is no other. The system forgets a user that dies."""
+    import fcntl  # noqa: PLC0415 - the settings name this module, and they are read on Windows too
+
+    fd = os.open(users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def is_last() -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)  # waits for a run that is stopping them just now
+        yield is_last
+    finally:
+        os.close(fd)
 
 
 def _ending(done: Completed, service: Service) -> str:

@@ -44,7 +44,7 @@ SERVICE_ABOUT = {
         repo=Repo.NEVER,
     ),
     "down": About(
-        "The command that stops it at the end of the run, also after an `up` that failed.",
+        "The command that stops it at the end of the run, also after an `up` that failed; not while another run uses it.",
         "a command line",
         '"docker compose down"',
         repo=Repo.NEVER,

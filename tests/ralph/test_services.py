@@ -23,7 +23,9 @@ def these(tmp_path: Path, events: list[Event]) -> Callable[..., Services]:
     (tmp_path / "repo").mkdir()
 
     def made(*services: Service, stop: threading.Event | None = None) -> Services:
-        return Services(services, tmp_path / "repo", tmp_path / "out", events.append, stop or threading.Event())
+        return Services(
+            services, tmp_path / "repo", tmp_path / "out", tmp_path / "users", events.append, stop or threading.Event()
+        )
 
     return made
 
@@ -135,8 +137,18 @@ def test_a_stop_while_they_start_is_no_failure_and_starts_no_more(these: Callabl
     assert log(services) == ["up a", "down a"]
 
 
+def test_two_runs_share_the_services_and_the_last_one_stops_them(these: Callable[..., Services]) -> None:
+    first, second = these(logged("a")), these(logged("a"))
+    with first.running():
+        with second.running():
+            pass
+        assert log(first) == ["up a", "up a"]
+    assert log(first) == ["up a", "up a", "down a"]
+
+
 def test_without_services_nothing_is_written(these: Callable[..., Services]) -> None:
     services = these()
     with services.running():
         pass
     assert not services.outputs.exists()
+    assert not services.users.exists()
