@@ -14,27 +14,32 @@ from ralph.agents.base import Session
 from ralph.agents.native import NativeAgent
 from ralph.board import Board
 from ralph.checks.baseline import BaselineCache
-from ralph.errors import RalphError
+from ralph.control import Attendance, Control
+from ralph.event_log import EventLog, RunFolders, RunHead, tee
 from ralph.events import Event, EventKind, Reporter
 from ralph.iteration import iterate
-from ralph.model.call import Model
-from ralph.model.client import sdk_client
+from ralph.model.access import require_access
 from ralph.model.pace import Pace
-from ralph.models import Player, choose_player
+from ralph.model.pool import Models
+from ralph.models import Player, choose_player, client_for
+from ralph.notebook import Notebook
+from ralph.preparation import Preparation, Prepared, plan_copies
+from ralph.prepared_tools import PreparedTools
 from ralph.progress import find_progress
 from ralph.run import Loop, Outcome
 from ralph.sandbox.choose import choose_sandbox
+from ralph.services import Services
 from ralph.signals import StopSignal, listen
 from ralph.state import StoryStates
-from ralph.survey import Ground, RunRequest, plan_of, survey
+from ralph.survey import Ground, RunRequest, plan_of, survey, wanted_branch
 from ralph.tools.toolbox import Toolbox
 from ralph.turns import Task
 from ralph.verify import Verifier
 from ralph.workbench import Workbench
-from ralph.workspace.lock import branch_lock
+from ralph.workspace.lock import Held, branch_lock
 from ralph.workspace.recover import recover
 from ralph.workspace.worktree import Worktree
-from tracing.budget import CALL, MICROS_PER_USD, NO_LIMIT_MICROS, Ledger, Limit, day_scope
+from tracing.budget import CALL, MICROS_PER_USD, NO_LIMIT_MICROS, Ledger, LedgerLike, Limit, day_scope
 from tracing.contents import Content
 from tracing.meter import Meter
 from tracing.redact import Redactor, secret_values
@@ -46,24 +51,21 @@ from tracing.tracer import Trace, Tracer
 class NativeSessions:
     """Opens sessions of the native agent, with tools in the story's worktree."""
 
-    agent: NativeAgent
-    toolbox: "ToolboxMaker"
-
-    def open(self, task: Task, trace: Trace, worktree: Worktree) -> Session:
-        return self.agent.session(task, trace, lambda: self.toolbox.make(worktree, trace))
-
-
-@dataclass(frozen=True)
-class ToolboxMaker:
-    """The tools' fixed part."""
-
+    models: Models
+    tracer: Tracer
+    ledger: LedgerLike
+    report: Reporter
     verifier: Verifier
     protected: Sequence[str]
-    names: Sequence[str]
+    tool_names: Sequence[str]
 
-    def make(self, worktree: Worktree, trace: Trace) -> Toolbox:
+    def open(self, task: Task, trace: Trace, worktree: Worktree, prepared: Prepared) -> Session:
+        agent = NativeAgent(self.models.get(task.model), self.tracer, self.ledger, self.report)
+        return agent.session(task, trace, lambda: PreparedTools(self._tools(worktree, trace), prepared.after_change))
+
+    def _tools(self, worktree: Worktree, trace: Trace) -> Toolbox:
         scratch = self.verifier.scratch / trace.trace_id[:16]
-        return Toolbox(worktree.path, scratch, self.verifier.sandbox, protected=self.protected, names=self.names)
+        return Toolbox(worktree.path, scratch, self.verifier.sandbox, protected=self.protected, names=self.tool_names)
 
 
 @contextmanager
@@ -79,29 +81,44 @@ def open_run(
     `player` and `pace` are seams: who plays the model instead of the one that is asked for, and another clock.
     """
     ground = survey(request)
-    report = one_at_a_time(report)
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
         ground = replace(ground, plan=plan_of(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
         playing = stack.enter_context(player or choose_player(request.by_hand, request.recording))
         threading.Thread(target=_warm_up, daemon=True).start()
+        session = stack.enter_context(_run_session(ground, report))
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
-        for note in recover(ground.repo, ground.home, branch=ground.plan.name, lock=lock):
-            report(Event(EventKind.NOTE, note))
-        for trace_id in store.close_interrupted():
-            report(
-                Event(
-                    EventKind.NOTE,
-                    f"closed the trace {trace_id[:8]}, which a killed run left open",
-                    {"trace": trace_id},
-                )
-            )
-        workbench = stack.enter_context(_workbench(ground, playing, store, stop, report, pace=pace))
+        _clear_up(ground, store, lock, session.report)
+        workbench = stack.enter_context(_workbench(ground, playing, store, stop, session, pace=pace))
+        _announce(ground, workbench, playing)
         if workbench.read_board().pick(request.story).story:
-            _require_key(playing, ground)
-        _announce(ground, workbench, playing, report)
+            if playing.transport is None:
+                require_access(ground.loaded.settings)
+            stack.enter_context(_services(ground, workbench).running())
         yield _loop(workbench, stop, request.story)
+
+
+@dataclass(frozen=True)
+class RunSession:
+    """What makes one run known to others: its id, its log, and an ear for what the user says."""
+
+    run_id: str
+    report: Reporter
+    attendance: Attendance
+
+
+@contextmanager
+def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    home, repo, branch = ground.home, ground.repo, ground.plan.name
+    RunFolders(home).prune()
+    head = RunHead(run_id, repo.id, str(repo.root), branch, ground.place.name, os.getpid())
+    with (
+        closing(EventLog(home, head, redact=Redactor(secret_values(os.environ)))) as log,
+        Control.open(home, repo.id).attend(run_id, branch) as attendance,
+    ):
+        yield RunSession(run_id, one_at_a_time(tee(log, report)), attendance)
 
 
 def one_at_a_time(report: Reporter) -> Reporter:
@@ -120,48 +137,35 @@ def _warm_up() -> None:
     importlib.import_module("anthropic")
 
 
-def _require_key(player: Player, ground: Ground) -> None:
-    named = any(os.environ.get(name) for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"))
-    if player.transport is None and not named and not ground.loaded.settings.base_url:
-        raise RalphError(
-            "no key for the model: set ANTHROPIC_API_KEY (or ANTHROPIC_BASE_URL for a compatible server). "
-            "To see Ralph work without one, run: ralph demo"
-        )
+def _clear_up(ground: Ground, store: TraceStore, lock: Held, report: Reporter) -> None:
+    """Put right what a dead run left."""
+    for note in recover(ground.repo, ground.home, branch=ground.plan.name, lock=lock):
+        report(Event(EventKind.NOTE, note))
+    for trace_id in store.close_interrupted():
+        text = f"closed the trace {trace_id[:8]}, which a killed run left open"
+        report(Event(EventKind.NOTE, text, {"trace": trace_id}))
 
 
 @contextmanager
 def _workbench(
-    ground: Ground, player: Player, store: TraceStore, stop: StopSignal, report: Reporter, *, pace: Pace | None
+    ground: Ground, player: Player, store: TraceStore, stop: StopSignal, session: RunSession, *, pace: Pace | None
 ) -> Iterator[Workbench]:
-    settings, home = ground.loaded.settings, ground.home
-    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+    settings, home, report = ground.loaded.settings, ground.home, session.report
     deadline_s = time.monotonic() + settings.run.max_duration_s if settings.run.max_duration_s else None
-    sandbox, warning = choose_sandbox(settings.sandbox, home)
-    if warning:
-        report(Event(EventKind.WARNING, warning))
-    secrets = secret_values(os.environ)
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger.open(home.ledger_db)))
         states = stack.enter_context(closing(StoryStates.open(home.ledger_db)))
         baselines = stack.enter_context(closing(BaselineCache.open(home.ledger_db)))
-        tracer = Tracer(store, redact=Redactor(secrets), content=Content(settings.tracing.content))
-        client = sdk_client(base_url=settings.base_url, api_key=player.api_key, transport=player.transport)
-        model = stack.enter_context(
-            closing(Model(client, Meter(ledger, ground.prices), settings.agent.model, pace=pace))
+        tracer = Tracer(store, redact=Redactor(secret_values(os.environ)), content=Content(settings.tracing.content))
+        provider = "anthropic" if player.transport else settings.provider
+        meter = Meter(ledger, ground.prices)
+        models = Models(client_for(settings, player), meter, pace=pace, provider=provider)
+        stack.callback(models.close)
+        verifier = _verifier(ground, session, baselines, deadline_s, stop)
+        notebook = Notebook(
+            find_progress(ground.repo, ground.place.name), states, wanted_branch(ground.repo, ground.prd)
         )
-        verifier = Verifier(
-            ground.checks,
-            settings.setup,
-            sandbox,
-            home.folder("runs", run_id),
-            baselines,
-            report,
-            deadline_s,
-            stop.event,
-        )
-        progress = find_progress(ground.repo, ground.place.name)
-        maker = ToolboxMaker(verifier, _protected(ground, progress.name), settings.agent.tools)
-        agent = NativeAgent(model, tracer, ledger, report)
+        protected = [ground.place.name, notebook.log.name, "ralph.toml"]
         yield Workbench(
             home=home,
             repo=ground.repo,
@@ -172,15 +176,36 @@ def _workbench(
             ledger=ledger,
             states=states,
             verifier=verifier,
-            agent=NativeSessions(agent, maker),
-            progress=progress,
+            agent=NativeSessions(models, tracer, ledger, report, verifier, protected, settings.agent.tools),
+            notebook=notebook,
+            attendance=session.attendance,
             report=report,
-            run_id=run_id,
-            limits=lambda: run_limits(ground, run_id),
+            run_id=session.run_id,
+            limits=lambda: run_limits(ground, session.run_id),
             deadline_s=deadline_s,
             stop=stop.event,
             model_label=player.label,
         )
+
+
+def _verifier(
+    ground: Ground, session: RunSession, baselines: BaselineCache, deadline_s: float | None, stop: StopSignal
+) -> Verifier:
+    settings, report = ground.loaded.settings, session.report
+    sandbox, warning = choose_sandbox(settings.sandbox, ground.home)
+    if warning:
+        report(Event(EventKind.WARNING, warning))
+    scratch = ground.home.folder("runs", session.run_id)
+    copies = plan_copies(ground.repo, settings.copy_files, report)
+    preparation = Preparation(copies, settings.setup, sandbox, scratch, settings.services, deadline_s, stop.event)
+    return Verifier(
+        ground.checks, settings.setup, preparation, sandbox, scratch, baselines, report, deadline_s, stop.event
+    )
+
+
+def _services(ground: Ground, workbench: Workbench) -> Services:
+    outputs = workbench.verifier.scratch / "services"
+    return Services(ground.loaded.settings.services, ground.repo.root, outputs, workbench.report, workbench.stop)
 
 
 def run_limits(ground: Ground, run_id: str) -> list[Limit]:
@@ -196,31 +221,23 @@ def run_limits(ground: Ground, run_id: str) -> list[Limit]:
     ]
 
 
-def _protected(ground: Ground, progress: str) -> list[str]:
-    return [ground.place.name, progress, "ralph.toml"]
-
-
-def _announce(ground: Ground, workbench: Workbench, player: Player, report: Reporter) -> None:
+def _announce(ground: Ground, workbench: Workbench, player: Player) -> None:
     settings = ground.loaded.settings
     who = {None: settings.agent.model, "by-hand": "a person, by hand", "recording": "a recording"}[player.label]
     left = sum(story.id not in workbench.read_board().done for story in ground.prd.stories)
     text = f"{ground.place.name}: {left} of {len(ground.prd.stories)} stories to do, on {ground.plan.name}; model: {who}; limit ${settings.limits.per_run_usd:.2f}; sandbox: {workbench.verifier.sandbox.level}"
-    report(
-        Event(
-            EventKind.RUN_STARTED,
-            text,
-            {
-                "run": workbench.run_id,
-                "branch": ground.plan.name,
-                "model": settings.agent.model,
-                "limit_usd": settings.limits.per_run_usd,
-                "sandbox": workbench.verifier.sandbox.level,
-                "played_by": player.label,
-            },
-        )
+    workbench.tell(
+        EventKind.RUN_STARTED,
+        text,
+        run=workbench.run_id,
+        branch=ground.plan.name,
+        model=settings.agent.model,
+        limit_usd=settings.limits.per_run_usd,
+        sandbox=workbench.verifier.sandbox.level,
+        played_by=player.label,
     )
     for note in ground.plan.notes:
-        report(Event(EventKind.NOTE, note))
+        workbench.tell(EventKind.NOTE, note)
 
 
 def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:
@@ -248,7 +265,7 @@ def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:
         read_board=workbench.read_board,
         iterate=lambda board, story, number: iterate(workbench, board, story, number),
         time_is_up=lambda: workbench.deadline_s is not None and time.monotonic() >= workbench.deadline_s,
-        stopped=lambda: stop.exit_code if stop.event.is_set() else None,
+        stopped=lambda: stop.exit_code if stop.event.is_set() or workbench.attendance.stopped else None,
         tell_end=tell_end,
         max_iterations=workbench.settings.run.max_iterations,
         only=only,

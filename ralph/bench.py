@@ -14,7 +14,11 @@ from ralph.board import Board
 from ralph.briefing import Brief, first_message
 from ralph.commit_text import CommitFacts, commit_message, progress_entry
 from ralph.errors import RalphError
-from ralph.events import EventKind
+from ralph.events import Event, EventKind, EventValue
+from ralph.feedback import repair_message
+from ralph.notebook import Note
+from ralph.roles import model_for, role_of
+from ralph.steering import Control
 from ralph.turns import Task
 from ralph.verify import Verdict
 from ralph.workbench import Workbench
@@ -76,6 +80,7 @@ class Bench:
         self._trace, self._worktree = trace, worktree
         self._attempt = shared.states.attempts(shared.repo.id, story) + 1
         self._inspection = shared.verifier.inspection(worktree, trace, story.id)
+        self._prepared = shared.verifier.preparation.of(worktree, trace, self._report)
         self._snapshot: Snapshot | None = None
         self._last_failures = ""
         self.repairs = shared.settings.agent.repairs
@@ -84,12 +89,14 @@ class Bench:
     def session(self) -> Iterator[Session]:
         """The agent's conversation, in the prepared worktree."""
         shared = self._shared
+        self._prepared.prepare()
         self._inspection.take_baseline()  # what is red on the base is not blamed on the story
-        session = shared.agent.open(self._task(), self._trace, self._worktree)
-        try:
-            yield session
-        finally:
-            session.close()
+        with shared.attendance.story(self._story.id) as control:
+            session = shared.agent.open(self._task(control), self._trace, self._worktree, self._prepared)
+            try:
+                yield session
+            finally:
+                session.close()
 
     def first_message(self) -> str:
         shared = self._shared
@@ -100,9 +107,12 @@ class Bench:
                 branch=shared.plan.name,
                 base_sha=self._worktree.base_sha,
                 root=self._worktree.path,
-                progress=shared.progress.notes(self._worktree.base_sha, shared.states.progress(shared.repo.id)),
+                progress=shared.notebook.shown(self._worktree.base_sha),
                 previous=shared.states.learnings(shared.repo.id, self._story),
                 red_on_base=self._inspection.baseline.red,
+                prd=self._board.prd,
+                done=self._board.done,
+                checkout=shared.repo.root,
             )
         )
 
@@ -114,10 +124,10 @@ class Bench:
         self._last_failures = verdict.feedback
         return verdict
 
-    def tell_repair(self, number: int, verdict: Verdict) -> None:
-        self._shared.tell(
-            EventKind.REPAIR, f"repair {number} of {self.repairs}: {verdict.text}", story=self._story.id, repair=number
-        )
+    def ask_for_repair(self, number: int, verdict: Verdict) -> str:
+        """The message to the agent; the user is told too."""
+        self._tell(EventKind.REPAIR, f"repair {number} of {self.repairs}: {verdict.text}", repair=number)
+        return repair_message(verdict.feedback, number, self.repairs)
 
     def rebase(self) -> Verdict:
         """Move the work onto what has landed meanwhile; where something has, the checks run again."""
@@ -143,38 +153,44 @@ class Bench:
         cost_micros = self._cost_micros()
         unchecked = not shared.verifier.checks
         facts = CommitFacts(story, self._trace.trace_id, cost_micros, shared.model_label, unchecked)
+        entry = progress_entry(story, finish.summary, snapshot.changed, shared.now(), finish.learnings)
+        note = Note(entry, finish.patterns)
         with self._trace.span("commit", kind=SpanKind.CHAIN, input={"files": list(snapshot.changed)}) as span:
-            entry = progress_entry(story, finish.summary, snapshot.changed, shared.now())
             try:
                 sha = commit_story(
                     shared.repo,
                     shared.plan,
                     snapshot,
                     message=commit_message(facts, finish.summary),
-                    extra_files={**self._flag_in_tree(), **shared.progress.in_tree(shared.plan.tip, entry)},
+                    extra_files={**self._flag_in_tree(), **shared.notebook.in_commit(shared.plan.tip, note)},
                 )
             except RalphError:
                 self._rescue(snapshot)
                 raise
             span.set_output({"commit": sha, "branch": shared.plan.name})
         shared.plan = shared.plan.moved_to(sha)
-        if unchecked:
-            shared.states.park(shared.repo.id, story, UNCHECKED.format(sha=sha[:10]))
-        elif not shared.place.tracked:
-            shared.write_flag(story, sha)
-        if not shared.progress.tracked:
-            shared.states.append_progress(shared.repo.id, self._trace.trace_id, entry)
+        self._follow(sha, note, unchecked=unchecked)
         self._trace.set_metadata({"ralph.commit": sha})
         self._trace.end(TraceStatus.SUCCESS)
         word = "is unchecked and stays open" if unchecked else "passes"
-        shared.tell(
-            EventKind.COMMITTED,
-            f"committed {sha[:10]} on {shared.plan.name}: {story.id} {word} (${cost_micros / 1e6:.4f})",
-            story=story.id,
-            commit=sha,
-            cost_usd=cost_micros / 1e6,
-        )
+        text = f"committed {sha[:10]} on {shared.plan.name}: {story.id} {word} (${cost_micros / 1e6:.4f})"
+        self._tell(EventKind.COMMITTED, text, commit=sha, cost_usd=cost_micros / 1e6)
         return sha
+
+    def _follow(self, sha: str, note: Note, *, unchecked: bool) -> None:
+        """What is kept outside of the commit: the flag of an untracked PRD, notes without a tracked log."""
+        shared = self._shared
+        if unchecked:
+            shared.states.park(shared.repo.id, self._story, UNCHECKED.format(sha=sha[:10]))
+        elif not shared.place.tracked:
+            shared.write_flag(self._story, sha)
+        try:
+            archived = shared.notebook.keep(self._trace.trace_id, note)
+        except OSError as error:
+            self._tell(EventKind.WARNING, f"{shared.notebook.log.name} could not be archived: {error}")
+            return
+        if archived:
+            self._tell(EventKind.NOTE, archived)
 
     def set_aside(
         self, finish: Finish, status: TraceStatus, *, costs_attempt: bool, remembered: bool, parks: bool
@@ -185,7 +201,7 @@ class Bench:
         snapshot = self._last_snapshot()
         if snapshot is not None and snapshot.refused:
             lost = ", ".join(f"{refusal.path} ({refusal.reason})" for refusal in snapshot.refused)
-            shared.tell(EventKind.WARNING, f"these files are not kept: {lost}")
+            self._tell(EventKind.WARNING, f"these files are not kept: {lost}")
         kept = self._rescue(snapshot) if snapshot is not None and not snapshot.is_empty else None
         trace_id = self._trace.trace_id
         shared.states.record_attempt(
@@ -204,15 +220,8 @@ class Bench:
             shared.states.park(shared.repo.id, story, f"{self._attempt} attempts failed, the last one: {reason}")
         self._trace.end(status, error=None if parks else reason)
         text = f"{story.id} {'is blocked' if parks else 'did not pass'}: {reason}"
-        shared.tell(
-            EventKind.STORY_ENDED,
-            text + (f"; the work is kept at {kept}" if kept else ""),
-            story=story.id,
-            status=status.value,
-            reason=reason,
-            kept=kept,
-            trace=trace_id,
-        )
+        text += f"; the work is kept at {kept}" if kept else ""
+        self._tell(EventKind.STORY_ENDED, text, status=status.value, reason=reason, kept=kept, trace=trace_id)
         return reason
 
     def keep_work(self) -> None:
@@ -222,30 +231,34 @@ class Bench:
             return
         with suppress(RalphError, OSError):  # the error that brought us here is the one to show
             kept = self._rescue(snapshot)
-            self._shared.tell(EventKind.NOTE, f"the work on {self._story.id} is kept at {kept}", kept=kept)
+            self._tell(EventKind.NOTE, f"the work on {self._story.id} is kept at {kept}", kept=kept)
 
-    def _task(self) -> Task:
+    def _task(self, control: Control) -> Task:
         shared, agent = self._shared, self._shared.settings.agent
+        model, effort = model_for(shared.settings, role_of(self._attempt))
         story_micros = shared.settings.limits.micros("per_story_usd") or NO_LIMIT_MICROS
         story_scope = f"story:{shared.repo.id[:16]}:{self._story.id}:{self._story.text_hash[:16]}"
         own_limits = [Limit(story_scope, story_micros), Limit(self._trace_scope, NO_LIMIT_MICROS)]
         return Task(
             story_id=self._story.id,
             limits=lambda: [*shared.limits(), *own_limits],
-            effort=str(agent.effort_first if self._attempt == 1 else agent.effort_retry),
+            model=model,
+            effort=effort,
             deadline_s=shared.deadline_s,
             turns=agent.turns,
             context_cap_tokens=agent.context_cap_tokens,
             progress=self._diff_stat,
             cancel=shared.stop,
+            control=control,
         )
 
     def _collect(self) -> Snapshot:
         shared = self._shared
-        snapshot = collect(self._worktree, discard=[shared.place.name, shared.progress.name, "ralph.toml"])
-        if snapshot.discarded:
-            files = ", ".join(snapshot.discarded)
-            shared.tell(EventKind.NOTE, f"changes to {files} are Ralph's or yours to make, so the agent's are left out")
+        owned = [shared.place.name, shared.notebook.log.name, "ralph.toml"]
+        snapshot = collect(self._worktree, discard=[*owned, *self._prepared.files_to_discard()])
+        if files := [path for path in snapshot.discarded if path in owned]:
+            text = f"changes to {', '.join(files)} are Ralph's or yours to make, so the agent's are left out"
+            self._tell(EventKind.NOTE, text)
         return snapshot
 
     def _last_snapshot(self) -> Snapshot | None:
@@ -253,7 +266,7 @@ class Bench:
         try:
             return self._collect()
         except (RalphError, OSError) as error:
-            self._shared.tell(EventKind.WARNING, f"the work could not be kept: {error}")
+            self._tell(EventKind.WARNING, f"the work could not be kept: {error}")
             return self._snapshot
 
     def _rescue(self, snapshot: Snapshot) -> str:
@@ -270,11 +283,16 @@ class Bench:
         try:
             return {shared.place.name: mark(data, self._story.id, passes=True, name=shared.place.name)}
         except PrdError:
-            shared.tell(
-                EventKind.NOTE,
-                f"{shared.place.name} on {shared.plan.name} has no {self._story.id} yet; the commit says that it is done",
-            )
+            where = f"{shared.place.name} on {shared.plan.name}"
+            self._tell(EventKind.NOTE, f"{where} has no {self._story.id} yet; the commit says that it is done")
             return {}
+
+    def _tell(self, kind: EventKind, text: str, **fields: EventValue) -> None:
+        self._report(Event(kind, text, fields))
+
+    def _report(self, event: Event) -> None:
+        """Every event of an attempt says which story it is about."""
+        self._shared.report(Event(event.kind, event.text, {"story": self._story.id, **event.fields}))
 
     def _cost_micros(self) -> int:
         return self._shared.ledger.spent(self._trace_scope).total_micros

@@ -111,6 +111,5 @@ def work_until_checked(bench: Bench, session: Session) -> tuple[Finish, bool]:
             return finish, True
         if repair == bench.repairs:
             break
-        bench.tell_repair(repair + 1, verdict)
-        finish = session.work(verdict.feedback)
+        finish = session.work(bench.ask_for_repair(repair + 1, verdict))
     return Finish(finish.ending, finish.summary, detail=verdict.text), False

@@ -8,10 +8,11 @@ from prd.story import Story
 from ralph.board import read_board
 from ralph.briefing import Brief, first_message
 from ralph.checks.check import Check
+from ralph.notebook import Notebook
 from ralph.progress import find_progress
 from ralph.prompts import SYSTEM, prompt
 from ralph.state import StoryStates
-from ralph.survey import RunRequest, survey
+from ralph.survey import RunRequest, survey, wanted_branch
 from ralph.tools.schema import all_schemas
 from ralph.turns import MAX_TOKENS
 from tracing.budget import MICROS_PER_USD
@@ -72,8 +73,8 @@ def dry_run(request: RunRequest) -> DryRun:
         choice = board.pick(request.story)
         size_bytes = 0
         if choice.story:
-            progress = find_progress(ground.repo, ground.place.name).notes(
-                ground.plan.tip, states.progress(ground.repo.id)
+            notebook = Notebook(
+                find_progress(ground.repo, ground.place.name), states, wanted_branch(ground.repo, ground.prd)
             )
             brief = Brief(
                 choice.story,
@@ -81,8 +82,11 @@ def dry_run(request: RunRequest) -> DryRun:
                 ground.plan.name,
                 ground.plan.tip,
                 ground.repo.root,
-                progress=progress,
+                progress=notebook.shown(ground.plan.tip),
                 previous=states.learnings(ground.repo.id, choice.story),
+                prd=board.prd,
+                done=board.done,
+                checkout=ground.repo.root,
             )
             tools = json.dumps([tool for tool in all_schemas() if tool["name"] in settings.agent.tools])
             size_bytes = sum(len(text.encode()) for text in (prompt(SYSTEM), tools, first_message(brief)))

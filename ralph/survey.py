@@ -12,6 +12,8 @@ from ralph.checks.check import Check
 from ralph.checks.detect import detect_checks
 from ralph.errors import RalphError
 from ralph.home import Home, find_home
+from ralph.model.access import price_book
+from ralph.roles import Role, models_of
 from ralph.settings.load import Loaded, load_settings
 from ralph.workspace.branch import BranchPlan, default_branch_name, plan_branch
 from ralph.workspace.repo import Repo
@@ -82,9 +84,10 @@ def survey(request: RunRequest) -> Ground:
     checks = settings.checks if settings.checks is not None else tuple(detect_checks(seen.repo.root))
     if not checks and not settings.run.allow_unchecked:
         raise RalphError(NO_CHECKS.format(root=seen.repo.root))
-    prices = PriceBook(settings.prices)
+    prices = price_book(settings)
     try:
-        prices.check(settings.agent.model)
+        for model in models_of(settings, Role.FIRST, Role.RETRY):
+            prices.check(model)
     except UnknownPriceError as error:
         raise RalphError(str(error)) from error
     seen.repo.identity()
@@ -93,5 +96,9 @@ def survey(request: RunRequest) -> Ground:
 
 def plan_of(repo: Repo, prd: Prd, loaded: Loaded, *, in_place: bool = False) -> BranchPlan:
     """Where the commits go, as things are now; asked once more when the branch is locked."""
-    wanted = prd.branch_name or default_branch_name(prd.project, repo.root.name)
-    return plan_branch(repo, wanted, base=loaded.settings.run.base, in_place=in_place)
+    return plan_branch(repo, wanted_branch(repo, prd), base=loaded.settings.run.base, in_place=in_place)
+
+
+def wanted_branch(repo: Repo, prd: Prd) -> str:
+    """The branch that the PRD names, else one named after the project."""
+    return prd.branch_name or default_branch_name(prd.project, repo.root.name)

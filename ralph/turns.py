@@ -43,6 +43,7 @@ class Task:
 
     story_id: str
     limits: Callable[[], Sequence[Limit]]  # asked before each attempt: at midnight the day's limit is another one
+    model: str = ""  # which of the service's models; "" is left to whoever opens the session
     effort: str | None = "medium"
     deadline_s: float | None = None
     turns: int = 150  # over the whole session, repairs included

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare
 from ralph.checks.check import Check, CheckResult
-from ralph.checks.runner import feedback, run_checks
+from ralph.checks.runner import run_checks
 from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.feedback import checked
 from ralph.finish import Ending
-from ralph.prompts import prompt
+from ralph.preparation import Preparation
 from ralph.sandbox.base import Sandbox
 from ralph.workspace.snapshot import Snapshot
 from ralph.workspace.worktree import Worktree
@@ -43,6 +44,7 @@ class Verifier:
 
     checks: tuple[Check, ...]
     setup: Check | None
+    preparation: Preparation
     sandbox: Sandbox
     scratch: Path
     baselines: BaselineCache
@@ -73,7 +75,8 @@ class Inspection:
         """The checks on the base commit, from the cache where nothing changed. Red ones are shown and not blamed."""
         shared, base_sha = self.verifier, self.worktree.base_sha
         tree_sha = self.worktree.repo.store.text("rev-parse", "--verify", f"{base_sha}^{{tree}}")
-        key = baseline_key(tree_sha, shared.checks, shared.setup, shared.sandbox.level)
+        prepared = f"{shared.sandbox.level} {shared.preparation.fingerprint}"
+        key = baseline_key(tree_sha, shared.checks, shared.setup, prepared)
         with self.trace.span("baseline", kind=SpanKind.CHAIN, input={"commit": base_sha}) as span:
             with shared.one_baseline:
                 self.baseline, cached = shared.baselines.get_or_run(
@@ -102,12 +105,13 @@ class Inspection:
         if comparison.passed:
             return Verdict(passed=True, text="every check passed")
         names = ", ".join(result.name for result in comparison.blamed)
-        return _failed(f"failed: {names}", feedback(comparison.blamed))
+        return _failed(f"failed: {names}", checked(results, comparison.blamed))
 
     def _run(self, treeish: str, head: str, words: str = "check") -> Sequence[CheckResult]:
         shared, worktree = self.verifier, self.worktree
         results: list[CheckResult] = []
         with worktree.verification(treeish, head) as tree:
+            shared.preparation.copy_into(tree)
             for check in shared.checks:
                 started_ns = time.time_ns()
                 ran = run_checks(
@@ -167,4 +171,4 @@ def _refused(snapshot: Snapshot) -> Verdict | None:
 
 
 def _failed(text: str, failures: str) -> Verdict:
-    return Verdict(passed=False, text=text, feedback=prompt("repair", failures=failures))
+    return Verdict(passed=False, text=text, feedback=failures)

@@ -11,9 +11,12 @@ from prd.story import Story
 from prd.writeback import mark
 from ralph.agents.base import Session
 from ralph.board import Board, PrdPlace, read_board
+from ralph.control import Attendance
 from ralph.events import Event, EventKind, Reporter
 from ralph.home import Home
-from ralph.progress import Progress, write_atomically
+from ralph.notebook import Notebook
+from ralph.preparation import Prepared
+from ralph.progress import write_atomically
 from ralph.settings.schema import Settings
 from ralph.state import StoryStates
 from ralph.territory import Territory
@@ -29,7 +32,7 @@ from tracing.tracer import Trace, Tracer
 class Agent(Protocol):
     """Opens a session about one story in one folder."""
 
-    def open(self, task: Task, trace: Trace, worktree: Worktree) -> Session: ...
+    def open(self, task: Task, trace: Trace, worktree: Worktree, prepared: Prepared) -> Session: ...
 
 
 @dataclass
@@ -46,7 +49,8 @@ class Workbench:
     states: StoryStates
     verifier: Verifier
     agent: Agent
-    progress: Progress
+    notebook: Notebook
+    attendance: Attendance  # what the user says to this run while it goes on
     report: Reporter
     run_id: str
     limits: Callable[[], Sequence[Limit]]  # of the call, the run and the day as it is now; story and trace are added

@@ -3,6 +3,8 @@
 What git cannot do half is refused: LFS and other content filters, sparse checkouts, submodules that are not populated.
 """
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,10 +65,11 @@ class Worktree:
             yield self.path
         finally:
             remove_tree(self.path)
-            if fresh_admin is not None:
-                remove_tree(fresh_admin)
-            aside.rename(self.path)
-            _point(self.admin_dir, self.path)
+            with _alone(self.path):
+                if fresh_admin is not None:
+                    remove_tree(fresh_admin)
+                aside.rename(self.path)
+                _point(self.admin_dir, self.path)
 
     def remove(self) -> None:
         """Remove every file of it. What is worth keeping has been committed or rescued before."""
@@ -123,9 +126,10 @@ def remove_leftovers(repo: Repo, path: Path) -> None:
     """Everything that a worktree at `path` left: its files, those beside it, and git's own folders for it."""
     for leftover in (path, *(_beside(path, ending) for ending in (".agent", ".index", ".snapshot"))):
         remove_tree(leftover)
-    for admin in (repo.common_dir / "worktrees").glob(f"{path.name}*"):
-        if _belongs(admin, path):
-            remove_tree(admin)
+    with _alone(path):
+        for admin in (repo.common_dir / "worktrees").glob(f"{path.name}*"):
+            if _belongs(admin, path):
+                remove_tree(admin)
 
 
 def _belongs(admin: Path, path: Path) -> bool:
@@ -140,7 +144,8 @@ def _belongs(admin: Path, path: Path) -> bool:
 
 
 def _add(repo: Repo, path: Path, sha: str) -> Path:
-    repo.store.run("worktree", "add", "--quiet", "--detach", "--no-checkout", "--", str(path), sha)
+    with _alone(path):
+        repo.store.run("worktree", "add", "--quiet", "--detach", "--no-checkout", "--", str(path), sha)
     pointer = (path / ".git").read_text(errors="surrogateescape")
     return Path(pointer.removeprefix("gitdir:").strip())
 
@@ -155,6 +160,17 @@ def _fill(repo: Repo, path: Path, admin_dir: Path, treeish: str) -> None:
             "fetch the missing objects first: git fetch --refetch --no-filter"
         ) from error
     populate(git, repo.root, path)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One at a time, over all threads and processes: git fails on another worktree's half-written or half-removed folder."""
+    fd = os.open(path.with_name("admin.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _point(admin_dir: Path, path: Path) -> None:
