@@ -40,15 +40,15 @@ class Service(BaseModel):
 class Services:
     """The services of one run. `root` is the user's checkout, `outputs` a folder for what the commands print.
 
-    `users` is a file that every run with these services locks as long as it uses them.
+    `users` is a file that every run with these services locks as long as it uses them; None: there is no other run.
     """
 
     services: Sequence[Service]
     root: Path
     outputs: Path
-    users: Path
     report: Reporter
     stop: threading.Event = field(default_factory=threading.Event)
+    users: Path | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -121,8 +121,11 @@ class Services:
 
 
 @contextmanager
-def _in_use(users: Path) -> Iterator[Callable[[], bool]]:
+def _in_use(users: Path | None) -> Iterator[Callable[[], bool]]:
     """Counts as a user inside of the block; yields whether there is no other. The system forgets a user that dies."""
+    if users is None:
+        yield lambda: True
+        return
     import fcntl  # noqa: PLC0415 - the settings name this module, and they are read on Windows too
 
     fd = os.open(users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -23,9 +23,8 @@ def these(tmp_path: Path, events: list[Event]) -> Callable[..., Services]:
     (tmp_path / "repo").mkdir()
 
     def made(*services: Service, stop: threading.Event | None = None) -> Services:
-        return Services(
-            services, tmp_path / "repo", tmp_path / "out", tmp_path / "users", events.append, stop or threading.Event()
-        )
+        stop = stop or threading.Event()
+        return Services(services, tmp_path / "repo", tmp_path / "out", events.append, stop, tmp_path / "users")
 
     return made
 
@@ -151,4 +150,5 @@ def test_without_services_nothing_is_written(these: Callable[..., Services]) -> 
     with services.running():
         pass
     assert not services.outputs.exists()
+    assert services.users is not None
     assert not services.users.exists()
