@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ralph.errors import ServiceError
 from ralph.model.cache_health import CacheHealth, hit_ratio
-from ralph.model.client import credential_errors
+from ralph.model.client import credential_errors, decoding_errors
 from ralph.model.concessions import UNSUPPORTED, Concessions, Feature
 from ralph.model.dialogue import CACHED, Dialogue
 from ralph.model.failures import (
@@ -155,7 +155,7 @@ class Model:
         if failure.verdict is Verdict.TOO_LONG:
             raise ContextTooLongError(failure.text)
         if failure.verdict is Verdict.GIVE_UP:
-            raise ServiceError(f"The model service refused: {failure.text}. {failure.remedy}".rstrip())
+            raise ServiceError(f"The model service refused: {failure.text.rstrip('.')}. {failure.remedy}".rstrip())
         return self.pace.wait_s(failure, attempts.streak, terms.deadline_s)
 
     def _attempt(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts) -> Reply | Failure:
@@ -314,4 +314,4 @@ def _ways_to_break() -> tuple[type[Exception], ...]:
     import httpx2  # noqa: PLC0415
 
     from_sdk = (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, KeyError, BrokenStreamError)
-    return (*from_sdk, *credential_errors())
+    return (*from_sdk, *credential_errors(), *decoding_errors())

@@ -54,5 +54,13 @@ def sdk_client(
 
 def credential_errors() -> tuple[type[Exception], ...]:
     """What the clouds' own libraries raise when a request cannot be signed; empty where they are not in use."""
-    found = (("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError"))
-    return tuple(getattr(sys.modules[module], name) for module, name in found if module in sys.modules)
+    return _loaded(("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError"))
+
+
+def decoding_errors() -> tuple[type[Exception], ...]:
+    """What they raise for a stream whose bytes are damaged."""
+    return _loaded(("botocore.eventstream", "ParserError"))
+
+
+def _loaded(*places: tuple[str, str]) -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in places if module in sys.modules)

@@ -123,10 +123,10 @@ def _clock(text: str, local: datetime) -> datetime | None:
     found = CLOCK.search(text)
     if not found:
         return None
-    there = local.astimezone(_zone(found) or local.tzinfo)
-    hour, minute = _hour(found)
-    if hour > 23 or minute > 59:  # of a clock
+    zone, (hour, minute) = _zone(found, local), _hour(found)
+    if zone is None or not 0 <= hour <= 23 or minute > 59:
         return None
+    there = local.astimezone(zone)
     if found["month"]:
         return _on(_next_day_named(found, there.date()), hour, minute, there)
     if found["tomorrow"]:
@@ -142,8 +142,8 @@ def _clock(text: str, local: datetime) -> datetime | None:
 def _hour(found: re.Match[str]) -> tuple[int, int]:
     if found["hour24"]:
         return int(found["hour24"]), int(found["minute24"])
-    afternoon = found["half"].lower().startswith("p")
-    return int(found["hour"]) % 12 + 12 * afternoon, int(found["minute"] or 0)
+    hour, afternoon = int(found["hour"]), found["half"].lower().startswith("p")
+    return (hour % 12 + 12 * afternoon if 1 <= hour <= 12 else -1), int(found["minute"] or 0)
 
 
 def _next_day_named(found: re.Match[str], today: date) -> date | None:
@@ -159,10 +159,11 @@ def _on(day: date | None, hour: int, minute: int, there: datetime) -> datetime |
     return None if day is None else datetime(day.year, day.month, day.day, hour, minute, tzinfo=there.tzinfo)
 
 
-def _zone(found: re.Match[str]) -> tzinfo | None:
+def _zone(found: re.Match[str], local: datetime) -> tzinfo | None:
+    """The zone that is named, or else the local one; None: a name that nobody knows."""
     name = found["named"] or found["short"]
     if not name:
-        return None
+        return local.tzinfo
     if name.lower() in OFFSETS_H:
         return timezone(timedelta(hours=OFFSETS_H[name.lower()]))
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httpx2
 
 from ralph.replay.cache_sim import CacheControlError, CacheSim
+from ralph.replay.clouds import Dialect, dialect_of
 from ralph.replay.service import BadRequestError, failure, json_answer, models_answer, parsed, refused
 from ralph.replay.sse import Answer, Json, Usage, error_answer, render
 from ralph.replay.stalls import Stalls, Wait, wait_for
@@ -159,8 +160,9 @@ class ScriptedModel:
         self.stalls.release()
 
     def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The answer to one HTTP request. Only the end of the path counts, so any prefix will do."""
-        answer = self._routed(method, path, headers, body)
+        """The answer to one HTTP request, Bedrock's and Vertex's too. Only the end of the path counts: any prefix will do."""
+        cloud = dialect_of(path)
+        answer = self._by_cloud(cloud, headers, body) if cloud else self._routed(method, path, headers, body)
         return replace(answer, headers=(*answer.headers, (MODEL_HEADER, self.kind)))
 
     def _routed(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -172,6 +174,13 @@ class ScriptedModel:
         if not path.endswith(("/v1/messages", "/v1/messages/count_tokens")):
             return error_answer(failure(404, f"No route for {method} {path}"), "req_script_lost")
         return self._posted(body, count_only=path.endswith("/count_tokens"))
+
+    def _by_cloud(self, cloud: Dialect, headers: Mapping[str, str], body: bytes) -> Answer:
+        try:
+            call = cloud.read(headers, body)
+        except BadRequestError as error:
+            return cloud.write(error_answer(failure(400, str(error)), "req_script_cloud"))
+        return cloud.write(self._routed("POST", call.path, call.headers, call.body))
 
     def _posted(self, raw: bytes, *, count_only: bool) -> Answer:
         number = len(self.requests) + 1
