@@ -36,11 +36,17 @@ def append_story(data: bytes, story: Story, *, name: str) -> bytes:
         what = f"there already is a story {quoted(story.id)}"
         raise source.refusal([Problem(document.places[story.id], what, "Give the new story another id.")])
     changed = apply_edits(source.text, document.append(story)).encode()
-    stories = read_document(changed, name)[1].prd.stories
-    if stories[:-1] != document.prd.stories or stories[-1].title != story.title:
+    if not _has_one_more(document.prd, read_document(changed, name)[1].prd):
         what = f"the story {quoted(story.id)} cannot be added without changing more"
         raise source.refusal([Problem(0, what, "Add it by hand.")])
     return changed
+
+
+def _has_one_more(before: Prd, after: Prd) -> bool:
+    """Whether one story was added, wherever it stands, and all others are as they were."""
+    old, new = before.stories, after.stories
+    at = next((at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), len(old))
+    return len(new) == len(old) + 1 and new[at + 1 :] == old[at:]
 
 
 def _differs_by_the_flag(before: Prd, after: Prd, story_id: str, *, passes: bool) -> bool:
