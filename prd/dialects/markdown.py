@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from prd.branch_name import branch_fault, proposed_branch
 from prd.dialects.markdown_blocks import Block, Kind, Page, parse_page
-from prd.dialects.markdown_drafts import Draft, Flag, Found
+from prd.dialects.markdown_drafts import Draft, Found
 from prd.dialects.markdown_headings import find_chief, find_ralphex, find_tracked, find_user_stories
 from prd.dialects.markdown_inline import plain_text
 from prd.dialects.markdown_names import Names
 from prd.dialects.markdown_sections import title_block
 from prd.dialects.markdown_tasks import find_tasks
 from prd.document import Document, Edit
-from prd.errors import PrdError, Problem, quoted
+from prd.errors import Problem, quoted
 from prd.source import Source
 from prd.story import Prd, Story
 
@@ -46,18 +46,23 @@ def read_markdown(source: Source) -> Document:
         ),
         dialect=found.dialect,
         problems=(*found.problems, *branch_problems, *_no_stories(found), *names.problems()),
-        set_done=_set_done({story_id: draft.flag for draft, story_id in zip(found.drafts, names.ids, strict=True)}),
+        set_done=_set_done(source, names),
         append=found.append,
         places={story_id: draft.at for draft, story_id in zip(found.drafts, names.ids, strict=True)},
         notes=(*found.notes, *names.notes()),
     )
 
 
-def _set_done(flags: dict[str, Flag]) -> Callable[[str, bool], tuple[Edit, ...]]:
+def _set_done(source: Source, names: Names) -> Callable[[str, bool], tuple[Edit, ...]]:
     def edits(story_id: str, done: bool) -> tuple[Edit, ...]:
-        if story_id not in flags:
-            raise PrdError(f"there is no story {quoted(story_id)}. Put the story back, or start the run again.")
-        return flags[story_id].edits(done=done)
+        found = [draft for draft, known in zip(names.drafts, names.ids, strict=True) if known == story_id]
+        if len(found) > 1:
+            what = f"the id {quoted(story_id)} is used by {len(found)} stories"
+            raise source.refusal([Problem(found[1].at, what, "Give each story an id of its own.")])
+        if not found:
+            what = f"there is no story {quoted(story_id)}"
+            raise source.refusal([Problem(0, what, "Put the story back, or start the run again.")])
+        return found[0].flag.edits(done=done)
 
     return edits
 

@@ -118,8 +118,10 @@ def _take(body: Body, found: Field, *, bullet: bool) -> bool:
     if found.key in _DEPENDENCIES:
         body.depends_on += names_in(found.value)
     elif found.key in _DESCRIPTIONS and found.marked:
-        body.content = body.content or (found.value if found.key == "content" else "")
-        body.lines.append(found.value)
+        if found.key == "content" and not body.content:
+            body.content = found.value
+        else:
+            body.lines.append(found.value)
     elif _is_criteria(found.key) and (found.marked or not found.value):
         body.criteria += [f"Tests: {found.value}" if found.key in _TESTS else found.value] if _says(found.value) else []
     else:
@@ -162,7 +164,7 @@ def _read_plain_item(body: Body, item: Item) -> None:
     taken = found is not None and _take(body, found, bullet=True)
     boxed = [child for child in item.children if list(boxes_of(child))]
     if taken and found is not None:
-        body.lines += item.text.split("\n")[1:] if found.key in _DESCRIPTIONS else []
+        body.lines += [line.strip() for line in item.text.split("\n")[1:]] if found.key in _DESCRIPTIONS else []
         body.lines += [f"\n{more}" for more in item.more]
         body.criteria += [criterion_of(child) for child in item.children]
     elif boxed:

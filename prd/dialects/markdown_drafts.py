@@ -12,6 +12,7 @@ from typing import Protocol
 from prd.dialects.markdown_blocks import DONE_MARKS, HELD_MARKS, Box
 from prd.document import Edit
 from prd.errors import Problem
+from prd.spelling import plain
 from prd.story import Story
 from prd.words import State, opposite, state_of
 
@@ -79,10 +80,26 @@ class StatusWord:
     def edits(self, *, done: bool) -> tuple[Edit, ...]:
         if done == self.done:
             return ()
-        wanted = State.DONE if done else State.OPEN
-        used = Counter(word for word in self.words if word and status_state(word) is wanted)
-        word = used.most_common(1)[0][0] if used else opposite(bare_word(self.text), done=done)
+        word = self._word(State.DONE if done else State.OPEN)
         return (Edit(self.start, self.start + len(self.text), word if self.text else f" {word}"),)
+
+    def _word(self, wanted: State) -> str:
+        """The usual opposite, or what the file writes most often for it; work that is going on is no answer."""
+        used = Counter(word for word in self.words if word and status_state(word) is wanted)
+        usual = _USUAL.get(self.text) or opposite(bare_word(self.text), done=wanted is State.DONE)
+        fitting = [word for word, _ in used.most_common() if plain(bare_word(word)) not in _GOING_ON]
+        return usual if usual in used or not fitting else fitting[0]
+
+
+_USUAL = {
+    "": "done",
+    "done": "todo",
+    "complete": "pending",
+    "completed": "pending",
+    "Complete": "Not Started",
+    "pending": "complete",
+}
+_GOING_ON = frozenset({"inprogress", "doing", "wip", "started", "inreview", "review", "testing"})
 
 
 @dataclass(frozen=True)

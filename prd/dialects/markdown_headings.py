@@ -145,7 +145,8 @@ def _name(heading: Block, naming: Naming) -> tuple[str | None, str] | None:
     boxed = _BOX_TEXT.match(text)
     if boxed is None:
         return naming(text)
-    return naming(text[boxed.end() :]) or (None, text[boxed.end() :])
+    rest = text[boxed.end() :]
+    return naming(rest) or ((None, rest) if naming is _user_story else None)
 
 
 def _is_story(section: Section) -> bool:
@@ -170,17 +171,19 @@ def _found(page: Page, dialect: str, sections: Sequence[Section], style: Style) 
 
 
 def _draft(section: Section, words: tuple[str, ...], *, strict: bool, boxes_first: bool) -> Draft:
-    body, title = section.body, title_of(section.title)
-    if section.id == section.title and body.content:
-        title = title_of(plain_text(body.content))
-    full = [] if title in {section.title, section.id} or body.content else [section.title, ""]
-    description = "\n".join([*full, body.description]).strip()
+    body = section.body
+    asked = plain_text(body.content) if body.content and section.id == section.title else section.title
+    title = title_of(asked)
+    spelt = (
+        [body.content] if body.content and title != plain_text(body.content) else [] if title == asked else [asked, ""]
+    )
+    description = "\n".join([*spelt, body.description]).strip()
     return Draft(
         at=section.page.starts[section.heading.line],
         flag=_flag(section, words, boxes_first=boxes_first),
         title=title,
         id=section.id,
-        description="" if description == title else description,
+        description=description,
         criteria=tuple(body.criteria),
         priority=section.place.priority if body.priority is None else body.priority,
         optional=section.place.optional,

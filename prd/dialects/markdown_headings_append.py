@@ -8,10 +8,13 @@ from enum import StrEnum
 
 from prd.dialects.markdown_blocks import Block, Page
 from prd.dialects.markdown_drafts import status_state
+from prd.dialects.markdown_inline import lead_of
 from prd.document import Edit
 from prd.story import Story
 from prd.words import State
 
+_BOXED = re.compile(r"\[[^\]]\]\s+")
+_WORD_AND_NUMBER = re.compile(r"((?:User\s+)?[^\W\d]+)\s+#?\d", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
@@ -51,21 +54,27 @@ def append_section(page: Page, last: Neighbour, story: Story) -> tuple[Edit, ...
 
 def _heading(last: Neighbour, story: Story) -> str:
     title = _one_line(story.title)
+    boxed = _BOXED.match(last.heading.text)
+    text = last.heading.text[boxed.end() :] if boxed else last.heading.text
+    box = "[ ] " if boxed else ""
     if last.style is Style.BULLETS:
         return story.id if re.fullmatch(r"[A-Za-z0-9][\w.-]*", story.id) else title
-    if last.style in {Style.TASK, Style.STAGE}:
-        numbered = re.match(r"(\w+)\s+#?\d", last.heading.text)
-        return f"{numbered[1]} {_next_number(last.ids)}: {title}" if numbered else title
-    return f"{_story_id(last.ids, story)}: {title}"
+    if numbered := _WORD_AND_NUMBER.match(text):
+        return f"{box}{numbered[1]} {_next_number(last.ids)}: {title}"
+    if last.style is Style.STAGE:
+        return f"{box}{title}"
+    return f"{box}{_story_id(last.ids, story)}{title}"
 
 
 def _story_id(ids: Sequence[str | None], story: Story) -> str:
-    """Its own when it looks like those of the file, else the next one of theirs."""
-    used = [story_id for story_id in ids if story_id]
-    prefix = _NUMBERED.match(used[-1]) if used else None
-    if prefix is None or re.fullmatch(rf"{re.escape(prefix[1])}\d+", story.id):
-        return story.id
-    return f"{prefix[1]}{str(_next_number(used)).zfill(len(prefix[2]))}"
+    """`US-007: `, the story's own id when it looks like those of the file, else the next one of theirs; empty when they have none."""
+    used = [story_id for story_id in ids if story_id and lead_of(f"{story_id}: x").id == story_id]
+    last = _NUMBERED.match(used[-1]) if used else None
+    if last is None:
+        return ""
+    if re.fullmatch(rf"{re.escape(last[1])}\d+", story.id):
+        return f"{story.id}: "
+    return f"{last[1]}{str(_next_number(used)).zfill(len(last[2]))}: "
 
 
 def _next_number(ids: Sequence[str | None]) -> int:
@@ -100,7 +109,8 @@ def _task_lines(_section: str, _status: str, story: Story) -> list[str]:
 
 def _bullet_lines(_section: str, status: str, story: Story) -> list[str]:
     return [
-        f"- content: {_one_line(story.description or story.title)}",
+        f"- content: {_one_line(story.title)}",
+        *([f"- description: {_one_line(story.description)}"] if story.description else []),
         *(["- acceptance criteria:"] if story.acceptance_criteria else []),
         *(f"  - {_one_line(text)}" for text in story.acceptance_criteria),
         f"- status: {status}",
@@ -109,11 +119,10 @@ def _bullet_lines(_section: str, status: str, story: Story) -> list[str]:
 
 
 def _stage_lines(_section: str, status: str, story: Story) -> list[str]:
+    criteria = [f"- {_one_line(text)}" for text in story.acceptance_criteria]
     return [
         f"**Goal**: {_one_line(story.description or story.title)}",
-        "**Success Criteria**:",
-        *(f"- {_one_line(text)}" for text in story.acceptance_criteria),
-        "",
+        *(["**Success Criteria**:", *criteria, ""] if criteria else []),
         f"**Status**: {status}",
     ]
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from prd.dialects.markdown_blocks import Block, Item, Kind, Page
 from prd.dialects.markdown_drafts import Draft
@@ -32,9 +33,11 @@ class Listed:
 def append_task(page: Page, listed: Sequence[Listed], story: Story) -> tuple[Edit, ...]:
     """Behind the last story of the open lists, of its own priority where there is one; without such, under a fitting heading."""
     still_open = [one for one in listed if not one.place.completed and one.place.optional is story.optional]
+    has_priorities = any(one.draft.priority is not None for one in listed)
     same = [one for one in still_open if one.place.priority == story.priority]
     if same or still_open:
-        return _behind(page, (same or still_open)[-1], still_open, story)
+        shown = story if has_priorities else story.model_copy(update={"priority": None})
+        return _behind(page, (same or still_open)[-1], still_open, shown)
     return _under_heading(page, story)
 
 
@@ -44,21 +47,18 @@ def _behind(page: Page, last: Listed, others: Sequence[Listed], story: Story) ->
     indent, bullet, gap = marker.groups() if marker else ("", "-", " ")
     number = re.match(r"\d+", bullet)
     bullet = bullet.replace(number[0], str(int(number[0]) + 1), 1) if number else bullet
-    between = page.eol * (2 if _is_loose(page, last, others) else 1)
+    between = page.eol * (2 if _is_loose(page, others) else 1)
     at = page.line_end(last.item.end - 1)
-    nested = _nested_indent(page, others) or indent + " " * (len(bullet) + 1)
-    lines = _lines(story, f"{indent}{bullet}{gap}", nested, _known_priority(last.place))
-    return (Edit(at, at, between + page.eol.join(lines)),)
+    siblings = (one for one in others if page.line(one.item.line).startswith(f"{indent}{bullet[-1]}"))
+    nested = _nested_indent(page, siblings) or indent + " " * (len(bullet) + 1)
+    lines = _lines(story, f"{indent}{bullet}{gap}", nested, last.place.priority)
+    return (Edit(at, at, between + page.eol.join(lines).rstrip()),)
 
 
-def _known_priority(place: Place) -> int | None:
-    return place.priority
-
-
-def _is_loose(page: Page, last: Listed, others: Sequence[Listed]) -> bool:
-    """Whether a blank line stands between it and the story before it."""
-    before = [one for one in others if one.item.line < last.item.line]
-    return bool(before) and before[-1].place == last.place and not page.line(last.item.line - 1).strip()
+def _is_loose(page: Page, listed: Sequence[Listed]) -> bool:
+    """Whether a blank line stands between the last two stories that are neighbours."""
+    pairs = [(one, two) for one, two in pairwise(listed) if one.place == two.place]
+    return bool(pairs) and not page.line(pairs[-1][1].item.line - 1).strip()
 
 
 def _nested_indent(page: Page, others: Iterable[Listed]) -> str | None:
@@ -72,10 +72,10 @@ def _lines(story: Story, start: str, nested: str, priority: int | None) -> list[
     title = " ".join(story.title.split())
     named = title if derived_id(title, ()) == story.id else f"{story.id}: {title}"
     written_id = named if lead_of(named).id == story.id else title
-    details = [story.description] if story.description and story.description != story.title else []
-    nested_lines = [f"{nested}- {' '.join(text.split())}" for text in (*details, *story.acceptance_criteria)]
+    details = ["", f"{nested}{' '.join(story.description.split())}", ""] if story.description else []
+    nested_lines = [f"{nested}- {' '.join(text.split())}" for text in story.acceptance_criteria]
     depends = [f"{nested}- Depends on: {', '.join(story.depends_on)}"] if story.depends_on else []
-    return [f"{start}[{'x' if story.passes else ' '}] {prefix}{written_id}", *nested_lines, *depends]
+    return [f"{start}[{'x' if story.passes else ' '}] {prefix}{written_id}", *details, *nested_lines, *depends]
 
 
 def _under_heading(page: Page, story: Story) -> tuple[Edit, ...]:
@@ -92,7 +92,7 @@ def _under_heading(page: Page, story: Story) -> tuple[Edit, ...]:
 def _target(page: Page, story: Story) -> tuple[Block, list[Block]] | None:
     """The section for it: that of its priority, else an open one, else the first that names a priority."""
     sections = _sections(page)
-    usable = [(name, heading, blocks) for name, heading, blocks in sections if not _is_closed(name)]
+    usable = [entry for entry in sections if not (_is_closed(entry[0]) or Place((entry[0],)).criteria)]
     ranked = [
         *(entry for entry in usable if story.priority is not None and priority_in(entry[0]) == story.priority),
         *(entry for entry in usable if _OPEN_SECTION.search(entry[0])),
@@ -103,7 +103,7 @@ def _target(page: Page, story: Story) -> tuple[Block, list[Block]] | None:
 
 def _is_closed(name: str) -> bool:
     place = Place((name,))
-    return place.completed or place.optional or place.criteria
+    return place.completed or place.optional
 
 
 def _sections(page: Page) -> list[tuple[str, Block, list[Block]]]:
@@ -125,6 +125,6 @@ def _before_closing(page: Page, lines: str) -> tuple[Edit, ...]:
     )
     if heading := next(closing, None):
         at = page.starts[heading.line]
-        return (Edit(at, at, f"## Tasks{page.eol}{lines}{page.eol}{page.eol}"),)
+        return (Edit(at, at, f"{lines}{page.eol}{page.eol}"),)
     at = len(page.text.rstrip())
     return (Edit(at, at, (page.eol * 2 if at else "") + lines),)
