@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ralph.cli.lines import INDENT
+from ralph.cli.lines import FOR_VIEWS, INDENT
 from ralph.cli.places import repo_option, repo_root
 from ralph.events import EventKind
+from ralph.screen_text import on_screen
 
 if TYPE_CHECKING:
     from ralph.event_log import Logged, RunFolder
@@ -35,7 +36,7 @@ def log_command(*, follow: bool, count: int | None, run_id: str, repo: Path, as_
     if not as_json:
         click.echo(title(folder))
     try:
-        for logged in shown(folder, count, follow=follow):
+        for logged in shown(folder, count, follow=follow, views=as_json):
             click.echo(logged.line if as_json else plain_line(logged))
     except KeyboardInterrupt:
         return
@@ -63,17 +64,22 @@ def title(folder: "RunFolder") -> str:
     return f"run {head.run} ({state}): {head.prd} of {head.repo}, on {head.branch}"
 
 
-def shown(folder: "RunFolder", count: int | None, *, follow: bool) -> Iterator["Logged"]:
-    """The last `count` lines there are; then, when following, each new one until the run's process is gone."""
+def shown(folder: "RunFolder", count: int | None, *, follow: bool, views: bool = False) -> Iterator["Logged"]:
+    """The last `count` lines there are; then, when following, each new one until the run's process is gone.
+
+    `views`: what is told for a live view alone is among them.
+    """
     there = list(folder.events())
-    yield from (logged for _, logged in there[len(there) - min(count, len(there)) if count is not None else 0 :])
     after = there[-1][0] if there else 0
+    wanted = [logged for _, logged in there if views or logged.event.kind not in FOR_VIEWS]
+    yield from (wanted if count is None else wanted[len(wanted) - min(count, len(wanted)) :])
     going = follow
     while going:
         going = folder.is_going  # asked before reading: what it wrote last is not missed
         for behind, logged in folder.events(after):
             after = behind
-            yield logged
+            if views or logged.event.kind not in FOR_VIEWS:
+                yield logged
         if going:
             time.sleep(POLL_S)
 
@@ -82,4 +88,4 @@ def plain_line(logged: "Logged") -> str:
     """As `ralph run` printed it."""
     event = logged.event
     prefix = "! " if event.kind is EventKind.WARNING else INDENT.get(event.kind, "")
-    return f"{time.strftime('%H:%M:%S', time.localtime(logged.at_ns / 1e9))} {prefix}{event.text}"
+    return f"{time.strftime('%H:%M:%S', time.localtime(logged.at_ns / 1e9))} {prefix}{on_screen(event.text)}"

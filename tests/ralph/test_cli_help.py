@@ -1,13 +1,20 @@
 """What `ralph --help` and every command's own help say."""
 
 import importlib.util
+import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from ralph.cli.main import COMMANDS, Part, cli
+from ralph.cli.page import MANUAL, PAGE, manual, page, told
+
+ROOT = Path(__file__).resolve().parents[2]
 
 BUILT = [name for name, entry in COMMANDS.items() if importlib.util.find_spec(entry.module)]
 
@@ -34,3 +41,33 @@ def test_the_help_groups_every_command_and_gives_examples() -> None:
         assert any(line.split()[:1] == [name] for line in shown.splitlines()), name
         assert entry.help.endswith(".")
     assert "ralph run --max-cost 5" in shown
+
+
+def test_the_pages_about_commands_are_the_ones_made_from_them() -> None:
+    assert (ROOT / "docs" / PAGE).read_text(encoding="utf-8") == page()
+    assert (ROOT / "docs" / MANUAL).read_text(encoding="utf-8") == manual()
+
+
+def test_the_manual_has_every_command_and_reads_without_a_complaint() -> None:
+    text = manual()
+    assert all(f"\n.SS ralph {name}" in text.replace("\\-", "-") for name in BUILT)
+    if groff := shutil.which("groff"):
+        done = subprocess.run([groff, "-man", "-Tutf8", "-ww"], input=text, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+
+
+def test_every_example_is_one_that_its_command_accepts() -> None:
+    for _, one in told():
+        for line in one.example.splitlines():
+            words = shlex.split(line.partition(" #")[0])
+            if words[0] != "ralph":
+                continue
+            command: click.Command = cli
+            context = click.Context(cli, info_name="ralph")
+            for word in words[1:]:
+                if not isinstance(command, click.Group):
+                    break
+                below = command.get_command(context, word)
+                assert below is not None, line
+                command, words = below, words[1:]
+            command.make_context("ralph", words[1:])

@@ -57,6 +57,7 @@ def log(home: Home, repo: Path) -> Iterator[EventLog]:
 
 def test_the_last_run_is_shown_as_it_was_printed(log: EventLog, repo: Path) -> None:
     log(note("US-001 Cart", EventKind.STORY_STARTED))
+    log(note("the view's own", EventKind.STORIES))
     log(note("pytest passed", EventKind.CHECK))
     log(note("no sandbox", EventKind.WARNING))
     log.close()
