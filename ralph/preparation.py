@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ralph.agents.native import ClosingTools
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.runner import run_setup
 from ralph.copies import Copies, find_copies
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.manifests import is_lock_file, is_manifest
-from ralph.prepared_tools import PreparedTools
 from ralph.sandbox.base import Sandbox
 from ralph.services import Service
 from ralph.tools.places import Place, opened_parent, replace_bytes
@@ -47,8 +45,8 @@ class Preparation:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
 
-    def of(self, worktree: Worktree, trace: Trace, report: Reporter, story_id: str = "") -> "Prepared":
-        return Prepared(self, worktree, trace, report, story_id)
+    def of(self, worktree: Worktree, trace: Trace, report: Reporter) -> "Prepared":
+        return Prepared(self, worktree, trace, report)
 
     def copy_into(self, checkout: Path) -> None:
         """Give a verification checkout the ignored files that its checks need.
@@ -89,11 +87,9 @@ def plan_copies(repo: Repo, patterns: Sequence[str], report: Reporter) -> Copies
 class Prepared:
     """One worktree: what setup left in it, so that the agent's own changes can be told from it."""
 
-    def __init__(
-        self, preparation: Preparation, worktree: Worktree, trace: Trace, report: Reporter, story_id: str
-    ) -> None:
+    def __init__(self, preparation: Preparation, worktree: Worktree, trace: Trace, report: Reporter) -> None:
         self._preparation, self._worktree = preparation, worktree
-        self._trace, self._report, self._story_id = trace, report, story_id
+        self._trace, self._report = trace, report
         self._from_setup: dict[str, Signature] = {}
         self._locks: dict[str, bytes] = {}
         self._base_manifests: dict[str, str] = {}
@@ -115,10 +111,6 @@ class Prepared:
         self._base_manifests = self._manifests
         if not result.passed and not self._preparation.is_over:
             raise RalphError(_failed_on_base(setup, result, self._worktree.base_sha))
-
-    def wrap(self, tools: ClosingTools) -> PreparedTools:
-        """The session's tools, which see to lock files and setup after each call that changed something."""
-        return PreparedTools(tools, self.after_change)
 
     def after_change(self) -> str:
         """Look at what a tool call changed: take back edits of lock files, run setup again when a manifest changed.
@@ -248,7 +240,6 @@ class Prepared:
         )
         word = "done" if result.passed else f"failed ({_ending(result)})"
         fields: dict[str, EventValue] = {
-            "story": self._story_id,
             "check": result.name,
             "passed": result.passed,
             "exit_code": result.exit_code,

@@ -15,6 +15,7 @@ from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
 from ralph.home import Home
 from ralph.preparation import Preparation, Prepared, plan_copies
+from ralph.prepared_tools import PreparedTools
 from ralph.sandbox.base import NoSandbox
 from ralph.services import Service
 from ralph.tools.result import ToolResult
@@ -73,7 +74,7 @@ class Ground:
         self.preparation = Preparation(self.copies(*patterns), setup, NoSandbox(), scratch)
         self.worktree = open_worktree(self.repo, self.home, self.repo.head, "t1")
         try:
-            self.prepared = self.preparation.of(self.worktree, self.trace, self.events.append, "US-001")
+            self.prepared = self.preparation.of(self.worktree, self.trace, self.events.append)
             if prepare:
                 self.prepared.prepare()
             yield self
@@ -87,7 +88,7 @@ class Ground:
     @contextmanager
     def tools(self) -> Iterator[Callable[..., ToolResult]]:
         scratch = self.preparation.scratch / self.trace.trace_id[:16]
-        with closing(self.prepared.wrap(Toolbox(self.tree, scratch, NoSandbox()))) as tools:
+        with closing(PreparedTools(Toolbox(self.tree, scratch, NoSandbox()), self.prepared.after_change)) as tools:
             yield lambda name, **given: tools.run(name, given)
 
     def snapshot(self) -> Snapshot:
@@ -234,7 +235,6 @@ def test_setup_runs_in_the_agents_worktree_before_its_first_turn_as_a_span_and_a
         assert (ground.tree / "node_modules/installed.json").read_text() == "a\n"
     told = [event for event in ground.events if event.kind is EventKind.CHECK]
     assert [(event.fields["check"], event.fields["passed"]) for event in told] == [("setup", True)]
-    assert told[0].fields["story"] == "US-001"
     assert told[0].text.startswith("setup: done in ")
 
 
