@@ -65,6 +65,35 @@ three ways to let it through:
 3. The same setting on the command line, for one run.
 
 The bytes of `ralph.toml` are read once, before the agent starts; what the agent does to the file changes nothing in the run.
+
+## What a fresh worktree gets
+
+The agent works, and the checks run, in worktrees that hold what is committed and nothing else. What they need beyond that:
+
+```toml
+copy = [".env.test"]                  # ignored files, from your checkout
+
+[setup]
+command = "npm install"               # in the sandbox, in every worktree
+network = true
+
+[[services]]
+name = "database"
+up = "docker compose up --wait"       # outside of the sandbox, in your checkout, once a run
+down = "docker compose down"
+```
+
+- `copy`: only files that git ignores, so that they never get into a commit. The agent can read them: copy test values, not
+  the keys of your shop.
+- `setup` runs before the agent's first turn and before the checks. When the agent changes a manifest (`package.json`,
+  `pyproject.toml`, `Cargo.toml`, `go.mod` and their like), it runs again, and the agent is told how it ended. Only `setup` writes
+  lock files: the agent's own edits to them are taken back. So let it be a command that updates the lock file (`npm install`,
+  `uv sync`) where agents may add dependencies, and one that does not (`npm ci`, `uv sync --locked`) where they may not. A setup
+  that fails on the commit where the work starts ends the run before a model is called. With `network = true` it runs what the
+  agent's manifest names (an install script, say) with the network on; leave it off where that is too much.
+- `services`: `up` returns when the service is ready, and does no harm when it is up already, as after a run that was killed.
+  `down` is called at the end of the run however it ends; when two runs share a repo, at the end of the last one. A check
+  reaches a service with `network = true`.
 """
 
 
