@@ -9,6 +9,7 @@ from prd.pick import Verdict
 from prd.read import read_prd
 from prd.story import Prd, Story
 from ralph.board import locate_prd, read_board
+from ralph.control import Control
 from ralph.errors import ExitCode, RalphError
 from ralph.event_log import RunFolders
 from ralph.events import EventKind
@@ -32,15 +33,15 @@ class StoryStatus:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run on the branch, going or over. `ended` is its last line; empty while it goes on, or when it was killed."""
+    """The run that is going on the branch, or else the newest one that was."""
 
     id: str
-    is_going: bool
     pid: int
-    began_at: str  # ISO 8601, UTC
-    ended: str
-    spent_usd: float
+    is_going: bool
+    is_paused: bool
     at_work: tuple[str, ...]  # the stories that it works on now
+    ended: str  # its last line; empty while it goes on, and when it was killed
+    spent_usd: float
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Status:
     all_done: bool
     attempts_allowed: int
     last_run: LastRun | None
+    unheard: int  # messages of `ralph say` that no agent has got yet
 
     @property
     def exit_code(self) -> ExitCode:
@@ -81,26 +83,24 @@ def read_status(repo_path: Path, prd: Path | None) -> Status:
             for story in board.prd.stories
         )
     allowed = seen.loaded.settings.agent.attempts
-    return Status(seen.place.name, seen.plan.name, stories, board.all_done, allowed, last)
+    unheard = len(Control.open(seen.home, seen.repo.id).pending())
+    return Status(seen.place.name, seen.plan.name, stories, board.all_done, allowed, last, unheard)
 
 
 def last_run(seen: Look) -> LastRun | None:
-    """The newest run on the branch that a run would work on now; None when none has left its lines."""
+    """The run on the branch that a run would work on now; None when there never was one."""
+    control = Control.open(seen.home, seen.repo.id)
+    for info in control.running():
+        if info.branch == seen.plan.name:
+            spent = spent_usd(seen.home, info.run)
+            return LastRun(info.run, info.pid, True, control.is_paused(), info.stories, "", spent)
     folder = RunFolders(seen.home).newest(repo_id=seen.repo.id, branch=seen.plan.name)
     if folder is None or folder.head is None:
         return None
-    is_going = folder.is_going
-    events = [logged.event for _, logged in folder.events()]
-    ended = next((event.text for event in reversed(events) if event.kind is EventKind.RUN_ENDED), "")
-    at_work: dict[object, None] = {}
-    for event in events:
-        if event.kind is EventKind.STORY_STARTED:
-            at_work[event.fields.get("story")] = None
-        elif event.kind in {EventKind.COMMITTED, EventKind.STORY_ENDED}:
-            at_work.pop(event.fields.get("story"), None)
-    working = tuple(str(story) for story in at_work) if is_going else ()
+    told = (logged.event for _, logged in folder.events())
+    ended = "".join([event.text for event in told if event.kind is EventKind.RUN_ENDED][-1:])
     head = folder.head
-    return LastRun(head.run, is_going, head.pid, head.at, ended, spent_usd(seen.home, head.run), working)
+    return LastRun(head.run, head.pid, False, False, (), ended, spent_usd(seen.home, head.run))
 
 
 def spent_usd(home: Home, run: str) -> float:

@@ -55,6 +55,8 @@ def status_lines(status: "Status") -> Iterator[str]:
     yield f"{status.prd}: {done} of {len(status.stories)} stories done, on branch {status.branch}"
     if status.last_run:
         yield run_line(status.last_run)
+    if status.unheard:
+        yield f"{status.unheard} message{'s' * (status.unheard > 1)} not heard by an agent yet (ralph say --list)"
     for story in status.stories:
         yield f"{story.id:<{width}}  {plain(story.title)}"
         yield from (f"{'':<{width}}    {line}" for line in _story_lines(story, status.attempts_allowed))
@@ -63,8 +65,9 @@ def status_lines(status: "Status") -> Iterator[str]:
 def run_line(run: "LastRun") -> str:
     """Whether a run is going, or how the last one ended."""
     if run.is_going:
+        state = "paused (ralph resume)" if run.is_paused else "going"
         doing = f", at work on {', '.join(run.at_work)}" if run.at_work else ""
-        return f"a run is going{doing}: process {run.pid}, ${run.spent_usd:.4f} spent so far (ralph log -f)"
+        return f"a run is {state}{doing}: process {run.pid}, ${run.spent_usd:.4f} spent so far (ralph log -f)"
     ended = plain(run.ended) or f"killed before its end, ${run.spent_usd:.4f} spent"
     return f"last run: {ended} (ralph log --run {run.id})"
 

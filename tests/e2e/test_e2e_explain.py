@@ -2,16 +2,14 @@
 
 import json
 import re
-from contextlib import closing
 from typing import Any
 
 import pytest
 
 from prd.pick import Verdict
 from ralph.cli.explain import lines
+from ralph.control import Control
 from ralph.errors import RalphError
-from ralph.event_log import EventLog, RunHead
-from ralph.events import Event, EventKind
 from ralph.explain import ENDED, Explanation, explain, first_failing_lines
 from ralph.home import find_home
 from ralph.next_steps import STEPS
@@ -100,9 +98,8 @@ def test_another_story_with_the_same_id_is_counted_apart(world: World, play: Any
 
 def test_a_story_at_work_is_said_to_be_running(world: World, tools: Any) -> None:
     world.start_repo(tools.a_story(1))
-    head = RunHead("20261121-160520-abcdef", Repo.open(world.root).id, str(world.root), "ralph/work", "prd.json", 1)
-    with closing(EventLog(find_home(), head)) as log:
-        log(Event(EventKind.STORY_STARTED, "US-001", {"story": "US-001"}))
+    control = Control.open(find_home(), Repo.open(world.root).id)
+    with control.attend("20261121-160520-abcdef", "ralph/work") as attendance, attendance.story("US-001"):
         assert explain(world.root, "US-001").verdict is Verdict.RUNNING
     assert explain(world.root, "US-001").verdict is Verdict.NEXT
 

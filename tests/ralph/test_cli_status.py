@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from prd.read import read_prd
 from ralph.cli.main import cli
+from ralph.control import Control
 from ralph.errors import ExitCode, RalphError
 from ralph.event_log import EventLog, RunHead
 from ralph.events import Event, EventKind
@@ -109,12 +110,22 @@ def test_everything_is_unblocked_at_once(repo: Path) -> None:
 def test_status_says_that_a_run_is_going_at_what_and_then_how_it_ended(repo: Path) -> None:
     home, repo_id = find_home(), Repo.open(repo).id
     head = RunHead("20261121-160520-abcdef", repo_id, str(repo), "ralph/shop", "prd.json", 4711)
-    with closing(EventLog(home, head)) as log:
-        log(Event(EventKind.STORY_STARTED, "US-002 Pay", {"story": "US-002"}))
-        log(Event(EventKind.COMMITTED, "US-002 passes", {"story": "US-002"}))
-        log(Event(EventKind.STORY_STARTED, "US-003 Ship", {"story": "US-003"}))
-        going = "a run is going, at work on US-003: process 4711, $0.0000 spent so far (ralph log -f)"
-        assert ralph("status").output.splitlines()[1] == going
+    control = Control.open(home, repo_id)
+    with (
+        closing(EventLog(home, head)),
+        control.attend(head.run, head.branch) as attendance,
+        attendance.story("US-003"),
+    ):
+        rest = f"at work on US-003: process {os.getpid()}, $0.0000 spent so far (ralph log -f)"
+        shown = ralph("status").output.splitlines()
+        assert shown[1] == f"a run is going, {rest}"
+        assert "running" in shown[-1]
+        control.pause()
+        control.say("use the helper")
+        shown = ralph("status").output.splitlines()
+        assert shown[1] == f"a run is paused (ralph resume), {rest}"
+        assert shown[2] == "1 message not heard by an agent yet (ralph say --list)"
+        control.withdraw(control.pending()[0].id)
     killed = "last run: killed before its end, $0.0000 spent (ralph log --run 20261121-160520-abcdef)"
     assert ralph("status").output.splitlines()[1] == killed
     with closing(EventLog(home, head)) as log:
