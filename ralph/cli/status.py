@@ -68,7 +68,7 @@ def run_line(run: "LastRun") -> str:
         state = "paused (ralph resume)" if run.is_paused else "going"
         doing = f", at work on {', '.join(run.at_work)}" if run.at_work else ""
         return f"a run is {state}{doing}: process {run.pid}, ${run.spent_usd:.4f} spent so far (ralph log -f)"
-    ended = plain(run.ended) or f"killed before its end, ${run.spent_usd:.4f} spent"
+    ended = plain(run.ended) or f"an error or a kill ended it, ${run.spent_usd:.4f} spent"
     return f"last run: {ended} (ralph log --run {run.id})"
 
 

@@ -126,7 +126,7 @@ def test_status_says_that_a_run_is_going_at_what_and_then_how_it_ended(repo: Pat
         assert shown[1] == f"a run is paused (ralph resume), {rest}"
         assert shown[2] == "1 message not heard by an agent yet (ralph say --list)"
         control.withdraw(control.pending()[0].id)
-    killed = "last run: killed before its end, $0.0000 spent (ralph log --run 20261121-160520-abcdef)"
+    killed = "last run: an error or a kill ended it, $0.0000 spent (ralph log --run 20261121-160520-abcdef)"
     assert ralph("status").output.splitlines()[1] == killed
     with closing(EventLog(home, head)) as log:
         log(Event(EventKind.RUN_ENDED, "stopped: 1 of 3 stories done, $0.0000 of $5.00 spent"))
