@@ -17,6 +17,7 @@ FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 60.0
 MOST_ATTEMPTS = 10
 PATIENCE_S = 900.0
+LEAST_TOLD_WAIT_S = 1.0
 LONGEST_TOLD_WAIT_S = 6 * 3_600.0  # over one call, for a run that has no deadline
 IDLE_S = 300.0  # no event for so long: the stream is dead
 CONNECT_S = 10.0
@@ -55,8 +56,8 @@ class Pace:
         """
         now_s = self.clock()
         if failure.retry_after_s is not None:
-            wait_s = self._as_told(failure.retry_after_s, now_s, streak, deadline_s)
-            streak.begin_anew(now_s + wait_s)
+            wait_s = self._as_told(max(LEAST_TOLD_WAIT_S, failure.retry_after_s), now_s, streak, deadline_s)
+            streak.told_to_wait(now_s, wait_s)
             return wait_s
         if streak.failures >= MOST_ATTEMPTS or now_s - streak.since_s >= PATIENCE_S:
             raise ServiceError(
@@ -75,11 +76,12 @@ class Pace:
             raise CallCancelledError("stopped while waiting for the model service")
 
     def _as_told(self, told_s: float, now_s: float, streak: "Streak", deadline_s: float | None) -> float:
-        if now_s + told_s < self._last_s(streak, deadline_s):
+        out_of_patience = told_s < LONGEST_WAIT_S and now_s - streak.since_s >= PATIENCE_S
+        if now_s + told_s < self._last_s(streak, deadline_s) and not out_of_patience:
             return told_s
         until = self.now() + timedelta(seconds=min(told_s, 10**9))
         raise ServiceError(
-            f"rate limited until {until:%Y-%m-%d %H:%M:%S %Z} (in {_words(told_s)}), {self._why_not(deadline_s)} "
+            f"rate limited until {until:%Y-%m-%d %H:%M:%S %Z} (in {in_words(told_s)}), {self._why_not(streak, deadline_s)} "
             "Run again after that; the work is kept."
         )
 
@@ -89,7 +91,9 @@ class Pace:
             return streak.began_s + longest_s
         return deadline_s if self.wait_for_reset else min(deadline_s, streak.began_s + longest_s)
 
-    def _why_not(self, deadline_s: float | None) -> str:
+    def _why_not(self, streak: "Streak", deadline_s: float | None) -> str:
+        if self.clock() - streak.since_s >= PATIENCE_S:
+            return "as it has been saying for a while."
         if not self.wait_for_reset:
             return "and run.wait_for_reset is off."
         if deadline_s is None:
@@ -99,7 +103,7 @@ class Pace:
 
 @dataclass
 class Streak:
-    """The failures of one call since it began, or since the last wait that the service asked for."""
+    """The failures of one call since it began, or since the service last said when to come back."""
 
     began_s: float
     failures: int = 0
@@ -108,11 +112,13 @@ class Streak:
     def __post_init__(self) -> None:
         self.since_s = self.began_s
 
-    def begin_anew(self, at_s: float) -> None:
-        self.failures, self.since_s = 0, at_s
+    def told_to_wait(self, now_s: float, wait_s: float) -> None:
+        self.failures = 0
+        if wait_s >= LONGEST_WAIT_S:  # after shorter ones, again and again, patience ends all the same
+            self.since_s = now_s + wait_s
 
 
-def _words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """For example "1 h 05 min" or "40 s"."""
     if seconds < 120:  # then minutes say too little
         return f"{seconds:.0f} s"

@@ -34,7 +34,7 @@ def reset_at(message: str, headers: Mapping[str, str], now: datetime, zone: tzin
     told = _retry_after(headers, now)
     if told is not None:
         return told
-    found = _believed([*_exhausted(headers, now)], now)
+    found = _believed([*_exhausted(headers)], now)
     return max(found) if found else in_words(message, now, zone)
 
 
@@ -43,10 +43,11 @@ def in_words(message: str, now: datetime, zone: tzinfo | None = None) -> datetim
     cue = CUE.search(message)
     if not cue:
         return None
-    local = now.astimezone(zone)
-    readers: tuple[Callable[[str, datetime], datetime | None], ...] = (_iso, _epoch, _duration, _clock)
-    found = _believed([read(message[cue.start() :], local) for read in readers], now)
-    return found[0] if found else None
+    for pattern, read in READERS:
+        if found := pattern.search(message, cue.start()):
+            time = read(found, now.astimezone(zone))
+            return next(iter(_believed([time], now)), None)
+    return None
 
 
 def _believed(times: list[datetime | None], now: datetime) -> list[datetime]:
@@ -80,49 +81,43 @@ def _http_date(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _exhausted(headers: Mapping[str, str], now: datetime) -> Iterator[datetime | None]:
+def _exhausted(headers: Mapping[str, str]) -> Iterator[datetime | None]:
     """`anthropic-ratelimit-NAME-reset` where nothing of NAME remains, or where its status says so."""
     for name, text in headers.items():
         limit = re.fullmatch(r"anthropic-ratelimit-(.+)-reset", name.lower())
         if limit and _is_used_up(headers, f"anthropic-ratelimit-{limit[1]}"):
-            yield _epoch(text, now) or _iso(text, now)
+            yield _stamp(text)
 
 
 def _is_used_up(headers: Mapping[str, str], limit: str) -> bool:
     return headers.get(f"{limit}-remaining") == "0" or headers.get(f"{limit}-status") in {"rejected", "exceeded"}
 
 
-def _iso(text: str, _local: datetime) -> datetime | None:
-    found = ISO.search(text)
-    if not found:
-        return None
+def _stamp(text: str) -> datetime | None:
+    iso, epoch = ISO.search(text), EPOCH.search(text)
+    return _iso(iso) if iso else _epoch(epoch) if epoch else None
+
+
+def _iso(found: re.Match[str], _local: datetime | None = None) -> datetime | None:
     day, minutes, seconds, zone = found.groups()
-    offset = {"Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00"}.get(zone or "", zone or "")
+    offset = {None: "+00:00", "Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00"}.get(zone, zone)
     try:
-        time = datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}{offset}")
+        return datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}{offset}")
     except ValueError:
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _epoch(text: str, _local: datetime) -> datetime | None:
-    found = EPOCH.search(text)
-    return datetime.fromtimestamp(int(found[1]), UTC) if found else None
+def _epoch(found: re.Match[str], _local: datetime | None = None) -> datetime:
+    return datetime.fromtimestamp(int(found[1]), UTC)
 
 
-def _duration(text: str, local: datetime) -> datetime | None:
-    found = IN.search(text)
-    if not found:
-        return None
+def _duration(found: re.Match[str], local: datetime) -> datetime | None:
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*(ms|milli|s|m|h|d)", found[1], re.IGNORECASE)
     seconds = sum(float(number) * UNITS_S[unit.lower().replace("milli", "ms")] for number, unit in parts)
     return local + timedelta(seconds=seconds) if seconds <= LONGEST.total_seconds() else None
 
 
-def _clock(text: str, local: datetime) -> datetime | None:
-    found = CLOCK.search(text)
-    if not found:
-        return None
+def _clock(found: re.Match[str], local: datetime) -> datetime | None:
     zone, (hour, minute) = _zone(found, local), _hour(found)
     if zone is None or not 0 <= hour <= 23 or minute > 59:
         return None
@@ -170,3 +165,12 @@ def _zone(found: re.Match[str], local: datetime) -> tzinfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime], datetime | None]], ...] = (
+    (ISO, _iso),
+    (EPOCH, _epoch),
+    (IN, _duration),
+    (CLOCK, _clock),
+)
+"""The first pattern that fits decides, whether or not its time can be believed."""

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,9 +16,10 @@ from ralph.model.call import CallTerms, Model
 from ralph.model.client import sdk_client
 from ralph.model.concessions import Concessions
 from ralph.model.dialogue import Dialogue
-from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, WorstCaseError
+from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure, WorstCaseError
 from ralph.model.pace import Pace
 from ralph.model.reply import Reply
+from ralph.model.retry_notice import retry_notice
 from ralph.replay.scripted import Bill, Request, Script, ScriptedModel
 from ralph.replay.turn import (
     Turn,
@@ -322,6 +323,120 @@ def test_retry_after_is_honoured(bench: Bench, retry_after: str | float, waited_
     bench.service([fails(429, retry_after=retry_after), says("hi")])
     bench.ask(deadline_s=bench.clock.now_s + 3600)
     assert bench.clock.waits_s == [waited_s]
+
+
+@pytest.mark.parametrize(
+    ("turn", "waited_s"),
+    [
+        pytest.param(fails(429, message="limit reached, try again at 2026-11-21T15:00:00Z"), 3 * 3600, id="words"),
+        pytest.param(fails(429, message="try again in 2 hours 10 minutes"), 7800, id="duration"),
+        pytest.param(
+            fails(429, message="resets at 1pm (UTC)", headers={"x-should-retry": "false"}), 3600, id="told-not-to-retry"
+        ),
+        pytest.param(
+            fails(
+                429,
+                headers={
+                    "anthropic-ratelimit-input-tokens-remaining": "0",
+                    "anthropic-ratelimit-input-tokens-reset": "2026-11-21T12:20:00Z",
+                },
+            ),
+            1200,
+            id="headers",
+        ),
+    ],
+)
+@pytest.mark.parametrize("deadline", [pytest.param(None, id="no-deadline"), pytest.param(4 * 3600, id="deadline")])
+def test_a_limits_reset_time_is_waited_for_with_nothing_reserved(
+    bench: Bench, turn: Turn, waited_s: float, deadline: float | None
+) -> None:
+    bench.service([turn, says("hi")])
+    told: list[tuple[str, float, int]] = []
+
+    def failed(attempt: int, failure: Failure, wait_s: float) -> None:
+        text, fields = retry_notice(attempt, failure, wait_s, NOON)
+        told.append((f"{text} {fields['until']}", wait_s, bench.held_micros))
+
+    bench.ask(deadline_s=deadline and bench.clock.now_s + deadline, attempt_failed=failed)
+    assert bench.clock.waits_s == [waited_s]
+    ((words, wait_s, held_micros),) = told
+    assert words.startswith("waiting for the model service until ")
+    assert words.endswith((NOON + timedelta(seconds=waited_s)).isoformat())
+    assert (wait_s, held_micros) == (waited_s, 0)
+
+
+@pytest.mark.parametrize(
+    ("waits_for_reset", "deadline", "why"),
+    [
+        pytest.param(True, 3600.0, r"in 3 h 00 min\), which is past the run's time", id="past-the-deadline"),
+        pytest.param(False, None, "run.wait_for_reset is off", id="not-wanted"),
+        pytest.param(False, 24 * 3600.0, "run.wait_for_reset is off", id="not-wanted-before-a-deadline"),
+    ],
+)
+def test_a_reset_time_that_is_not_waited_for_ends_the_call_and_says_when_it_goes_on(
+    bench: Bench, waits_for_reset: bool, deadline: float | None, why: str
+) -> None:
+    bench.service([fails(429, message="try again in 3 hours")])
+    bench.model.pace = replace(bench.clock.pace(), wait_for_reset=waits_for_reset)
+    with pytest.raises(ServiceError, match=f"rate limited until 2026-11-21 15:00:00 UTC.*{why}"):
+        bench.ask(deadline_s=deadline and bench.clock.now_s + deadline)
+    assert bench.clock.waits_s == []
+
+
+def test_without_a_deadline_no_more_than_six_hours_are_waited_in_all(bench: Bench) -> None:
+    bench.service([fails(429, message="try again in 4 hours")] * 2)
+    with pytest.raises(ServiceError, match=r"longer than a run without --max-duration waits \(6 h\)"):
+        bench.ask()
+    assert bench.clock.waits_s == [4 * 3600]
+
+
+def test_after_a_wait_for_a_reset_patience_begins_anew(bench: Bench) -> None:
+    bench.service([fails(529)] * 9 + [fails(429, retry_after=3600)] + [fails(529)] * 9 + [says("hi")])
+    assert bench.ask().content[0]["text"] == "hi"
+
+
+def test_a_service_that_says_soon_for_a_quarter_of_an_hour_is_given_up(bench: Bench) -> None:
+    bench.service(lambda _request: fails(429, retry_after=30))
+    with pytest.raises(ServiceError, match="as it has been saying for a while"):
+        bench.ask()
+    assert set(bench.clock.waits_s) == {30.0}
+    assert sum(bench.clock.waits_s) == 900
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        pytest.param(fails(400, message="Your credit balance is too low to access the Anthropic API."), id="credit"),
+        pytest.param(
+            fails(
+                400,
+                message="You have reached your specified API usage limits. You will regain access on 2026-11-22 at 00:00 UTC.",
+            ),
+            id="monthly-limit",
+        ),
+        pytest.param(fails(429, error_code="enforced_spend_limit_reached", message="resets at 7pm"), id="spend-limit"),
+        pytest.param(fails(429, message="Budget has been exceeded! Resets at 7pm"), id="litellms-budget"),
+        pytest.param(fails(429, message="You exceeded your current quota", retry_after=60), id="quota"),
+        pytest.param(fails(403, error_code="organization_on_hold", retry_after=5), id="on-hold"),
+        pytest.param(fails(402, retry_after=5), id="402"),
+    ],
+)
+def test_no_money_is_never_waited_for(bench: Bench, turn: Turn) -> None:
+    service = bench.service([turn, says("never asked")])
+    with pytest.raises(ServiceError, match="Add credit to the account"):
+        bench.ask()
+    assert (len(service.requests), bench.clock.waits_s, bench.held_micros) == (1, [], 0)
+
+
+def test_a_feature_that_is_dropped_is_told_without_a_wait(bench: Bench) -> None:
+    bench.service(
+        [fails(422, "invalid_request_error", message="body.cache_control: Extra inputs are not permitted"), says("hi")]
+    )
+    told: list[tuple[str, float]] = []
+    bench.ask(
+        attempt_failed=lambda n, failure, wait_s: told.append((retry_notice(n, failure, wait_s, NOON)[0], wait_s))
+    )
+    assert told == [("the model service does not take cache_control; going on without", 0.0)]
 
 
 def test_a_retry_after_beyond_the_deadline_stops_at_once_and_says_until_when(bench: Bench) -> None:
