@@ -74,6 +74,7 @@ def _short(reason: str) -> str:
 
 def _next_steps(summary: "Summary") -> Iterator[str]:
     ralph = (f"RALPH_HOME={shlex.quote(str(summary.home))} " if summary.home else "") + _ralph()
+    yield f"{ralph} status --repo {shlex.quote(str(summary.repo))}   # which stories are done, and why one is not"
     yield f"{ralph} traces"
     for story in summary.stories:
         if story.repairs or story.status != "success":

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ralph.assembly import open_run
@@ -31,6 +31,8 @@ RECORDED = {
     "US-003": TraceStatus.SUCCESS,
     "US-004": TraceStatus.BLOCKED,
 }
+ASK_STATUS = "`ralph status` says why"  # of a run: the demo's state is not where that command looks by itself
+SEE_BELOW = "the lines below say why"
 NO_PYTEST = (
     "the demo's checks run `python -m pytest`, and no `python` with pytest was found. Install it beside Ralph "
     "({python} -m pip install pytest), or activate an environment that has it."
@@ -92,7 +94,7 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
     def listen(event: Event) -> None:
         if event.kind is EventKind.REPAIR:
             repairs.append(str(event.fields["story"]))
-        report(event)
+        report(replace(event, text=event.text.replace(ASK_STATUS, SEE_BELOW)))
 
     started_s = time.monotonic()
     with _environment(changes):

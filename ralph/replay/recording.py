@@ -34,7 +34,10 @@ class RecordingError(ValueError):
 
 
 class RecordingDriftError(ScriptError):
-    """What came back from the tools is not what came back when the recording was made."""
+    """What came back from the tools is not what came back when the recording was made.
+
+    The text ends without a full stop: the model client puts it into a sentence of its own.
+    """
 
 
 class Step(BaseModel):
@@ -145,12 +148,12 @@ class Playback:
 
     def _missing(self, story: str, attempt: int, number: int) -> str:
         if not story:
-            return "recording drift: the first message names no story. It needs a line `Story: US-001`."
+            return "recording drift: the first message names no story. It needs a line `Story: US-001`"
         if self._recording.find(story, attempt, 1) is None:
-            return f"recording drift: {story} has no attempt {attempt} in the recording. Record it with --by-hand."
+            return f"recording drift: {story} has no attempt {attempt} in the recording. Record it with --by-hand"
         return (
             f"recording drift: step {number} of {story} (attempt {attempt}) is beyond the recording's end. "
-            "Record it again with --by-hand."
+            "Record it again with --by-hand"
         )
 
 
@@ -188,5 +191,5 @@ def _difference(step: Step, got: Sequence[str]) -> str:
     expected, found = next((pair for pair in pairs if pair[0] != pair[1]), ("<the same>", "<the same>"))
     return (
         f"recording drift: step {step.step} of {step.story} expected the tool result {expected[:_SHOWN_CHARS]!r} "
-        f"got {found[:_SHOWN_CHARS]!r}. Undo the change of the tool, or record the story again with --by-hand."
+        f"got {found[:_SHOWN_CHARS]!r}. Undo the change of the tool, or record the story again with --by-hand"
     )

@@ -98,9 +98,21 @@ def test_the_trace_of_the_repaired_story_shows_the_failing_check_and_the_one_tha
     with closing(TraceStore.open(summary.home / "traces.db")) as store:
         detail = store.trace(summary.stories[1].trace_id)
         calls = [span for span in detail.spans if span.kind is SpanKind.LLM]
-        assert len(calls) == 6
+        assert len(calls) == 7
         assert detail.trace.status.value == "success"
         assert any("test_a_refund_undoes_its_expense" in json.dumps(span.messages()) for span in calls)
+
+
+def test_what_a_story_learned_reaches_the_next_one(summary: Summary) -> None:
+    progress = git(summary.repo, "show", f"{BRANCH}:progress.txt")
+    assert progress.index("- tests/test_rules.py holds every `split_*` function") < progress.index("- US-001")
+    assert summary.home
+    with closing(TraceStore.open(summary.home / "traces.db")) as store:
+        calls = [span for span in store.trace(summary.stories[2].trace_id).spans if span.kind is SpanKind.LLM]
+        first = json.dumps(calls[0].messages())
+    assert "another output can use the same list" in first
+    assert "run the whole suite after a change there" in first
+    assert "US-001 - Say who pays whom (done)" in first
 
 
 def test_the_blocked_story_is_parked_with_its_reason(summary: Summary) -> None:
@@ -129,6 +141,8 @@ def test_the_command_tells_what_happened_and_that_the_model_was_a_recording(
     assert "(simulated: nothing was spent)" in shown
     assert "The model was a recording" in shown
     assert f"RALPH_HOME='{tmp_path}/a demo/ralph-home' " in shown
+    assert f"status --repo '{tmp_path}/a demo/kitty'" in shown
+    assert "no story that is left can be worked on now; the lines below say why" in told.stdout
 
 
 def test_drift_is_told_and_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
