@@ -23,7 +23,7 @@ from ralph.detect.proposal import Need, NeedKind, Proposal
 from ralph.detect.python import find_python
 from ralph.detect.ruby import find_ruby
 from ralph.detect.rust import find_rust
-from ralph.detect.services import service_needs
+from ralph.detect.services import DATABASES, UNKNOWN_DATABASE, service_needs
 from ralph.detect.targets import find_targets
 from ralph.detect.tree import Folder, open_tree
 
@@ -48,6 +48,8 @@ def detect(repo: Path, *, which: Which = shutil.which) -> Proposal:
     found = joined(_look(root, Host(which)))
     services, lines = read_ci(root, [check.command for check in found.checks])
     needs = merged_needs([*found.needs, *service_needs(root), *services])
+    if {need.name for need in needs} & DATABASES:
+        needs = tuple(need for need in needs if need.name != UNKNOWN_DATABASE)
     return replace(found, needs=needs, hints=(*found.hints, *lines))
 
 

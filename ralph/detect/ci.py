@@ -18,7 +18,7 @@ CHECK = re.compile(
     r"verify|rspec|rubocop|phpunit|pest|phpstan|golangci-lint|pre-commit|build)\b"
 )
 NO_CHECK = re.compile(
-    r"\b(install|ci|sync|add|deploy|publish|upload|push|login|docker|curl|wget|echo|export|cd|mkdir|cp|git|apt-get|brew|"
+    r"\b(install|npm ci|sync|add|deploy|publish|upload|push|login|docker|curl|wget|echo|export|cd|mkdir|cp|git|apt-get|brew|"
     r"codecov|checkout|download|pull|tag)\b"
 )
 

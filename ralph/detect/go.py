@@ -7,8 +7,9 @@ from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs, word
 from ralph.detect.tree import Folder
 
 FETCH = "go mod download && { go list -deps -test ./... >/dev/null || go mod tidy; }"  # tidies only what does not fit
-USE = re.compile(r"^\s*use\s+(?:\(([^)]*)\)|(\S+))", re.MULTILINE)
-REQUIRE = re.compile(r"^\s*require\b", re.MULTILINE)
+USE = re.compile(r"^[ \t]*use[ \t]+(?:\(([^)]*)\)|(\S+))", re.MULTILINE)
+REQUIRE = re.compile(r"^[ \t]*require\b", re.MULTILINE)
+MAX_MODULES = 50
 LINTERS = (".golangci.yml", ".golangci.yaml", ".golangci.toml", ".golangci.json")
 
 
@@ -30,7 +31,9 @@ def find_go(folder: Folder, host: Host) -> Found | None:
         ),
         setup=setup(_fetch(folder)) if host.prepared and _has_dependencies(folder, modules) else None,
         manifests=tuple(sorted({_in(module, "go.mod") for module in modules} | ({"go.work"} & folder.names))),
-        lock_files=tuple(_in(module, "go.sum") for module in modules if folder.has(_in(module, "go.sum"))),
+        lock_files=tuple(
+            name for name in (*(_in(module, "go.sum") for module in modules), "go.work.sum") if folder.has(name)
+        ),
         needs=tool_needs(host, folder.place("go.work" if folder.has("go.work") else "go.mod"), **named),
         covers=tuple(module for module in modules if module != "."),
         installs=tuple(module for module in modules if module != "."),
@@ -43,7 +46,7 @@ def _modules(folder: Folder) -> Iterator[str]:
         paths = [
             use.split("//")[0].strip().strip('"').removeprefix("./").rstrip("/") or "." for use in uses if use.strip()
         ]
-        yield from (path for path in dict.fromkeys(paths) if folder.has(_in(path, "go.mod")))
+        yield from (path for path in list(dict.fromkeys(paths))[:MAX_MODULES] if folder.has(_in(path, "go.mod")))
     elif folder.has("go.mod"):
         yield "."
 

@@ -27,7 +27,7 @@ def joined(places: Sequence[Placed]) -> Proposal:
     """`places` with the root first, folders before those below them."""
     alone = [placed for placed in places if not any(_covers(above, placed) for above in places)]
     checks = list(_checks(alone))
-    setups = [(placed.folder, placed.found.setup) for placed in alone if placed.found.setup]
+    setups = list(_setups(alone))
     hints = [hint for placed in alone for hint in placed.found.hints]
     if len(checks) > MAX_CHECKS:
         hints.append(f"{len(checks) - MAX_CHECKS} more checks of further folders were left out.")
@@ -58,14 +58,36 @@ def _unique(items: Iterable[str]) -> tuple[str, ...]:
 
 def _covers(above: Placed, placed: Placed) -> bool:
     """The same ecosystem runs it from a folder above, and it needs no setup of its own."""
-    if above.found.ecosystem != placed.found.ecosystem or above.folder == placed.folder:
+    runs = _is_named(placed, above, above.found.covers) and not placed.found.lock_files
+    return runs and (placed.found.setup is None or _installs(above, placed))
+
+
+def _installs(above: Placed, placed: Placed) -> bool:
+    return above.found.setup is not None and _is_named(placed, above, above.found.installs)
+
+
+def _is_named(placed: Placed, above: Placed, globs: Iterable[str]) -> bool:
+    if above.found.ecosystem != placed.found.ecosystem or not _is_below(placed.folder, above.folder):
         return False
-    inside = placed.folder if above.folder == "." else placed.folder.removeprefix(f"{above.folder}/")
-    if above.folder not in {".", placed.folder[: len(above.folder)]} or placed.found.lock_files:
-        return False
-    runs = any(fnmatchcase(inside, glob) for glob in above.found.covers)
-    installs = any(fnmatchcase(inside, glob) for glob in above.found.installs)
-    return runs and (installs or placed.found.setup is None)
+    inside = str(PurePosixPath(placed.folder).relative_to(above.folder))
+    return any(fnmatchcase(inside, glob) for glob in globs)
+
+
+def _is_below(folder: str, above: str) -> bool:
+    return folder != above and PurePosixPath(folder).is_relative_to(above)
+
+
+def _setups(places: Sequence[Placed]) -> Iterator[tuple[str, Check]]:
+    """Those that a check in the folder or below it may need, each once."""
+    for placed in places:
+        if placed.found.setup is None or any(_installs(above, placed) for above in places):
+            continue
+        if any(
+            other.found.checks
+            for other in places
+            if other.folder == placed.folder or _is_below(other.folder, placed.folder)
+        ):
+            yield placed.folder, placed.found.setup
 
 
 def _checks(places: Sequence[Placed]) -> Iterator[Check]:
@@ -96,13 +118,15 @@ def _one_setup(setups: Sequence[tuple[str, Check]]) -> Check | None:
     if len(setups) == 1:
         folder, only = setups[0]
         return only.model_copy(update={"cwd": folder})
-    commands = [f"({_there(folder)}{each.command})" for folder, each in setups]
+    commands = [_at(folder, each.command) for folder, each in setups]
     env = {name: value for _, each in setups for name, value in each.env.items()}
     return Check(name="setup", command=" && ".join(commands), timeout_s=SETUP_TIMEOUT_S, env=env, network=True)
 
 
-def _there(folder: str) -> str:
-    return "" if folder == "." else f"cd {word(folder)} && "
+def _at(folder: str, command: str) -> str:
+    """The command in a folder below, as a part of a longer one."""
+    whole = f"{{ {command}; }}" if "||" in command else command
+    return whole if folder == "." else f"(cd {word(folder)} && {whole})"
 
 
 def _network(setups: Sequence[tuple[str, Check]], checks: Sequence[Check], places: Sequence[Placed]) -> Iterator[Need]:

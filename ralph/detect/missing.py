@@ -3,11 +3,12 @@
 Each example is a file to add and the lines of `ralph.toml` that run it. Languages are told by file endings.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ralph.detect.tree import open_tree
+from ralph.detect.tree import Folder, open_tree
 
 SETTINGS = "ralph.toml"
 MAX_LANGUAGES = 2
@@ -53,10 +54,11 @@ EXAMPLES = (
         "Go",
         (".go",),
         "smoke_test.go",
-        'package main\n\nimport "testing"\n\nfunc TestItRuns(t *testing.T) {\n\tif 1+1 != 2 {\n\t\tt.Fatal("no")\n\t}\n}\n',
+        'package {package}\n\nimport "testing"\n\n'
+        'func TestItRuns(t *testing.T) {\n\tif 1+1 != 2 {\n\t\tt.Fatal("no")\n\t}\n}\n',
         "go test",
         "go test ./...",
-        "Write the name of the folder's own package in the first line. It needs a go.mod (`go mod init NAME`).",
+        "It needs a go.mod (`go mod init NAME`).",
     ),
     Example(
         "Rust",
@@ -97,26 +99,32 @@ ANYTHING = Example(
 
 def smallest_example(repo: Path) -> str:
     """What to add, ready to print: for the languages that most files are written in, else for any command."""
-    chosen = _languages(repo) or [ANYTHING]
+    root = open_tree(repo)
+    chosen = _languages(root) or [ANYTHING]
     head = "No quality check was found. Ralph commits only what its checks pass, so add one, for example:"
-    return "\n\n".join([head, *(_shown(example) for example in chosen), _tail()])
+    tail = "Then replace the example with tests of what the code does, and commit both files."
+    return "\n\n".join([head, *(_shown(example, root) for example in chosen), tail])
 
 
-def _languages(repo: Path) -> list[Example]:
-    endings = Counter(PurePosixPath(name).suffix.lower() for name in open_tree(repo).names)
+def _languages(root: Folder) -> list[Example]:
+    endings = Counter(PurePosixPath(name).suffix.lower() for name in root.names)
     counted = [(sum(endings[ending] for ending in example.endings), example) for example in EXAMPLES]
     found = sorted((pair for pair in counted if pair[0]), key=lambda pair: -pair[0])
     return [example for _, example in found[:MAX_LANGUAGES]]
 
 
-def _shown(example: Example) -> str:
+def _shown(example: Example, root: Folder) -> str:
     title = f"{example.language}: add {example.file}"
-    parts = [title + (f". {example.before}" if example.before else ""), _indented(example.text)]
+    text = example.text.replace("{package}", _go_package(root)) if example.language == "Go" else example.text
+    parts = [title + (f". {example.before}" if example.before else ""), _indented(text)]
     return "\n\n".join([*parts, f"and to {SETTINGS}", _indented(example.settings())])
 
 
-def _tail() -> str:
-    return "Then replace the example with tests of what the code does, and commit both files."
+def _go_package(root: Folder) -> str:
+    """The name that the Go files beside the test have, which it must have as well."""
+    beside = (root.text(name, 64_000) for name in root.listed if name.endswith(".go") and "/" not in name)
+    found = (re.search(r"^package (\w{1,80})", text, re.MULTILINE) for text in beside)
+    return next((match.group(1) for match in found if match), "main")
 
 
 def _indented(text: str) -> str:

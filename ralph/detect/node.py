@@ -59,7 +59,7 @@ def _dependencies(package: dict[str, object]) -> set[str]:
 def _setup(
     folder: Folder, package: dict[str, object], manager: NodeManager, workspaces: tuple[str, ...]
 ) -> Check | None:
-    members = [name for glob in workspaces for name in folder.matching(f"{glob}/package.json")]
+    members = folder.members(workspaces, "package.json")
     everything = [package, *(folder.json(name) for name in members)]
     if not any(_dependencies(each) for each in everything):
         return None
@@ -99,7 +99,7 @@ def _workspace_checks(
     folder: Folder, workspaces: tuple[str, ...], manager: NodeManager, taken: set[Kind]
 ) -> Iterator[tuple[Kind, Check]]:
     """One command for all members, unless a member's script would not do as it is."""
-    members = [folder.json(name) for glob in workspaces for name in folder.matching(f"{glob}/package.json")]
+    members = [folder.json(name) for name in folder.members(workspaces, "package.json")]
     for kind in (Kind.TEST, Kind.LINT, Kind.TYPES, Kind.BUILD):
         for script, name in SCRIPTS[kind]:
             texts = [str(table(member, "scripts").get(script, "")) for member in members]

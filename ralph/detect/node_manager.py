@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from ralph.detect.tree import Folder, strings, table
+from ralph.detect.yaml_file import read_yaml
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def workspaces_of(folder: Folder, package: dict[str, object]) -> tuple[str, ...]
     declared = package.get("workspaces")
     globs = strings(declared) or strings(table(declared).get("packages"))
     if folder.has("pnpm-workspace.yaml"):
-        globs = globs or re.findall(r"""^\s*-\s*["']?([^"'#\s]+)""", folder.text("pnpm-workspace.yaml"), re.MULTILINE)
+        globs = globs or strings(table(read_yaml(folder, "pnpm-workspace.yaml")).get("packages"))
     return tuple(glob.removeprefix("./").rstrip("/") for glob in globs if not glob.startswith("!"))
 
 

@@ -14,6 +14,7 @@ left to install by themselves. Tests are always proposed, linters where they are
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from ralph.checks.check import Check
 from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs, word
@@ -31,7 +32,7 @@ PYTEST_CONFIGS = (
 )
 TEST_FILE = re.compile(r"(tests?/.*)?(test_[^/]*|[^/]*_test)\.py")
 TEST_FILE_ANYWHERE = re.compile(r"(.*/)?(test_[^/]*|[^/]*_test)\.py")
-UNITTEST = re.compile(r"^\s*(?:import|from) unittest\b", re.MULTILINE)
+UNITTEST = re.compile(r"^[ \t]*(?:import|from) unittest\b", re.MULTILINE)
 TOOLS = {"pytest", "ruff", "mypy", "pyright", "flake8", "black", "tox", "nox", "coverage", "pre-commit"}
 VENV = ".venv"
 PIP = f"{VENV}/bin/python -m pip install -q"
@@ -162,7 +163,8 @@ def _installed(project: Project) -> Iterator[str]:
 
 def _undeclared_tools(folder: Folder, project: Project) -> Iterator[str]:
     """Tools that the checks call and the project does not name; in `.venv` they have to be installed as well."""
-    if "pytest" not in project.declared and (_is_pytest_configured(folder) or not _is_unittest(folder)):
+    by_pytest = _is_pytest_configured(folder) or (_test_files(folder) and not _is_unittest(folder))
+    if by_pytest and "pytest" not in project.declared:
         yield "pytest"
     names = {linter.command.split()[0] for linter in LINTERS if _is_configured(folder, linter)}
     yield from sorted(names - project.declared)
@@ -174,15 +176,16 @@ def _tests(folder: Folder, host: Host, project: Project, runner: Runner) -> Iter
     if folder.has("manage.py") and not wants_pytest:
         yield check(Kind.TEST, "django test", f"{runner.python} manage.py test", env=runner.env)
     elif configured or _test_files(folder):
-        if not wants_pytest and not host.has("pytest") and _is_unittest(folder):
+        has_pytest = host.has("pytest") and not (project.manager or runner.python.startswith(VENV))
+        if not wants_pytest and not has_pytest and _is_unittest(folder):
             yield check(Kind.TEST, "unittest", f"{runner.python} {_unittest(folder)}", env=runner.env)
         else:
             module = runner.tool("pytest -q") if project.manager else f"{runner.python} -m pytest -q"
             yield check(Kind.TEST, "pytest", module, env=runner.env)
     elif folder.has("noxfile.py"):
-        yield _own_environment("nox", "nox")
+        yield _own_environment("nox", runner.tool("nox"))
     elif _has_tox(folder):
-        yield _own_environment("tox", "tox -q")
+        yield _own_environment("tox", runner.tool("tox -q"))
 
 
 def _own_environment(name: str, command: str) -> tuple[Kind, Check]:
@@ -196,8 +199,11 @@ def _unittest(folder: Folder) -> str:
 
 
 def _test_files(folder: Folder) -> list[str]:
+    """Those of packages below are theirs; deep ones count where this folder is a Python project by a file of its own."""
     pattern = TEST_FILE_ANYWHERE if folder.has(*MARKS) else TEST_FILE
-    return [name for name in folder.listed if pattern.fullmatch(name)]
+    packages = {f"{PurePosixPath(name).parent}/" for name in folder.matching("*/pyproject.toml", "*/setup.py")}
+    found = [name for name in folder.listed if pattern.fullmatch(name)]
+    return [name for name in found if not name.startswith(tuple(packages))]
 
 
 def _is_unittest(folder: Folder) -> bool:

@@ -76,7 +76,8 @@ def read_project(folder: Folder, host: Host) -> Project:
     pyproject = folder.toml("pyproject.toml")
     extras = table(pyproject, "project", "optional-dependencies")
     groups = table(pyproject, "dependency-groups")
-    files = tuple(name for name in folder.listed if REQUIREMENTS.fullmatch(name) and not NOT_FOR_CHECKS.search(name))
+    names = sorted(folder.listed, key=len)
+    files = tuple(name for name in names if REQUIREMENTS.fullmatch(name) and not NOT_FOR_CHECKS.search(name))
     return Project(
         pyproject=pyproject,
         installable=_is_installable(folder, pyproject),
@@ -148,7 +149,7 @@ def _poetry(pyproject: Mapping[str, object]) -> Iterator[str]:
 
 def _setuptools(folder: Folder) -> Iterator[str]:
     """What `setup.py` and `setup.cfg` name, by pattern: neither is run."""
-    for listing in re.findall(r"install_requires\s*=\s*\[([^\]]{0,5000})\]", folder.text("setup.py")):
+    for listing in re.findall(r"install_requires\s*=\s*\[([^\]]{0,2000})\]", folder.text("setup.py")):
         yield from re.findall(r"""["']([^"']+)["']""", listing)
     for block in re.findall(r"^install_requires\s*=(.*(?:\n[ \t]+.*)*)", folder.text("setup.cfg"), re.MULTILINE):
         yield from block.split("\n")

@@ -13,7 +13,7 @@ RUBY = "See https://www.ruby-lang.org for how to install Ruby."
 
 
 def find_ruby(folder: Folder, host: Host) -> Found | None:
-    has_gems = bool(re.search(r"^\s*(gem|gemspec)\b", folder.text("Gemfile"), re.MULTILINE))
+    has_gems = bool(re.search(r"^[ \t]*(gem|gemspec)\b", folder.text("Gemfile"), re.MULTILINE))
     run, env = ("bundle exec ", IN_THE_TREE if host.prepared else {}) if has_gems else ("", {})
     checks = [*_tests(folder, run, env), *_lint(folder, host, run, env)]
     if not checks and not folder.has("Gemfile"):

@@ -14,7 +14,7 @@ def find_rust(folder: Folder, host: Host) -> Found | None:
         return None
     cargo = folder.toml("Cargo.toml")
     members = tuple(glob.removeprefix("./") for glob in strings(table(cargo, "workspace").get("members")))
-    manifests = [name for glob in members for name in folder.matching(f"{glob}/Cargo.toml")]
+    manifests = folder.members(members, "Cargo.toml")
     scope = " --workspace" if "workspace" in cargo else ""
     checks = [check(Kind.TEST, "cargo test", f"cargo test{scope} --quiet", SLOW_S)]
     if _wants_clippy(folder, cargo):

@@ -7,9 +7,9 @@ from ralph.detect.found import Found, Host, Kind, check, tool_needs
 from ralph.detect.tree import Folder
 
 RUNNERS = (
-    ("make", ("GNUmakefile", "makefile", "Makefile"), r"^([A-Za-z][\w .-]*?)\s*::?(?!=)"),
-    ("just", ("justfile", "Justfile", ".justfile"), r"^@?([A-Za-z][\w-]*)\s*:(?!=)"),
-    ("task", ("Taskfile.yml", "Taskfile.yaml", "taskfile.yml"), r"^(?:  |    |\t)([A-Za-z][\w-]*):\s*$"),
+    ("make", ("GNUmakefile", "makefile", "Makefile"), r"^([A-Za-z][\w .-]{0,200}?)[ \t]{0,20}::?(?!=)"),
+    ("just", ("justfile", "Justfile", ".justfile"), r"^@?([A-Za-z][\w-]*)[ \t]*:(?!=)"),
+    ("task", ("Taskfile.yml", "Taskfile.yaml", "taskfile.yml"), r"^(?:  |    |\t)([A-Za-z][\w-]*):[ \t]*$"),
 )
 WANTED = (
     (Kind.TEST, ("test", "tests", "check")),

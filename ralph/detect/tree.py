@@ -21,7 +21,9 @@ from ralph.workspace.git import Git
 
 MAX_DEPTH = 5  # folders below the root
 MAX_FILES = 20_000
-MAX_BYTES = 512 * 1024
+MAX_BYTES = 256 * 1024
+MAX_STRINGS = 200
+MAX_STRING_CHARS = 500
 SKIPPED = {
     "node_modules",
     "bower_components",
@@ -59,6 +61,11 @@ class Folder:
 
     def first(self, *names: str) -> str | None:
         return next((name for name in names if name in self.names), None)
+
+    def members(self, globs: Sequence[str], manifest: str) -> list[str]:
+        """The manifests in folders below that match one of the globs."""
+        manifests = [name for name in self.listed if name.endswith(f"/{manifest}")][:MAX_STRINGS]
+        return [name for name in manifests if any(fnmatchcase(name, f"{glob}/{manifest}") for glob in globs)]
 
     def matching(self, *globs: str) -> list[str]:
         """Names that match one of the globs; `*` also matches `/`."""
@@ -125,10 +132,9 @@ def table(value: object, *path: str) -> dict[str, object]:
 
 
 def strings(value: object) -> list[str]:
-    """A string or the strings of a list; empty for anything else."""
-    if isinstance(value, str):
-        return [value]
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    """A string or the strings of a list, bounded; empty for anything else."""
+    items = value[:MAX_STRINGS] if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, str) and len(item) <= MAX_STRING_CHARS]
 
 
 def one_line(text: str, limit_chars: int = 160) -> str:
@@ -149,7 +155,7 @@ def _walk(root: Path) -> Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     if _is_worth_a_look(entry):
                         deeper.append(name)
-                elif not entry.is_dir():
+                else:
                     yield name
         level = deeper
 
