@@ -134,6 +134,11 @@ class RunFolder:
         except FileNotFoundError:
             return
 
+    def last_words(self) -> str:
+        """How the run ended, in its own words; "" while it goes on, and when an error or a kill ended it."""
+        told = [logged.event for _, logged in self.events()]
+        return "".join([event.text for event in told if event.kind is EventKind.RUN_ENDED][-1:])
+
 
 @dataclass(frozen=True)
 class RunFolders:

@@ -12,7 +12,6 @@ from ralph.board import locate_prd, read_board
 from ralph.control import Control
 from ralph.errors import ExitCode, RalphError
 from ralph.event_log import RunFolders
-from ralph.events import EventKind
 from ralph.home import Home, find_home
 from ralph.state import Attempt, StoryStates
 from ralph.survey import Look, RunRequest, look
@@ -97,10 +96,8 @@ def last_run(seen: Look) -> LastRun | None:
     folder = RunFolders(seen.home).newest(repo_id=seen.repo.id, branch=seen.plan.name)
     if folder is None or folder.head is None:
         return None
-    told = (logged.event for _, logged in folder.events())
-    ended = "".join([event.text for event in told if event.kind is EventKind.RUN_ENDED][-1:])
     head = folder.head
-    return LastRun(head.run, head.pid, False, False, (), ended, spent_usd(seen.home, head.run))
+    return LastRun(head.run, head.pid, False, False, (), folder.last_words(), spent_usd(seen.home, head.run))
 
 
 def spent_usd(home: Home, run: str) -> float:

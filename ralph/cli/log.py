@@ -1,7 +1,9 @@
 """`ralph log`: the lines of a run as it printed them, after it or while it goes on."""
 
+import json
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,13 +27,18 @@ POLL_S = 0.2
 @click.option(
     "-n", "--lines", "count", type=click.IntRange(min=0), metavar="N", help="The last N lines. [default: all]"
 )
+@click.option("-l", "--list", "list_them", is_flag=True, help="List this repository's runs instead, newest first.")
 @click.option(
     "--run", "run_id", default="", metavar="ID", help="The newest run whose name begins so, of any repository."
 )
 @repo_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line, as of `ralph run --json`.")
-def log_command(*, follow: bool, count: int | None, run_id: str, repo: Path, as_json: bool) -> None:
+def log_command(*, follow: bool, count: int | None, list_them: bool, run_id: str, repo: Path, as_json: bool) -> None:
     """Show the lines of this repository's last run, or follow the run that is going. Ctrl-C ends the looking, not the run."""
+    if list_them:
+        for listed in runs(repo):
+            click.echo(json.dumps(listed) if as_json else list_line(listed))
+        return
     folder = find_run(repo, run_id)
     if not as_json:
         click.echo(title(folder))
@@ -55,6 +62,22 @@ def find_run(repo: Path, run_id: str) -> "RunFolder":
     known = next((f"; the newest one is {one.head.run}, in {one.head.repo}" for one in folders.all() if one.head), "")
     what = f'no run begins with "{run_id}"' if run_id else f"{root}: Ralph has not run here yet"
     raise RalphError(f"{what}{known}. `ralph run` makes one, `ralph log --run ID` shows one of another repository.")
+
+
+def runs(repo: Path) -> Iterator[dict[str, object]]:
+    """Every run of the repository that is still kept, newest first."""
+    from ralph.event_log import RunFolders  # noqa: PLC0415
+    from ralph.home import find_home  # noqa: PLC0415
+
+    root = str(repo_root(repo))
+    for folder in RunFolders(find_home()).all():
+        if folder.head and folder.head.repo == root:
+            yield {**asdict(folder.head), "is_going": folder.is_going, "ended": folder.last_words()}
+
+
+def list_line(run: dict[str, object]) -> str:
+    last = "going" if run["is_going"] else run["ended"] or "an error or a kill ended it"
+    return f"{run['run']}  {run['branch']}  {last}"
 
 
 def title(folder: "RunFolder") -> str:

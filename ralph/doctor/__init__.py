@@ -29,6 +29,7 @@ PROBES: Mapping[str, Probe] = {
     "key": work.model,
     "PRD": work.prd,
     "checks": work.checks,
+    "needs": work.needs,
     "schedules": machine.schedules,
 }
 

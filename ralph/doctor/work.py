@@ -11,6 +11,7 @@ from prd.read import read_prd
 from ralph.board import locate_prd
 from ralph.checks.check import Check
 from ralph.checks.detect import detect_checks
+from ralph.copies import find_copies
 from ralph.doctor.finding import Finding, Patient, Status
 from ralph.model.access import KEY_VARIABLES, price_book, require_access
 from ralph.roles import Role, models_of
@@ -120,16 +121,27 @@ def checks(patient: Patient) -> Iterator[Finding]:
         return
     names = ", ".join(check.name for check in found)
     yield Finding("checks", Status.OK, f"{names} ({'ralph.toml' if chosen.checks is not None else 'found by looking'})")
-    yield from _missing_programs(patient, [*([chosen.setup] if chosen.setup else []), *found])
+    for check in [*([chosen.setup] if chosen.setup else []), *found]:
+        yield from _missing_programs(patient, "checks", check, patient.root / check.cwd)
 
 
-def _missing_programs(patient: Patient, commands: list[Check]) -> Iterator[Finding]:
-    for check in commands:
-        for program in dict.fromkeys(programs(check.command)):
-            if not _is_there(patient, program, patient.root / check.cwd):
-                what = f"{check.name}: {program} is not on PATH"
-                remedy = "install it, or let `setup` in ralph.toml put it there"
-                yield Finding("checks", Status.WARN, what, remedy)
+def needs(patient: Patient) -> Iterator[Finding]:
+    """What the checks find beside the tree: services, and ignored files that are copied."""
+    if patient.repo is None or patient.loaded is None:
+        return
+    chosen = patient.loaded.settings
+    for service in chosen.services:
+        yield from _missing_programs(patient, "needs", Check(name=service.name, command=service.up), patient.root)
+    for pattern in find_copies(patient.repo, chosen.copy_files).unmatched:
+        what = f'copy: nothing here matches "{pattern}", so the worktrees go without it'
+        yield Finding("needs", Status.WARN, what, "make the file, or take the pattern out of `copy`")
+
+
+def _missing_programs(patient: Patient, area: str, check: Check, folder: Path) -> Iterator[Finding]:
+    for program in dict.fromkeys(programs(check.command)):
+        if not _is_there(patient, program, folder):
+            remedy = "install it, or let `setup` in ralph.toml put it there"
+            yield Finding(area, Status.WARN, f"{check.name}: {program} is not on PATH", remedy)
 
 
 def _is_there(patient: Patient, program: str, folder: Path) -> bool:

@@ -169,6 +169,15 @@ def test_a_check_whose_program_is_missing_is_a_warning(repo: Path) -> None:
     ]
 
 
+def test_what_the_checks_need_beside_the_tree_is_looked_for(repo: Path) -> None:
+    services = '[[services]]\nname = "db"\nup = "no-such-docker compose up"\n'
+    find_home().config.write_text('copy = [".env"]\n' + services)
+    program, file = found(repo, "needs")
+    assert program.what == "db: no-such-docker is not on PATH"
+    assert file.what == 'copy: nothing here matches ".env", so the worktrees go without it'
+    assert {program.status, file.status} == {Status.WARN}
+
+
 def test_a_repo_without_checks_is_told_how_to_get_some(repo: Path) -> None:
     (repo / "ralph.toml").write_text("")
     status, _, remedy = one(repo, "checks")

@@ -152,6 +152,19 @@ def test_each_repository_has_its_own_last_run(log: EventLog, home: Home, tmp_pat
     assert newest.path.name == "20261121-170000-aaaaaa"
 
 
+def test_the_runs_of_a_repository_are_listed_newest_first(log: EventLog, home: Home, repo: Path) -> None:
+    with closing(EventLog(home, head(repo, "20261120-000000-aaaaaa"))) as older:
+        older(note("stopped: 1 of 3 stories done", EventKind.RUN_ENDED))
+    with closing(EventLog(home, head(repo, "20261119-000000-aaaaaa"))):
+        pass
+    assert ralph("--list").output.splitlines() == [
+        "20261121-160520-abcdef  ralph/shop  going",
+        "20261120-000000-aaaaaa  ralph/shop  stopped: 1 of 3 stories done",
+        "20261119-000000-aaaaaa  ralph/shop  an error or a kill ended it",
+    ]
+    assert json.loads(ralph("--list", "--json").output.splitlines()[0])["is_going"] is True
+
+
 def test_a_repository_without_a_run_is_told_so(home: Home, repo: Path) -> None:
     assert str(ralph().exception).startswith(f"{repo}: Ralph has not run here yet. `ralph run` makes one")
     with closing(EventLog(home, head(Path("/code/other")))):
