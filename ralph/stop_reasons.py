@@ -39,6 +39,18 @@ NEXT_STEP = {
 }
 
 
+OTHER_WORDS = {
+    "stop": StopReason.END_TURN,
+    "eos": StopReason.END_TURN,
+    "length": StopReason.MAX_TOKENS,
+    "tool_calls": StopReason.TOOL_USE,
+    "function_call": StopReason.TOOL_USE,
+    "content_filter": StopReason.REFUSAL,
+}
+"""What servers say that pass on the words of another API."""
+
+
 def stop_reason(value: str | None) -> StopReason:
     """The member for what the service sent; UNKNOWN for what this version has not heard of."""
-    return StopReason(value) if value in set(StopReason) else StopReason.UNKNOWN
+    word = (value or "").lower()
+    return StopReason(word) if word in set(StopReason) else OTHER_WORDS.get(word, StopReason.UNKNOWN)

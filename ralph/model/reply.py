@@ -94,6 +94,8 @@ class Assembly:
     def bound(self, input_bound_tokens: int, max_tokens: int) -> TokenUsage:
         """The most an answer of unknown usage can have taken."""
         output_tokens = min(max_tokens, bound_tokens(list(self._blocks.values())))
+        if self.usage is not None and self.usage.input_tokens:
+            return replace(self.usage, output_tokens=output_tokens)
         return TokenUsage(uncached_input_tokens=input_bound_tokens, output_tokens=output_tokens)
 
     def reply(self, *, cost_micros: int, max_tokens: int, played_by: str, bound: TokenUsage | None = None) -> Reply:
