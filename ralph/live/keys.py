@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 import select
 import signal
 import termios
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ESCAPE = "\x1b"
+FUNCTION_KEYS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\x1b\[O])")  # arrows and the like, and Alt with a key
 READ_BYTES = 1024
 
 
@@ -59,10 +60,8 @@ def _read(fd: int, wake: int, pressed: Callable[[str], None]) -> None:
 
 
 def split_keys(text: str) -> Iterator[str]:
-    """Each key for itself. What an arrow or function key sends begins with Escape and comes in one piece: it is left out."""
-    if text.startswith(ESCAPE) and len(text) > 1:
-        return
-    yield from text
+    """Each key for itself. Those that send more than a character are left out; Escape comes alone."""
+    yield from FUNCTION_KEYS.sub("", text)
 
 
 @contextmanager
