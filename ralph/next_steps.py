@@ -36,7 +36,10 @@ STEPS: Mapping[Verdict, tuple[Step, ...]] = {
         Step("set it aside", "ralph skip {story}"),
     ),
     Verdict.DONE: (
-        Step("not right? take its done flag back in the PRD, say there what is missing, and run again", "{place}"),
+        Step(
+            "not right? with its commit in your checkout, take its done flag back, say there what is missing, and run",
+            "{place}",
+        ),
     ),
 }
 

@@ -10,11 +10,13 @@ import click
 
 from ralph.cli.complete import story_ids
 from ralph.cli.places import prd_option, repo_option
-from ralph.cli.table import local_time, plain
+from ralph.cli.table import cut, local_time, plain
 from ralph.cli.traces import echo_json
 
 if TYPE_CHECKING:
     from ralph.story_status import LastRun, Status, StoryStatus
+
+REASON_CHARS = 60  # of an attempt; the whole is told by `ralph explain`
 
 
 @click.command("status", epilog="Example: ralph status tasks/prd.json")
@@ -78,6 +80,6 @@ def _story_lines(story: "StoryStatus", allowed: int) -> Iterator[str]:
     for attempt in story.attempts:
         counted += attempt.counted
         what = f"attempt {counted} of {allowed}" if attempt.counted else "counts as no attempt"
-        yield f"{what}: {local_time(attempt.at_ns)}, {plain(attempt.reason)} (ralph trace {attempt.trace_id[:8]})"
+        yield f"{what}: {local_time(attempt.at_ns)}, {cut(plain(attempt.reason), REASON_CHARS)} (ralph trace {attempt.trace_id[:8]})"
     if story.attempts:
         yield f"the whole story: ralph explain {shlex.quote(story.id)}"
