@@ -52,7 +52,8 @@ class Layout:
         last = mapping.members[-1]
         colon = self.text[last.key.end : last.value.start]
         shown = f'"{key}"' if self.text[last.key.start] == '"' else key
-        written = f",{self._space_before(last.key)}{shown}{colon if ':' in colon else ': '}{self.scalar(value)}"
+        space = self._space_between(len(mapping.members), last.key, tight=self._is_tight(mapping))
+        written = f",{space}{shown}{colon if ':' in colon else ': '}{self.scalar(value)}"
         return Edit(last.value.end, last.value.end, written)
 
     def added_item(self, items: Node, members: Mapping[str, Value]) -> Edit:
@@ -62,8 +63,8 @@ class Layout:
         if not items.items:
             return self._first_item(items, members)
         last = items.items[-1]
-        written = f",{self._space_before(last)}{self._like(last, members)}"
-        return Edit(last.end, last.end, written)
+        space = self._space_between(len(items.items), last, tight=self._is_tight(last))
+        return Edit(last.end, last.end, f",{space}{self._like(last, members)}")
 
     def scalar(self, value: Value) -> str:
         if isinstance(value, bool):
@@ -81,10 +82,18 @@ class Layout:
     def _like(self, model: Node, members: Mapping[str, Value]) -> str:
         """An object in brackets; with a line for each member when the model has one."""
         if not model.members or not _LINE_END.search(self.text[model.start : model.members[0].key.start]):
-            tight = bool(model.members) and not self._space_before(model.members[-1].key)
-            colon, comma = (":", ",") if tight else (": ", ", ")
+            colon, comma = (":", ",") if self._is_tight(model) else (": ", ", ")
             return "{" + comma.join(f'"{key}"{colon}{self.scalar(value)}' for key, value in members.items()) + "}"
         return self._on_lines(members, self._indentation(model.end), self._indent_of(model))
+
+    def _space_between(self, count: int, last: Node, *, tight: bool) -> str:
+        """What stands between a comma and the last of so many; for the second of two on one line it cannot be seen."""
+        space = self._space_before(last)
+        return " " if count == 1 and not space and not tight else space
+
+    def _is_tight(self, model: Node) -> bool:
+        """Whether the file is written without spaces."""
+        return bool(model.members) and not self._space_before(model.members[-1].value)
 
     def _on_lines(self, members: Mapping[str, Value], outer: str, inner: str) -> str:
         unit = inner.removeprefix(outer) or "  "
@@ -106,8 +115,8 @@ class Layout:
 
     def _added_block_item(self, items: Node, members: Mapping[str, Value]) -> Edit:
         last = items.items[-1]
-        dash, inner = self._indent_of(items), self._indent_of(last)
-        inner = inner if len(inner) > len(dash) else dash + "  "
+        dash = self._indent_of(items)
+        inner = dash + "  " if self._in_brackets(last) else self._indent_of(last)
         lines = [line for key, value in members.items() for line in self._block_lines(key, value)]
         first = f"{dash}-{' ' * (len(inner) - len(dash) - 1)}{lines[0]}"
         at = self._line_end(items.end)

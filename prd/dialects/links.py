@@ -12,14 +12,15 @@ from prd.tree import Node
 
 def linked(reads: Sequence[ReadStory]) -> list[ReadStory]:
     """The stories with dependencies as ids: a title stands for the id that was made from it, a parallel group for all lower ones."""
-    by_title = {read.story.title: read.story.id for read in reversed(reads) if read.id_node is None}
     known = {read.story.id for read in reads}
-    return [_with_dependencies(read, reads, {k: v for k, v in by_title.items() if k not in known}) for read in reads]
+    titled = {read.story.title: read.story.id for read in reversed(reads) if read.id_node is None}
+    by_title = {title: story_id for title, story_id in titled.items() if title not in known}
+    return [_with_dependencies(read, reads if read.group else (), by_title) for read in reads]
 
 
-def _with_dependencies(read: ReadStory, reads: Sequence[ReadStory], by_title: Mapping[str, str]) -> ReadStory:
+def _with_dependencies(read: ReadStory, others: Sequence[ReadStory], by_title: Mapping[str, str]) -> ReadStory:
     named = [by_title.get(story_id, story_id) for story_id in read.story.depends_on]
-    lower = [other.story.id for other in reads if read.group and group_of(other) < group_of(read)]
+    lower = [other.story.id for other in others if group_of(other) < group_of(read)]
     found = tuple(dict.fromkeys([*named, *lower]))
     return replace(read, story=read.story.model_copy(update={"depends_on": found}))
 

@@ -75,8 +75,9 @@ def _note_of_others(chosen: Member, others: Sequence[Member]) -> Iterable[str]:
 def _in_list(found: StoryLists, node: Node) -> StoryLists:
     phases = [_list_in_phase(item) if found.key == "phases" else None for item in node.items]
     found.lists = [node, *(inner for inner in phases if inner)]
-    for item, inner in zip(node.items, phases, strict=True):
-        found.entries = [*found.entries, *(inner.items if inner else (item,))]
+    found.entries = [
+        entry for item, inner in zip(node.items, phases, strict=True) for entry in (inner.items if inner else (item,))
+    ]
     if not found.entries:
         where = f' in "{found.key}"' if found.key else ""
         found.problems.append(Problem(node.start, f"there is no story{where}", f"Add one: {EXAMPLE}"))
