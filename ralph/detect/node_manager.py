@@ -16,7 +16,6 @@ class NodeManager:
     name: str
     install: str
     execute: str  # before the name of an installed program; never downloads one
-    passes: str = " "  # between `run SCRIPT` and further arguments
     everywhere: str = ""  # runs a script in all workspaces that have it; empty: there is no such command
     remedy: str = ""
 
@@ -35,9 +34,8 @@ NPM = NodeManager(
     "npm",
     "npm ci --no-audit --no-fund || npm install --no-audit --no-fund",
     "npx --no-install",
-    " -- ",
-    "npm run {script} --workspaces --if-present",
-    "Install Node.js.",
+    everywhere="npm run {script} --workspaces --if-present",
+    remedy="Install Node.js.",
 )
 UNLOCKED = "npm install --no-audit --no-fund"
 LOCKS = {

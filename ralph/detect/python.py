@@ -148,8 +148,9 @@ def _setup(folder: Folder, host: Host, project: Project) -> Check | None:
     if not project.declared - here:
         return None
     what = [*_installed(project), *_undeclared_tools(folder, project)]
+    newer = f" && {PIP} 'pip>=25.1'" if project.groups else ""  # the first that knows --group
     hide = "" if ignored(folder.root, [folder.place(VENV) + "/"]) else f" && echo '*' > {VENV}/.gitignore"
-    return setup(f"{_python(host)} -m venv {VENV}{hide} && {PIP} {' '.join(what)}")
+    return setup(f"{_python(host)} -m venv {VENV}{hide}{newer} && {PIP} {' '.join(what)}")
 
 
 def _installed(project: Project) -> Iterator[str]:

@@ -89,7 +89,7 @@ def setup_of(proposal: Proposal) -> str:
                 "test/test_a.py": "",
             },
             [".venv/bin/python -m pytest -q"],
-            VENV + "-e . --group test pytest",
+            VENV + "'pip>=25.1' && .venv/bin/python -m pip install -q -e . --group test pytest",
             id="dependency-group",
         ),
         pytest.param(
