@@ -166,7 +166,7 @@ class _Board:
 
 
 def _done_words(story: Story) -> str:
-    return 'its "passes" is true' if story.passes else "its commit is on the branch"
+    return "the PRD says so" if story.passes else "its commit is on the branch"
 
 
 def _optional_words(story: Story) -> str:

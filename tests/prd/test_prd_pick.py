@@ -74,7 +74,7 @@ REASONS = [
         "next: no priority, first in the file, of 2 stories that can be worked on",
         id="first-without-priority",
     ),
-    pytest.param(a_prd(a_story("A", passes=True)), "A", 'done: its "passes" is true', id="flag"),
+    pytest.param(a_prd(a_story("A", passes=True)), "A", "done: the PRD says so", id="flag"),
     pytest.param(a_prd(a_story("committed")), "committed", "done: its commit is on the branch", id="committed"),
     pytest.param(
         a_prd(a_story("stuck")),
@@ -142,7 +142,7 @@ def test_a_story_that_is_asked_for_is_the_only_one_to_choose_from() -> None:
     assert {story_id: reason.text for story_id, reason in picked.reasons.items()} == {
         "A": "not chosen: only B was asked for",
         "B": "next: it was asked for",
-        "C": 'done: its "passes" is true',
+        "C": "done: the PRD says so",
     }
 
 
