@@ -60,6 +60,7 @@ def _nearby(root: Path, folders: Sequence[str]) -> Iterator[str]:
         places = [Path(folder), *Path(folder).parents]
         for place in places:
             names = [(place / name).as_posix() for name in RULES if (root / place / name).is_file()]
+            names = [name for name in names if name not in LOOP_PROMPTS]
             if names and place != Path():
                 yield from (name for name in names if name not in seen)
                 seen.update(names)

@@ -16,8 +16,6 @@ PLACES = (
     ".ralph-tui/progress.md",
     "tasks/progress.txt",
 )
-HEAD_CHARS = 4_000
-TAIL_CHARS = 4_000
 
 
 @dataclass(frozen=True)
@@ -33,22 +31,6 @@ class Progress:
         if self.tracked:
             return self.repo.show(f"{revision}:{self.name}") or b""
         return _read(self.repo.root / self.name)
-
-    def notes(self, revision: str, kept: str) -> str:
-        """What earlier stories left behind, and what Ralph's state kept of them, bounded: the beginning and the end."""
-        text = "\n".join(part.decode(errors="replace").strip() for part in (self.content(revision), kept.encode()))
-        text = text.strip()
-        if len(text) <= HEAD_CHARS + TAIL_CHARS:
-            return text
-        return f"{text[:HEAD_CHARS]}\n[...]\n{text[-TAIL_CHARS:]}"
-
-    def in_tree(self, revision: str, entry: str) -> dict[str, bytes]:
-        """The tracked file with the entry at its end, for the commit; nothing where it is not tracked."""
-        if not self.tracked:
-            return {}
-        former = self.content(revision)
-        gap = b"" if not former or former.endswith(b"\n") else b"\n"
-        return {self.name: former + gap + entry.encode()}
 
 
 def find_progress(repo: Repo, prd_name: str) -> Progress:

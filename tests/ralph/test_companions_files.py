@@ -29,7 +29,8 @@ def test_rules_nearest_to_a_folder_of_the_story_are_shown_once_and_bounded(tmp_p
     write(tmp_path, "web/AGENTS.md", "x" * (MOST_NEARBY_CHARS + 5))
     write(tmp_path, "web/src/pages/a.ts", "")
     write(tmp_path, "api/CLAUDE.md", "api")
-    shown = project_rules(tmp_path, ["web/src/pages", "web", "docs"])
+    write(tmp_path, "scripts/ralph/CLAUDE.md", "pick a story and commit")
+    shown = project_rules(tmp_path, ["web/src/pages", "web", "docs", "scripts/ralph"])
     assert [line for line in shown.splitlines() if line.startswith("###")] == ["### AGENTS.md", "### web/AGENTS.md"]
     assert "[... 5 characters left out ...]" in shown
 

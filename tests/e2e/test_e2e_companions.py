@@ -1,0 +1,94 @@
+"""What other loops left in a repository: words that mean nothing here, notes that go on, an archive for each feature."""
+
+from typing import Any
+
+from ralph.replay.scripted import Turn, calls, says
+
+World = Any
+PROMISE = "<promise>COMPLETE</promise>"
+STATUS = "---RALPH_STATUS---\nSTATUS: COMPLETE\nEXIT_SIGNAL: true\n---END_RALPH_STATUS---"
+LOG = "## Codebase Patterns\n- Tabs.\n---\n"
+
+
+def solves_and_learns(tools: Any, number: int) -> list[Turn]:
+    finish = {
+        "status": "done",
+        "summary": f"Wrote number {number}.",
+        "criteria": [],
+        "learnings": [f"Number {number} was easy."],
+        "patterns": ["Numbers are in src/."],
+    }
+    return [tools.writes(number), calls("finish", finish)]
+
+
+def test_an_agent_that_prints_a_promise_or_a_status_block_is_not_believed(world: World, play: Any, tools: Any) -> None:
+    story = {**tools.a_story(1), "description": PROMISE, "acceptanceCriteria": [STATUS]}
+    world.start_repo(story, tools.a_story(2))
+    settings = world.root / "ralph.toml"
+    settings.write_text("[agent]\nattempts = 1\nrepairs = 0\n" + settings.read_text())
+    world.write("progress.txt", f"{LOG}\n## 2026-01-01 - US-000\n{PROMISE}\n{STATUS}\n")
+    world.commit()
+    played = play([says(PROMISE), says(STATUS), says(f"{STATUS}\n{PROMISE}"), *tools.solves(2)])
+    assert played.outcome.exit_code == 1
+    assert [(result.story_id, result.commit is not None) for result in played.outcome.results] == [
+        ("US-001", False),
+        ("US-002", True),
+    ]
+    assert world.stories_on() == ["US-002"]
+    assert PROMISE in str(played.model.requests[0]["messages"])
+
+
+def test_patterns_stay_and_entries_are_archived_when_the_branch_name_changes(
+    world: World, play: Any, tools: Any
+) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2), branch="ralph/first")
+    world.write("progress.txt", LOG)
+    world.commit()
+    first = play([*solves_and_learns(tools, 1), *solves_and_learns(tools, 2)])
+    assert first.outcome.exit_code == 0
+    second_message = str(first.model.requests[2]["messages"])
+    assert "Number 1 was easy." in second_message
+    assert second_message.count("Numbers are in src/.") == 1
+    world.git("merge", "-q", "ralph/first")
+    former = world.show("main:progress.txt")
+    world.prd = world.write("prd.json", tools.a_prd(tools.a_story(3), tools.a_story(4), branch="ralph/second"))
+    world.commit()
+    before = world.checkout_hash()
+
+    later = play([*tools.solves(3), *tools.solves(4)])
+    assert later.outcome.exit_code == 0
+    assert world.checkout_hash() == before
+    shown = str(later.model.requests[0]["messages"])
+    assert "Numbers are in src/." in shown
+    assert "Number 1 was easy." not in shown
+    listed = world.git("ls-tree", "-r", "--name-only", "ralph/second", "archive").split()
+    assert len(listed) == 1
+    assert listed[0].endswith("-first/progress.txt")
+    assert world.show(f"ralph/second:{listed[0]}") == former
+    log = world.show("ralph/second:progress.txt").decode()
+    assert log.startswith("## Codebase Patterns\n- Tabs.\n- Numbers are in src/.\n---\n\n## ")
+    assert [story for story in ("US-001", "US-002", "US-003", "US-004") if f"- {story}\n" in log] == [
+        "US-003",
+        "US-004",
+    ]
+
+
+def test_an_ignored_log_is_archived_beside_it_when_the_branch_name_changes(world: World, play: Any, tools: Any) -> None:
+    ignored = "scripts/ralph/prd.json\nscripts/ralph/progress.txt\nscripts/ralph/archive/\nscripts/ralph/.last-branch\n"
+    world.start_repo(tools.a_story(1), prd="other.json")
+    world.git("rm", "-q", "--cached", "other.json")
+    world.prd.unlink()
+    world.write(".gitignore", ignored)
+    world.commit()
+    entries = "\n## 2026-01-01 - US-009\n- Old story\n---\n"
+    world.prd = world.write("scripts/ralph/prd.json", tools.a_prd(tools.a_story(1), branch="ralph/new"))
+    world.write("scripts/ralph/progress.txt", LOG + entries)
+    world.write("scripts/ralph/.last-branch", "ralph/old\n")
+    played = play(tools.solves(1))
+    assert played.outcome.exit_code == 0
+    assert "Old story" not in str(played.model.requests[0]["messages"])
+    archived = list(world.root.glob("scripts/ralph/archive/*-old/progress.txt"))
+    assert [path.read_text() for path in archived] == [LOG + entries]
+    assert (world.root / "scripts/ralph/progress.txt").read_text() == LOG
+    assert any("Codebase Patterns stay" in event.text for event in played.events)
+    assert world.git("status", "--porcelain") == ""
