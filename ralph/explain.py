@@ -43,6 +43,8 @@ ENDED = {
     TraceStatus.INTERRUPTED: "cut short, nothing was committed",
 }
 
+NEVER_COUNTED = {TraceStatus.SUCCESS, TraceStatus.RUNNING, TraceStatus.INTERRUPTED}
+
 
 @dataclass(frozen=True)
 class FailedCheck:
@@ -67,7 +69,7 @@ class Try:
     played_by: str  # "" for a real model; else its cost is simulated
     status: TraceStatus
     attempt: int | None  # which of the story's attempts it used up, as the story is worded now; None: none of them
-    known: bool  # False: from before the story was edited or unblocked, or cut off by a kill
+    known: bool  # False: from before the story was edited or unblocked
     title: str  # of the story at that time
     ended: str
     repairs: int
@@ -163,7 +165,7 @@ def _tries(store: TraceStore, repo: Repo, rows: Sequence[TraceRow], history: Seq
             played_by=str(row.metadata.get("ralph.model.played_by") or ""),
             status=row.status,
             attempt=counted.index(row.trace_id) + 1 if row.trace_id in counted else None,
-            known=row.trace_id in recorded or row.status in {TraceStatus.SUCCESS, TraceStatus.RUNNING},
+            known=row.trace_id in recorded or row.status in NEVER_COUNTED,
             title=str(row.metadata.get("ralph.story.title") or ""),
             ended=_ended(row, recorded.get(row.trace_id), blocked_reason(finish)),
             repairs=_repairs(detail),
@@ -176,7 +178,7 @@ def _tries(store: TraceStore, repo: Repo, rows: Sequence[TraceRow], history: Seq
 
 def _ended(row: TraceRow, attempt: Attempt | None, blocked: str) -> str:
     reason = attempt.reason if attempt else blocked or row.error or ""
-    if row.status in {TraceStatus.SUCCESS, TraceStatus.RUNNING, TraceStatus.INTERRUPTED}:
+    if row.status in NEVER_COUNTED:
         reason = ""
     return ENDED[row.status] + (f": {reason}" if reason else "")
 

@@ -84,7 +84,7 @@ def _standing(one: "Try", allowed: int) -> str:
     if one.attempt is not None:
         return f"; attempt {one.attempt} of {allowed}"
     if not one.known:
-        return "; counts no more: from before an edit or unblock, or killed"
+        return "; counts no more: from before an edit or unblock"
     return "; counts as no attempt" if one.commit is None and one.status != "running" else ""
 
 

@@ -9,11 +9,12 @@ import pytest
 from prd.pick import Verdict
 from ralph.cli.explain import lines
 from ralph.control import Control
+from ralph.doctor import examine
 from ralph.errors import RalphError
 from ralph.explain import ENDED, Explanation, explain, first_failing_lines
 from ralph.home import find_home
 from ralph.next_steps import STEPS
-from ralph.replay.scripted import finish_blocked, finish_done
+from ralph.replay.scripted import finish_blocked, finish_done, stalls
 from ralph.story_status import unblock
 from ralph.workspace.repo import Repo
 from tracing.span import TraceStatus
@@ -65,7 +66,7 @@ def test_tries_from_before_an_unblock_or_an_edit_are_told_too(world: World, play
     found = explain(world.root, "US-001")
     assert [(one.attempt, one.known) for one in found.tries] == [(None, False), (None, False), (None, True)]
     text = told(found)
-    assert text.count("; counts no more: from before an edit or unblock, or killed") == 2
+    assert text.count("; counts no more: from before an edit or unblock") == 2
     assert found.commit is not None
     assert found.commit.sha == world.git("rev-parse", "ralph/work")
     assert f"  done     {found.commit.sha[:10]} of " in text
@@ -85,6 +86,22 @@ def test_a_blocked_story_says_what_the_agent_said_and_counts_no_attempt(world: W
     assert "now      waits for: waits for US-001 (parked)" in waiting
     assert "tried    never, so far" in waiting
     assert "\n      ralph status" in waiting
+
+
+def test_a_killed_try_is_told_with_where_its_work_is_kept(world: World, tools: Any) -> None:
+    world.start_repo(tools.a_story(1))
+    with world.started(script=[tools.writes(1, "half"), stalls()]) as run:
+        run.wait_until(lambda: run.model.stalls.count > 0)
+        assert "a run is going, at work on US-001" in world.command("status").out
+        run.kill()
+    assert "last run: an error or a kill ended it" in world.command("status").out
+    [left] = [finding.what for finding in examine(world.root) if finding.area == "leftovers"]
+    assert left.startswith("a killed run left 1 worktree in ")
+    assert "ended    cut short, nothing was committed" in told(explain(world.root, "US-001"))
+    assert world.ralph(script=tools.solves(1)).exit_code == 0
+    killed, done = explain(world.root, "US-001").tries
+    assert (killed.status, killed.attempt, done.status) == ("interrupted", None, "success")
+    assert world.show(f"{killed.kept}:src/1.txt") == b"half\n"
 
 
 def test_another_story_with_the_same_id_is_counted_apart(world: World, play: Any, tools: Any) -> None:
