@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 HIT_RATIO = "ralph.cache.hit_ratio"
 BROKEN_MICROS = "ralph.cost.broken_micros"  # the part of the cost that failed attempts left behind
 PLAYED_BY = "ralph.model.played_by"
+REFUSAL = "ralph.refusal"  # the category of a refusal and its explanation
 USAGE_ESTIMATED = (
     "ralph.usage.estimated"  # the service counted nothing: bounds stand in, and the whole reservation is charged
 )
@@ -288,6 +289,8 @@ class Model:
             )
             | {HIT_RATIO: hit_ratio(usage)}
         )
+        if reply.refusal:
+            span.set({REFUSAL: reply.refusal})
         if reply.usage_is_bound:
             span.set({USAGE_ESTIMATED: True})
         if reply.played_by:

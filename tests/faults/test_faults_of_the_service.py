@@ -53,7 +53,12 @@ def begin(world: World, tools: Any, settings: str = "") -> None:
         pytest.param(fails(402), "Add credit", id="402"),
         pytest.param(fails(403), "403 permission_error", id="403"),
         pytest.param(fails(404), "Check the model's name", id="404"),
-        pytest.param(fails(429, retry_after=7200), "rate limited until", id="429-for-two-hours"),
+        pytest.param(fails(429, retry_after=25_000), "rate limited until", id="429-for-seven-hours"),
+        pytest.param(
+            fails(400, message="Your credit balance is too low. It resets at 7pm"), "Add credit", id="no-credit"
+        ),
+        pytest.param(fails(403, error_code="organization_on_hold"), "Add credit", id="on-hold"),
+        pytest.param(fails(429, error_code="enforced_spend_limit_reached"), "Add credit", id="spend-limit"),
         pytest.param(error_midway("billing_error"), "billing_error", id="billing-error-midway"),
     ],
 )
@@ -151,6 +156,36 @@ def test_a_service_that_stays_away_ends_the_run_after_the_last_try(world: World,
     assert "failed 10 times in a row" in played.outcome.reason
     assert len(played.waits_s) == 9
     assert world.charged_micros() == 0
+    assert_sound(world, tools, played.model)
+
+
+def test_a_limit_that_ends_before_the_run_does_is_waited_for_and_told(world: World, play: Any, tools: Any) -> None:
+    begin(world, tools)
+    limited = fails(429, message="Limit reached, try again in 2 hours 10 minutes")
+    played = play([calls(*WRITE), limited, *tools.solves(1)])
+    assert played.outcome.exit_code == 0, played.outcome
+    assert played.waits_s == [7800.0]
+    (retry,) = [event for event in played.events if event.kind == "model_retry"]
+    assert retry.fields["wait_s"] == 7800.0
+    assert_sound(world, tools, played.model)
+
+
+def test_a_limit_that_ends_after_the_run_ends_it_with_4_and_the_time(world: World, play: Any, tools: Any) -> None:
+    begin(world, tools)
+    limited = fails(429, message="Limit reached, try again in 2 hours 10 minutes")
+    played = play([calls(*WRITE), limited], run__max_duration="1h")
+    assert played.outcome.exit_code == 4
+    assert "rate limited until" in played.outcome.reason
+    assert "(in 2 h 10 min), which is past the run's time" in played.outcome.reason
+    assert_sound(world, tools, played.model)
+
+
+def test_a_refusal_is_recorded_with_its_category(world: World, play: Any, tools: Any) -> None:
+    begin(world, tools, "[agent]\nattempts = 1\n")
+    played = play([refuses("cyber", "This request was declined.")])
+    assert "cyber: This request was declined." in played.outcome.results[0].reason
+    (detail,) = world.traces()
+    assert "cyber: This request was declined." in {span.attributes.get("ralph.refusal") for span in detail.spans}
     assert_sound(world, tools, played.model)
 
 

@@ -1,5 +1,6 @@
 """One guarded, traced, retried model call, over the real SDK, the real ledger and a scripted service."""
 
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from ralph.replay.turn import (
     malformed_data,
     malformed_tool_json,
     no_message_stop,
+    refuses,
     says,
     stalls,
     stops,
@@ -500,6 +502,25 @@ def test_an_unknown_stop_reason_is_passed_on_as_unknown(bench: Bench) -> None:
     bench.service([stops("vacation")])
     reply = bench.ask()
     assert (reply.stop_reason, reply.raw_stop_reason) == (StopReason.UNKNOWN, "vacation")
+
+
+def test_a_refusal_keeps_its_category_in_the_span(bench: Bench) -> None:
+    bench.service([refuses("cyber", "Not this.")])
+    reply = bench.ask()
+    assert (reply.stop_reason, reply.refusal) == (StopReason.REFUSAL, "cyber: Not this.")
+    assert bench.spans()[0].attributes["ralph.refusal"] == "cyber: Not this."
+
+
+def test_a_service_that_cannot_be_reached_costs_nothing_and_is_tried_again(bench: Bench) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        bench.service([])
+        bench.model = Model(sdk_client(api_key="k", base_url=address), bench.meter, MODEL, pace=bench.clock.pace())
+        with pytest.raises(ServiceError, match="failed 10 times in a row, last with: ConnectError"):
+            bench.ask()
+    bench.model.close()
+    assert bench.ledger.spent(RUN).total_micros == 0
 
 
 def test_a_short_budget_shortens_the_answer_and_an_empty_one_stops_before_the_request(bench: Bench) -> None:
