@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +69,10 @@ def test_every_example_is_one_that_its_command_accepts() -> None:
             assert below is not None, line
             command = below
         command.make_context("ralph", words)
+
+
+def test_the_help_imports_nothing_heavy() -> None:
+    code = "import sys\nfrom ralph.cli.main import cli\ncli.main(['--help'], standalone_mode=False)\n"
+    code += "print(sorted({'pydantic', 'anthropic', 'rich', 'yaml', 'sqlite3', 'git'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
