@@ -64,7 +64,7 @@ class Flags:
         blocked = self.node.get("blocked")
         if blocked is None or blocked.kind not in {Kind.TRUE, Kind.TEXT}:
             return ""
-        return " ".join(f"blocked: {blocked.text}".split()) if blocked.kind is Kind.TEXT and blocked.text else "blocked"
+        return "blocked" if blocked.kind is Kind.TRUE else _blocked_by(" ".join(blocked.text.split()))
 
     @property
     def is_dropped(self) -> bool:
@@ -96,6 +96,10 @@ class Flags:
         name = self.deciding.key.text
         flag = "true" if self.passes else "false"
         return f'{self.where}: "{name}" is {flag} and "status" is {quoted(self.word or "")}; "{name}" decides'
+
+
+def _blocked_by(reason: str) -> str:
+    return "" if reason.lower() in {"", "no", "none", "false", "n/a"} else f"blocked: {reason}"
 
 
 _WRITE_A_WORD = (

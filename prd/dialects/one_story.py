@@ -157,8 +157,9 @@ def _note_no_title(fields: Fields) -> None:
 def _lists(fields: Fields, key: str) -> Iterator[Member]:
     """The members that hold texts or lists, and the first one whatever it holds; beside it the rest is somebody's own."""
     for at, member in enumerate(fields.given(key)):
-        strict = at == 0 and member.key.text not in MAY_BE_ANYTHING
-        if strict or member.value.kind is Kind.LIST or member.value.as_text is not None:
+        may_be_anything = member.key.text in MAY_BE_ANYTHING
+        as_text = member.value.as_text is not None and (member.value.kind is Kind.TEXT or not may_be_anything)
+        if as_text or member.value.kind is Kind.LIST or (at == 0 and not may_be_anything):
             yield member
 
 

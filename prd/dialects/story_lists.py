@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from prd.dialects.fields import Field, Fields
+from prd.dialects.flags import Flags
 from prd.dialects.keys import LISTS_IN_A_PHASE, STORIES, STORY_LISTS
 from prd.errors import Problem, quoted
 from prd.tree import Kind, Member, Node
@@ -32,7 +33,7 @@ def find_stories(root: Node) -> StoryLists:
         found.problems.append(Problem(root.start, what, f"Write it like {EXAMPLE}"))
         return found
     inner = root.get("prd")
-    if inner is None or _candidates(root):
+    if inner is None or any(_has_objects(member.value) for member in _candidates(root)):
         return _in_object(root)
     if inner.kind is Kind.LIST:
         return _in_list(StoryLists(root, "prd"), inner)
@@ -78,6 +79,7 @@ def _in_list(found: StoryLists, node: Node) -> StoryLists:
     found.entries = [
         entry for item, inner in zip(node.items, phases, strict=True) for entry in (inner.items if inner else (item,))
     ]
+    found.notes += _notes_of_phases(node.items, phases)
     if not found.entries:
         where = f' in "{found.key}"' if found.key else ""
         found.problems.append(Problem(node.start, f"there is no story{where}", f"Add one: {EXAMPLE}"))
@@ -87,6 +89,13 @@ def _in_list(found: StoryLists, node: Node) -> StoryLists:
 def _list_in_phase(phase: Node) -> Node | None:
     lists = (phase.get(key) for key in LISTS_IN_A_PHASE)
     return next((node for node in lists if node is not None and node.kind is Kind.LIST), None)
+
+
+def _notes_of_phases(phases: Iterable[Node], lists: Iterable[Node | None]) -> Iterable[str]:
+    for number, (phase, inner) in enumerate(zip(phases, lists, strict=True), 1):
+        flags = Flags(phase, f"phase {number}")
+        if inner and (flags.passes or flags.held):
+            yield f'phase {number} says "{"done" if flags.passes else flags.held}"; what counts is what its stories say'
 
 
 def _note_no_list(found: StoryLists, holder: Node) -> None:

@@ -41,6 +41,7 @@ def one(read: Read, **keys: object) -> Story:
         lambda s: s,
         lambda s: {"prd": {"project": "P", "tasks": s}},
         lambda s: {"prd": s},
+        lambda s: {"items": [], "prd": {"tasks": s}},
         lambda s: {"phases": [{"name": "One", "tasks": s[:1]}, {"name": "Two", "status": "open", "items": s[1:]}]},
         lambda s: {"phases": [s[0], {"name": "Two", "stories": s[1:]}]},
         lambda s: {"features": ["text only"], "tasks": s},
@@ -100,6 +101,8 @@ def test_of_two_lists_the_usual_one_is_read_and_a_note_says_so(read: Read) -> No
         ({"blocked": True}, "held", "blocked"),
         ({"blocked": "no key yet"}, "held", "blocked: no key yet"),
         ({"blocked": False}, "held", ""),
+        ({"blocked": "No"}, "held", ""),
+        ({"steps": True}, "acceptance_criteria", ()),
         ({"blocked": True, "passes": True}, "held", ""),
         ({"optional": True}, "optional", True),
         ({"status": "cancelled"}, "optional", True),
@@ -158,6 +161,16 @@ def test_what_a_person_may_want_to_know_is_noted(read: Read) -> None:
     assert document.notes == (
         'story "A": "passes" is false and "status" is "done"; "passes" decides',
         'the PRD names quality commands: "npm run lint", "npm test"; Ralph does not run them, put them into ralph.toml',
+    )
+
+
+@both
+def test_what_a_phase_says_of_itself_is_noted_and_does_not_count(read: Read) -> None:
+    document = read({"phases": [{"status": "completed", "tasks": [{"title": "A"}]}, {"blocked": True, "tasks": []}]})
+    assert [story.passes for story in document.prd.stories] == [False]
+    assert document.notes == (
+        'phase 1 says "done"; what counts is what its stories say',
+        'phase 2 says "blocked"; what counts is what its stories say',
     )
 
 
