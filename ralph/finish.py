@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+MOST_LINES = 12  # learnings, and patterns, of one story
+MOST_CHARS = 500  # of each
+
 
 class Ending(StrEnum):
     DONE = "done"
@@ -52,5 +55,6 @@ def finish_of(given: Mapping[str, Any]) -> Finish:
 
 
 def _lines(texts: list[str]) -> tuple[str, ...]:
-    """Each text on one line, without empty ones."""
-    return tuple(line for line in (" ".join(text.split()) for text in texts) if line)
+    """Each text on one line without a bullet, without empty ones, bounded: they go into a log that every story reads."""
+    lines = [" ".join(text.split()).removeprefix("- ") for text in texts]
+    return tuple(line if len(line) <= MOST_CHARS else f"{line[:MOST_CHARS]} ..." for line in lines if line)[:MOST_LINES]

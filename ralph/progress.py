@@ -34,9 +34,11 @@ class Progress:
 
 
 def find_progress(repo: Repo, prd_name: str) -> Progress:
-    """The log beside the PRD (snarktank's place), else the first of `PLACES` that is there, else one to come at the root."""
-    beside = [] if Path(prd_name).is_absolute() else [(Path(prd_name).parent / FILE).as_posix()]
-    name = next((place for place in [*beside, *PLACES] if (repo.root / place).is_file()), FILE)
+    """The log beside the PRD, else the first of `PLACES` that is there, else one to come at the root."""
+    folder = Path(prd_name).parent
+    beside = [] if folder.is_absolute() else [(folder / FILE).as_posix()]
+    places = [*beside, *sorted(PLACES, key=lambda place: Path(place).parent != folder)]
+    name = next((place for place in places if (repo.root / place).is_file()), FILE)
     return Progress(repo, name, repo.tracked(name))
 
 

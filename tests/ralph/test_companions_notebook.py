@@ -63,7 +63,11 @@ def test_the_log_is_found_where_other_loops_keep_it(root: Path, place: str) -> N
 def test_the_log_beside_the_prd_comes_first(root: Path) -> None:
     write(root, "progress.txt", "root")
     write(root, "scripts/ralph/progress.txt", "beside")
+    write(root, ".ralph/progress.md", "beside")
     assert find_progress(Repo.open(root), "scripts/ralph/prd.json").name == "scripts/ralph/progress.txt"
+    assert find_progress(Repo.open(root), ".ralph/prd.json").name == ".ralph/progress.md"
+    assert find_progress(Repo.open(root), "plans/prd.json").name == "progress.txt"
+    assert find_progress(Repo.open(root), "/elsewhere/prd.json").name == "progress.txt"
 
 
 def test_a_tracked_log_gets_the_entry_and_the_pattern_in_the_commit(root: Path, book: Book) -> None:
