@@ -10,6 +10,7 @@ from ralph.detect.yaml_file import read_yaml
 
 GITHUB = ".github/workflows"
 OTHERS = (".gitlab-ci.yml", ".circleci/config.yml")
+NO_WORKFLOW = re.compile(r"release|publish|deploy|bump|stale|label|docs?\b")
 MAX_WORKFLOWS = 20
 MAX_LINES = 12
 MAX_NODES = 2000
@@ -18,7 +19,7 @@ CHECK = re.compile(
     r"verify|rspec|rubocop|phpunit|pest|phpstan|golangci-lint|pre-commit|build)\b"
 )
 NO_CHECK = re.compile(
-    r"\b(install|npm ci|sync|add|deploy|publish|upload|push|login|docker|curl|wget|echo|export|cd|mkdir|cp|git|apt-get|brew|"
+    r"\b(install|npm ci|sync|add|deploy|publish|upload|push|login|docker|curl|wget|echo|gh|export|cd|mkdir|cp|git|apt-get|brew|"
     r"codecov|checkout|download|pull|tag)\b"
 )
 
@@ -29,7 +30,8 @@ def ci_files(root: Folder) -> list[str]:
         with_names = sorted(entry.name for entry in (root.root / GITHUB).iterdir())
     except OSError:
         with_names = []
-    workflows = [f"{GITHUB}/{name}" for name in with_names if name.endswith((".yml", ".yaml")) and name.isprintable()]
+    wanted = [name for name in with_names if name.endswith((".yml", ".yaml")) and not NO_WORKFLOW.search(name)]
+    workflows = [f"{GITHUB}/{name}" for name in wanted if name.isprintable()]
     return [*workflows[:MAX_WORKFLOWS], *(name for name in OTHERS if root.text(name, 1))]
 
 
@@ -88,4 +90,6 @@ def _split(command: object) -> list[str]:
 
 
 def _looks_like_a_check(line: str) -> bool:
-    return bool(CHECK.search(line)) and not NO_CHECK.search(line) and not line.startswith("#")
+    """A command as it stands: not a comment, an assignment or one with an expression that only CI fills in."""
+    is_command = not re.match(r"#|\w+=", line) and "${{" not in line
+    return is_command and bool(CHECK.search(line)) and not NO_CHECK.search(line)

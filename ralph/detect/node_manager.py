@@ -37,7 +37,7 @@ NPM = NodeManager(
     everywhere="npm run {script} --workspaces --if-present",
     remedy="Install Node.js.",
 )
-UNLOCKED = "npm install --no-audit --no-fund"
+UNLOCKED = "npm install --no-package-lock --no-audit --no-fund"  # a repo without a lock file stays without one
 LOCKS = {
     "pnpm-lock.yaml": "pnpm",
     "yarn.lock": "yarn",

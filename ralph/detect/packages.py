@@ -22,7 +22,18 @@ MANIFESTS = {
     "composer.json",
 }
 ENDINGS = (".sln", ".slnx", ".csproj", ".fsproj")
-NOT_CHECKED = {"example", "examples", "fixture", "fixtures", "testdata", "template", "templates", "sample", "samples"}
+NOT_CHECKED = {
+    "example",
+    "examples",
+    "fixture",
+    "fixtures",
+    "testdata",
+    "template",
+    "templates",
+    "sample",
+    "samples",
+    "fuzz",
+}
 
 
 def package_folders(root: Folder) -> list[str]:

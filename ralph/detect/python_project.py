@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 
 from ralph.detect.found import Host
 from ralph.detect.tree import Folder, strings, table
@@ -41,7 +43,7 @@ class Manager:
 
 
 MANAGERS = (
-    Manager("uv", "uv.lock", "uv sync{extras}", "uv run", "uv run --no-sync"),
+    Manager("uv", "uv.lock", "uv sync{everything}{extras}", "uv run", "uv run --no-sync"),
     Manager(
         "poetry",
         "poetry.lock",
@@ -53,6 +55,7 @@ MANAGERS = (
     Manager("pipenv", "Pipfile.lock", "pipenv install --dev", "pipenv run", env={"PIPENV_VENV_IN_PROJECT": "1"}),
     Manager("hatch", "", "hatch env create", "hatch run", env={"HATCH_ENV_TYPE_VIRTUAL_PATH": ".venv"}),
 )
+UV = MANAGERS[0]
 EXTRA_OPTION = {"uv": " --extra {}", "poetry": " --extras {}", "pdm": " -G {}"}
 
 
@@ -90,9 +93,16 @@ def read_project(folder: Folder, host: Host) -> Project:
 
 
 def install_command(manager: Manager, project: Project) -> str:
-    option = EXTRA_OPTION.get(manager.name, "")
-    extras = "".join(option.format(name) for name in project.extras) if option else ""
-    return manager.install.format(extras=extras)
+    extras = "".join(EXTRA_OPTION.get(manager.name, "").format(name) for name in project.extras)
+    everything = " --all-packages" if "workspace" in project.tool("uv") else ""
+    return manager.install.format(extras=extras + _groups(manager, project), everything=everything)
+
+
+def _groups(manager: Manager, project: Project) -> str:
+    """Of the dependency groups, uv installs "dev" by itself; the others install all."""
+    if manager.name != "uv" or "default-groups" in project.tool("uv"):
+        return ""
+    return "".join(f" --group {name}" for name in project.groups if name != "dev")
 
 
 def _is_installable(folder: Folder, pyproject: Mapping[str, object]) -> bool:
@@ -108,8 +118,8 @@ def _without_sources(files: tuple[str, ...]) -> tuple[str, ...]:
 def _manager(folder: Folder, pyproject: Mapping[str, object], host: Host) -> Manager | None:
     """By its lock file; by its section only where it is on PATH, since pip reads most such projects as well."""
     by_lock = next((manager for manager in MANAGERS if manager.lock and folder.has(manager.lock)), None)
-    if by_lock:
-        return by_lock
+    if by_lock or _is_workspace_member(folder):
+        return by_lock or UV
     named = {
         "uv": table(pyproject, "tool", "uv"),
         "poetry": table(pyproject, "tool", "poetry"),
@@ -118,6 +128,16 @@ def _manager(folder: Folder, pyproject: Mapping[str, object], host: Host) -> Man
         "hatch": table(pyproject, "tool", "hatch", "envs"),
     }
     return next((manager for manager in MANAGERS if named[manager.name] and host.has(manager.name)), None)
+
+
+def _is_workspace_member(folder: Folder) -> bool:
+    """A folder above declares a uv workspace, whose one lock file and environment this package shares."""
+    for above in PurePosixPath(folder.path).parents if folder.path != "." else ():
+        workspace = table(folder.above(str(above)).toml("pyproject.toml"), "tool", "uv", "workspace")
+        inside = str(PurePosixPath(folder.path).relative_to(above))
+        if any(fnmatchcase(inside, glob.removeprefix("./").rstrip("/")) for glob in strings(workspace.get("members"))):
+            return True
+    return False
 
 
 def _declared(folder: Folder, pyproject: Mapping[str, object], files: Iterable[str]) -> Iterator[str]:

@@ -52,6 +52,10 @@ class Folder:
         inside = frozenset(name.removeprefix(prefix) for name in self.names if name.startswith(prefix))
         return Folder(self.root, self.place(path), inside)
 
+    def above(self, path: str) -> "Folder":
+        """The folder at `path` from the root, to read files in; it lists none."""
+        return Folder(self.root, path, frozenset())
+
     def place(self, name: str) -> str:
         """`name` relative to the repo's root, for a person or a glob."""
         return str(PurePosixPath(self.path) / name)

@@ -208,7 +208,7 @@ def test_without_setup_the_checks_take_what_is_on_path(tmp_path: Path) -> None:
         pytest.param(
             {"package.json": package(dependencies={"x": "1"}, scripts={"lint": "x"})},
             ["npm run lint"],
-            "npm install --no-audit --no-fund",
+            "npm install --no-package-lock --no-audit --no-fund",
             id="npm-unlocked",
         ),
         pytest.param(
@@ -261,7 +261,7 @@ def test_without_setup_the_checks_take_what_is_on_path(tmp_path: Path) -> None:
             {"package.json": package(devDependencies={"jest": "1", "typescript": "5", "eslint": "9"}), "jest.config.js": "",
              "tsconfig.json": "{}", "eslint.config.mjs": ""},
             ["npx --no-install jest", "npx --no-install eslint .", "npx --no-install tsc --noEmit"],
-            "npm install --no-audit --no-fund",
+            "npm install --no-package-lock --no-audit --no-fund",
             id="configured-without-scripts",
         ),
         pytest.param(

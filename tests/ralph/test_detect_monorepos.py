@@ -40,13 +40,13 @@ CRATE = "[dependencies]\nserde = '1'"
         pytest.param(
             {"package.json": package(workspaces=["packages/*"], scripts={"test": "turbo run test"}), "packages/a/package.json": NEEDY},
             [("test", "npm run test", ".")],
-            ("npm install --no-audit --no-fund", "."),
+            ("npm install --no-package-lock --no-audit --no-fund", "."),
             id="the-roots-script-wins",
         ),
         pytest.param(
             {"package.json": WORKSPACES, "packages/a/package.json": NEEDY, "packages/b/package.json": TESTED},
             [("test", "npm run test --workspaces --if-present", ".")],
-            ("npm install --no-audit --no-fund", "."),
+            ("npm install --no-package-lock --no-audit --no-fund", "."),
             id="npm-workspaces",
         ),
         pytest.param(
@@ -117,8 +117,14 @@ CRATE = "[dependencies]\nserde = '1'"
             {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['packages/*']\n[tool.pytest.ini_options]", "uv.lock": "",
              "packages/a/pyproject.toml": PYTHON},
             [("pytest", "uv run --no-sync pytest -q", ".")],
-            ("uv sync", "."),
+            ("uv sync --all-packages", "."),
             id="uv-workspace",
+        ),
+        pytest.param(
+            {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['backend']", "uv.lock": "", "backend/pyproject.toml": PYTHON},
+            [("backend: pytest", "uv run --no-sync pytest -q", "backend")],
+            ("uv sync --all-packages", "."),
+            id="tests-in-a-member-of-a-uv-workspace",
         ),
         pytest.param(
             {"package.json": TESTED, "examples/x/package.json": NEEDY, "node_modules/y/package.json": NEEDY,
