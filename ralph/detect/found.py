@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from ralph.checks.check import Check
 from ralph.detect.proposal import Need, NeedKind
+from ralph.detect.tree import Folder, ignored
 
 SETUP_TIMEOUT_S = 1800
 SLOW_S = 1800  # compilers that start from nothing in a fresh worktree
@@ -71,6 +72,22 @@ def tool_needs(host: Host, where: str, **remedies: str) -> tuple[Need, ...]:
         Need(NeedKind.TOOL, tool, f"the checks call `{tool}`, which is not on PATH", where, remedy)
         for tool, remedy in remedies.items()
         if not host.has(tool)
+    )
+
+
+def absent_tool(host: Host, where: str, tool: str, remedy: str) -> tuple[Need, ...]:
+    """A need for a tool that the repo configures and whose check is left out, since it is not on PATH."""
+    why = f"`{tool}` is configured, but not on PATH, so it is not among the checks"
+    return () if host.has(tool) else (Need(NeedKind.TOOL, tool, why, where, remedy),)
+
+
+def unignored(folder: Folder, name: str) -> tuple[str, ...]:
+    """A hint where git does not ignore a folder that setup or a check fills."""
+    place = folder.place(name)
+    if ignored(folder.root, [f"{place}/"]):
+        return ()
+    return (
+        f"{place} is not ignored by git: add `{name}/` to .gitignore, so that what is built there stays out of commits.",
     )
 
 

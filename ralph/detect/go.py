@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs, word
+from ralph.detect.found import Found, Host, Kind, absent_tool, check, setup, tool_needs, word
 from ralph.detect.tree import Folder
 
 FETCH = "go mod download && { go list -deps -test ./... >/dev/null || go mod tidy; }"  # tidies only what does not fit
@@ -19,9 +19,7 @@ def find_go(folder: Folder, host: Host) -> Found | None:
         return None
     packages = " ".join(word("./..." if module == "." else f"./{module}/...") for module in modules)
     lint = [check(Kind.LINT, "golangci-lint", f"golangci-lint run {packages}")] if folder.has(*LINTERS) else []
-    named = {"go": "See https://go.dev/dl for how to install Go."}
-    if lint:
-        named["golangci-lint"] = "See https://golangci-lint.run for how to install it."
+    where = folder.place("go.work" if folder.has("go.work") else "go.mod")
     return Found(
         ecosystem="go",
         checks=(
@@ -34,7 +32,10 @@ def find_go(folder: Folder, host: Host) -> Found | None:
         lock_files=tuple(
             name for name in (*(_in(module, "go.sum") for module in modules), "go.work.sum") if folder.has(name)
         ),
-        needs=tool_needs(host, folder.place("go.work" if folder.has("go.work") else "go.mod"), **named),
+        needs=(
+            *tool_needs(host, where, go="See https://go.dev/dl for how to install Go."),
+            *(absent_tool(host, where, "golangci-lint", "See https://golangci-lint.run.") if lint else ()),
+        ),
         covers=tuple(module for module in modules if module != "."),
         installs=tuple(module for module in modules if module != "."),
     )

@@ -28,6 +28,8 @@ def joined(places: Sequence[Placed]) -> Proposal:
     alone = [placed for placed in places if not any(_covers(above, placed) for above in places)]
     checks = list(_checks(alone))
     setups = list(_setups(alone))
+    prepared = {".", *(folder for folder, _ in setups)}
+    used = [placed for placed in alone if placed.found.checks or placed.folder in prepared]
     hints = [hint for placed in alone for hint in placed.found.hints]
     if len(checks) > MAX_CHECKS:
         hints.append(f"{len(checks) - MAX_CHECKS} more checks of further folders were left out.")
@@ -35,10 +37,10 @@ def joined(places: Sequence[Placed]) -> Proposal:
         ecosystems=_unique(placed.found.ecosystem for placed in alone),
         checks=tuple(checks[:MAX_CHECKS]),
         setup=_one_setup(setups),
-        manifests=_unique(placed.place(name) for placed in alone for name in placed.found.manifests),
+        manifests=_unique(placed.place(name) for placed in used for name in placed.found.manifests),
         lock_files=_unique(placed.place(name) for placed in alone for name in placed.found.lock_files),
         needs=merged_needs(
-            [*_network(setups, checks, alone), *(need for placed in alone for need in placed.found.needs)]
+            [*_network(setups, checks, used), *(need for placed in used for need in placed.found.needs)]
         ),
         hints=_unique(hints),
     )
@@ -70,7 +72,7 @@ def _is_named(placed: Placed, above: Placed, globs: Iterable[str]) -> bool:
     if above.found.ecosystem != placed.found.ecosystem or not _is_below(placed.folder, above.folder):
         return False
     inside = str(PurePosixPath(placed.folder).relative_to(above.folder))
-    return any(fnmatchcase(inside, glob) for glob in globs)
+    return any(fnmatchcase(inside, glob) or inside == glob.removesuffix("/**") for glob in globs)
 
 
 def _is_below(folder: str, above: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ralph.checks.check import Check
-from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs
+from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs, unignored
 from ralph.detect.node_manager import LOCKS, NodeManager, install_of, manager_of, workspaces_of
 from ralph.detect.node_script import is_placeholder, is_simple, mended
 from ralph.detect.tree import Folder, one_line, table
@@ -39,10 +39,12 @@ def find_node(folder: Folder, host: Host) -> Found | None:
         covers = workspaces if any(kind is Kind.TEST for kind, _ in checks) else ()
     checks += _configured_checks(folder, package, manager, {kind for kind, _ in checks}, covers)
     where = folder.place("package.json")
+    preparation = _setup(folder, package, manager, workspaces) if host.prepared else None
+    hints += unignored(folder, "node_modules") if preparation else ()
     return Found(
         ecosystem="node",
         checks=tuple(sorted(checks, key=lambda item: list(SCRIPTS).index(item[0]))),
-        setup=_setup(folder, package, manager, workspaces) if host.prepared else None,
+        setup=preparation,
         manifests=("package.json", *(f"{glob}/package.json" for glob in workspaces)),
         lock_files=tuple(lock for lock in LOCKS if folder.has(lock)),
         needs=tool_needs(host, where, **{manager.name: manager.remedy}) if checks else (),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ralph.checks.check import Check
-from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs
+from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs, unignored
 from ralph.detect.tree import Folder, table
 
 INSTALL = "composer install --no-interaction --no-progress"
@@ -24,6 +24,7 @@ def find_php(folder: Folder, host: Host) -> Found | None:
         setup=setup(f"{INSTALL} || {UPDATE}") if packages and host.prepared else None,
         manifests=("composer.json",),
         lock_files=("composer.lock",) if folder.has("composer.lock") else (),
+        hints=unignored(folder, "vendor") if packages and host.prepared else (),
         needs=tool_needs(host, folder.place("composer.json"), **COMPOSER) if checks else (),
     )
 

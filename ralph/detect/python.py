@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from ralph.checks.check import Check
-from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs, word
-from ralph.detect.proposal import Need, NeedKind
+from ralph.detect.found import Found, Host, Kind, absent_tool, check, setup, tool_needs, word
+from ralph.detect.proposal import Need
 from ralph.detect.python_project import Project, install_command, read_project
 from ralph.detect.tree import Folder, ignored, strings, table
 
@@ -254,9 +254,7 @@ def _needs(folder: Folder, host: Host, project: Project, preparation: Check | No
     if preparation:
         return
     for tool in sorted({linter.command.split()[0] for linter in LINTERS if _is_configured(folder, linter)}):
-        if not host.has(tool):
-            why = f"`{tool}` is configured, but not on PATH, so it is not among the checks"
-            yield Need(NeedKind.TOOL, tool, why, where, f"pip install {tool}")
+        yield from absent_tool(host, where, tool, f"pip install {tool}")
 
 
 def _hints(folder: Folder, names: set[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ralph.checks.check import Check
-from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs
+from ralph.detect.found import Found, Host, Kind, check, setup, tool_needs, unignored
 from ralph.detect.tree import Folder
 
 IN_THE_TREE = {"BUNDLE_PATH": "vendor/bundle"}
@@ -25,6 +25,7 @@ def find_ruby(folder: Folder, host: Host) -> Found | None:
         setup=setup("bundle install --quiet", IN_THE_TREE) if has_gems and host.prepared else None,
         manifests=tuple(name for name in folder.listed if name == "Gemfile" or re.fullmatch(r"[^/]+\.gemspec", name)),
         lock_files=("Gemfile.lock",) if folder.has("Gemfile.lock") else (),
+        hints=unignored(folder, "vendor/bundle") if has_gems and host.prepared else (),
         needs=tool_needs(host, folder.place(folder.first("Gemfile", "Rakefile") or "."), **named) if checks else (),
     )
 

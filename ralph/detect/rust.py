@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ralph.detect.found import SLOW_S, Found, Host, Kind, check, setup, tool_needs
+from ralph.detect.found import SLOW_S, Found, Host, Kind, check, setup, tool_needs, unignored
 from ralph.detect.tree import Folder, strings, table
 
 DEPENDENCIES = ("dependencies", "dev-dependencies", "build-dependencies")
@@ -29,6 +29,7 @@ def find_rust(folder: Folder, host: Host) -> Found | None:
         manifests=("Cargo.toml", *(f"{glob}/Cargo.toml" for glob in members)),
         lock_files=("Cargo.lock",) if folder.has("Cargo.lock") else (),
         needs=tool_needs(host, folder.place("Cargo.toml"), cargo=RUSTUP),
+        hints=unignored(folder, "target"),
         covers=members,
         installs=members,
     )

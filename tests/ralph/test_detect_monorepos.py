@@ -57,6 +57,13 @@ CRATE = "[dependencies]\nserde = '1'"
             id="pnpm-workspaces",
         ),
         pytest.param(
+            {"package.json": TESTED, "pnpm-workspace.yaml": "packages: ['play/**']", "play/package.json": TESTED,
+             "play/a/package.json": TESTED},
+            [("test", "npm run test", ".")],
+            None,
+            id="two-stars-mean-the-folder-itself-too",
+        ),
+        pytest.param(
             {"package.json": WORKSPACES, "yarn.lock": "", "packages/a/package.json": NEEDY, "packages/b/package.json": TESTED},
             [("a: test", "npm run test", "packages/a"), ("b: test", "npm run test", "packages/b")],
             ("yarn install --non-interactive", "."),
@@ -154,6 +161,20 @@ def test_an_environment_that_git_ignores_needs_no_ignore_file_of_its_own(tmp_pat
     proposal = proposed(tmp_path, {".gitignore": ".venv/\n", "pyproject.toml": PYTHON})
     assert proposal.setup
     assert proposal.setup.command == "python -m venv .venv && .venv/bin/python -m pip install -q -e . pytest"
+
+
+def test_what_setup_fills_is_ignored_or_a_person_is_told(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    hint = (
+        "web/node_modules is not ignored by git: add `node_modules/` to .gitignore, so that what is built there stays"
+    )
+    assert proposed(tmp_path, {"web/package.json": NEEDY}).hints == (f"{hint} out of commits.",)
+    assert not proposed(tmp_path, {".gitignore": "node_modules\n"}).hints
+
+
+def test_a_folder_without_checks_adds_no_manifests(tmp_path: Path) -> None:
+    proposal = proposed(tmp_path, {"go.mod": "module x", "docs/requirements.txt": "sphinx"})
+    assert (proposal.manifests, proposal.setup) == (("go.mod",), None)
 
 
 def test_more_packages_than_a_person_reads_are_cut_with_a_hint(tmp_path: Path) -> None:
