@@ -24,6 +24,7 @@ _BRANCH = re.compile(
     r"""[`"']?(?P<name>[^\s`"']+)[`"']?\s*$""",
     re.IGNORECASE,
 )
+_MAX_BRANCH_LINE_CHARS = 300
 _NO_BRANCH = frozenset({"tbd", "none", "n/a", "-"})
 _FACT = re.compile(r"\s*(?:(?:\*\*|__)?[\w -]+(?:\*\*|__)?:|\*\*|__)")
 _FINDERS: Sequence[Callable[[Page], Found | None]] = (find_chief, find_ralphex, find_user_stories, find_tracked)
@@ -105,7 +106,7 @@ def _preamble(page: Page, drafts: Iterable[Draft]) -> list[Block]:
 def _branch(page: Page, preamble: Iterable[Block]) -> tuple[str | None, list[Problem]]:
     for block in preamble:
         for number in range(block.line, block.end) if block.kind in {Kind.PARAGRAPH, Kind.LIST} else ():
-            found = _BRANCH.match(page.line(number))
+            found = _BRANCH.match(page.line(number)[:_MAX_BRANCH_LINE_CHARS])
             if found and found["name"].lower() not in _NO_BRANCH:
                 return _checked_branch(found["name"], page.starts[number] + found.start("name"))
     return None, []

@@ -10,9 +10,11 @@ from prd.dialects.markdown_inline import names_in, plain_text
 from prd.dialects.markdown_sections import Place, label_of
 from prd.dialects.markdown_tasks import criterion_of, number_or_word
 
+MAX_STATUS_CHARS = 80
+
 _FIELD = re.compile(
     r"[ \t]*(?P<bullet>[-*+][ \t]+)?(?P<strong>\*\*|__)?(?P<key>[A-Za-z][A-Za-z _-]{0,30}?)(?:\*\*|__)?[ \t]*:"
-    r"(?:\*\*|__)?[ \t]*(?P<value>.*?)[ \t]*$"
+    r"(?:\*\*|__)?[ \t]*(?P<value>.*)"
 )
 _DEPENDENCIES = frozenset({"depends on", "depends", "dependencies", "blocked by"})
 _DESCRIPTIONS = frozenset({"description", "goal", "content", "story", "user story"})
@@ -88,7 +90,7 @@ def field_at(page: Page, number: int) -> Field | None:
         return None
     key = " ".join(re.split(r"[\s_-]+", found["key"].lower()))
     marked = found["strong"] is not None or found["bullet"] is not None
-    return Field(key, found["value"], page.starts[number] + found.start("value"), marked)
+    return Field(key, found["value"].rstrip(), page.starts[number] + found.start("value"), marked)
 
 
 def _read_paragraph(body: Body, block: Block) -> bool:
@@ -144,8 +146,9 @@ def _take_status(body: Body, found: Field, *, bullet: bool) -> bool:
 
 def _status_text(value: str) -> str:
     """The word itself without what is said about it after a bracket, comma or dash."""
+    value = value[:MAX_STATUS_CHARS].rstrip()
     starts = (value, *(value[: found.start()] for found in _STATUS_END.finditer(value)))
-    return next((start for start in starts if status_state(start)), value)
+    return next((start.rstrip("`*_ ") for start in starts if status_state(start)), value)
 
 
 def _read_items(body: Body, items: Sequence[Item], *, in_criteria: bool) -> None:

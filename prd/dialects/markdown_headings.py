@@ -7,7 +7,7 @@ becomes done. Checkboxes outside the sections of stories are no stories.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prd.dialects.markdown_blocks import Block, Box, Kind, Page
 from prd.dialects.markdown_body import Body, boxes_of, read_body
@@ -127,17 +127,37 @@ def _any_heading(heading: str) -> tuple[str | None, str] | None:
 
 def _sections(page: Page, naming: Naming) -> list[Section]:
     """Each reaches to the next heading of its level or above, or to the next story."""
-    blocks = list(places(page))
-    starts = [at for at, (block, _) in enumerate(blocks) if block.kind is Kind.HEADING]
-    names = {at: _name(blocks[at][0], naming) for at in starts}
-    found = []
-    for at, name in names.items():
-        if name is not None:
-            heading, place = blocks[at]
-            ends = (o for o in starts if o > at and (names[o] or blocks[o][0].level <= heading.level))
-            inner = tuple(block for block, _ in blocks[at + 1 : next(ends, len(blocks))])
-            found.append(Section(page, heading, place, inner, read_body(page, inner), name[0], name[1] or "untitled"))
-    return [section for section in found if naming is not _user_story or _is_story(section)]
+    found: list[_Open] = []
+    reading: list[_Open] = []
+    for block, place in places(page):
+        if block.kind is Kind.HEADING:
+            name = _name(block, naming)
+            reading = [] if name else [one for one in reading if one.heading.level < block.level]
+            if name:
+                reading = [_Open(block, place, *name)]
+                found += reading
+                continue
+        for one in reading:
+            one.blocks.append(block)
+    sections = [one.section(page) for one in found]
+    return [section for section in sections if naming is not _user_story or _is_story(section)]
+
+
+@dataclass
+class _Open:
+    """A section whose end is not reached yet."""
+
+    heading: Block
+    place: Place
+    id: str | None
+    title: str
+    blocks: list[Block] = field(default_factory=list)
+
+    def section(self, page: Page) -> Section:
+        blocks = tuple(self.blocks)
+        return Section(
+            page, self.heading, self.place, blocks, read_body(page, blocks), self.id, self.title or "untitled"
+        )
 
 
 def _name(heading: Block, naming: Naming) -> tuple[str | None, str] | None:

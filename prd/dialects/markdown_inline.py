@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 from markdown_it import MarkdownIt
 
@@ -30,7 +31,7 @@ _DEPENDS = re.compile(
     r"(?:depends[ _-]on|blocked[ _-]by|dependencies|depends)\b(?:\*\*|__)?\s*:?\s*(?:\*\*|__)?", re.IGNORECASE
 )
 _IN_BRACKETS = re.compile(
-    r"\s*[(\[](?:depends[ _-]on|blocked[ _-]by|dependencies|depends)\b:?\s+([^()\[\]]+)[)\]]", re.IGNORECASE
+    r"[(\[](?:depends[ _-]on|blocked[ _-]by|dependencies|depends)\b:?\s+([^()\[\]]+)[)\]]", re.IGNORECASE
 )
 _NOTHING = frozenset({"", "none", "-", "n/a", "na", "nothing", "no", "\u2013", "\u2014"})
 
@@ -50,9 +51,14 @@ def plain_text(spelt: str) -> str:
     """On one line, without markup, comments and control characters."""
     if len(spelt) > _MAX_MARKUP_CHARS:
         return _one_line(spelt)
-    children = MarkdownIt("commonmark").parseInline(spelt)[0].children or []
+    children = _parser().parseInline(spelt)[0].children or []
     shown = (token for token in children if not (token.type == "html_inline" and token.content.startswith("<!--")))
     return _one_line("".join(" " if "break" in token.type else token.content for token in shown))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark")
 
 
 def _one_line(text: str) -> str:
@@ -119,6 +125,6 @@ def dependencies_line(text: str) -> tuple[str, ...] | None:
 def names_in(text: str) -> tuple[str, ...]:
     """The names of a list like "US-001, `US-002` and US-003"; none for "none"."""
     parts = (
-        part.strip(" \t`*_.[]()\"'") for part in re.split(r",|;|\band\b|&", re.sub(r"(?<=\w)\s*\([^)]*\)", "", text))
+        part.strip(" \t`*_.[]()\"'") for part in re.split(r",|;|\band\b|&", re.sub(r"(?<=\w)\s*\([^()]*\)", "", text))
     )
     return tuple(part for part in parts if part.lower() not in _NOTHING)

@@ -8,8 +8,11 @@ from functools import cached_property
 from prd.dependencies import find_cycles
 from prd.dialects.markdown_drafts import Draft
 from prd.errors import Problem, quoted
-from prd.naming import derived_id
+from prd.naming import MAX_ID_CHARS, derived_id
 from prd.spelling import nearest, plain
+
+MAX_SUGGESTIONS = 10
+"""Each looks at every id."""
 
 _NUMBER = re.compile(r"(?:#|task\s*|story\s*)?(\d{1,6})", re.IGNORECASE)
 
@@ -57,9 +60,9 @@ class Names:
 
     def problems(self) -> Iterable[Problem]:
         yield from self._double_ids()
-        for draft, story_id, name in self._unknown(strict=True):
+        for at, (draft, story_id, name) in enumerate(self._unknown(strict=True)):
             what = f"story {quoted(story_id)} depends on {quoted(name)}, which is no story of this PRD"
-            meant = nearest(name, self.ids)
+            meant = nearest(name, self.ids) if at < MAX_SUGGESTIONS and len(name) <= MAX_ID_CHARS else None
             yield Problem(
                 draft.at, what, f"Write {quoted(meant)}." if meant else "Write the id of a story, or remove it."
             )

@@ -72,8 +72,9 @@ def priority_in(heading: str) -> int | None:
 
 def label_of(text: str) -> str | None:
     """The text of a paragraph whose last line announces the list under it (`**Acceptance Criteria:**`); None for others."""
-    found = _LABEL.match(text.rsplit("\n", 1)[-1])
-    if found is None or len(found[0]) > MAX_LABEL_CHARS:
+    last = text.rsplit("\n", 1)[-1].strip()
+    found = _LABEL.match(last) if len(last) <= MAX_LABEL_CHARS else None
+    if found is None:
         return None
     return plain_text(found["bold"] or found["plain"]).rstrip(":")
 

@@ -16,7 +16,7 @@ from prd.dialects.markdown_tasks_append import Listed, append_task
 from prd.errors import Problem, quoted
 from prd.words import priority_of
 
-_NEAR_BOX = re.compile(r"\[\s*[xX]?\s*\](?![(\[:])")
+_NEAR_BOX = re.compile(r"\[\s{0,3}[xX]?\s{0,3}\](?![(\[:])")
 _NEAR_ITEM = re.compile(r"[-*+]\[[ xX]?\]", re.ASCII)
 _PRIORITY_LINE = re.compile(r"priority\s*:\s*(\S+)\s*$", re.IGNORECASE)
 _REMEDY = 'Write "- [ ] " before something to do and "- [x] " before something done.'
