@@ -19,6 +19,8 @@ TEST_EXTRAS = (
     "lint",
     "linting",
     "typing",
+    "typecheck",
+    "type-check",
     "types",
     "qa",
     "ci",
