@@ -9,6 +9,7 @@ from prd.dialects.keys import LISTS_IN_A_PHASE, STORIES, STORY_LISTS
 from prd.errors import Problem, quoted
 from prd.tree import Kind, Member, Node
 
+MAX_STORIES = 5_000
 EXAMPLE = '{"userStories": [{"id": "US-001", "title": "Add login page", "passes": false}]}'
 
 
@@ -80,6 +81,11 @@ def _in_list(found: StoryLists, node: Node) -> StoryLists:
         entry for item, inner in zip(node.items, phases, strict=True) for entry in (inner.items if inner else (item,))
     ]
     found.notes += _notes_of_phases(node.items, phases)
+    if len(found.entries) > MAX_STORIES:
+        what = f"there are {len(found.entries)} stories, and Ralph takes at most {MAX_STORIES}"
+        found.problems.append(Problem(node.start, what, "Split it into several PRDs."))
+        found.entries = ()
+        return found
     if not found.entries:
         where = f' in "{found.key}"' if found.key else ""
         found.problems.append(Problem(node.start, f"there is no story{where}", f"Add one: {EXAMPLE}"))

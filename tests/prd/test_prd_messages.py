@@ -167,6 +167,11 @@ MESSAGES = [
         id="half-a-character",
     ),
     pytest.param("[" * 200, "prd.json:1:102: values are nested more than 100 deep. Flatten them.", id="too-deep"),
+    pytest.param(
+        "[" + "1," * 5000 + "1]",
+        "prd.json:1:1: there are 5001 stories, and Ralph takes at most 5000. Split it into several PRDs.",
+        id="too-many-stories",
+    ),
     pytest.param("[]", "prd.json:1:1: there is no story. Add one: " + EXAMPLE, id="an-empty-list"),
     pytest.param(
         '["Add login"]',
