@@ -144,4 +144,4 @@ def _carry_out(request: "RunRequest", order: "Order") -> str:
         "resume": lambda: orders.resume(request.repo),
         "stop": lambda: orders.stop(request.repo),
     }
-    return words[order.action.value]()
+    return words[order.action.value]().partition(" (")[0]  # the remedies are for a command line; here there are keys

@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
-TO_THE_END = "\x1b[0J"  # erases from the cursor on
+ERASED, UP = "\r\x1b[2K", "\x1b[A"
 NEXT_LINE = "\r\n"
 
 
@@ -38,11 +38,12 @@ class Region:
         self._write(f"{HIDE_CURSOR}{self._erased(width)}{written}{picture}")
         self._painted, self._picture = tuple(line.cell_len for line in lines), picture
 
-    def end(self, lines: Sequence[Text], width: int, above: Sequence[str] = ()) -> None:
-        """Write `above` and `lines` for good, and give the cursor back."""
+    def end(self, lines: Sequence[Text], width: int, above: Sequence[str] = (), below: Sequence[str] = ()) -> None:
+        """Write `above`, `lines` and `below` for good, and give the cursor back."""
         written = "".join(f"{line}{NEXT_LINE}" for line in above)
         last = self._rendered(lines, width) + NEXT_LINE if lines else ""
-        self._write(f"{self._erased(width)}{written}{last}{SHOW_CURSOR}")
+        after = "".join(f"{line}{NEXT_LINE}" for line in below)
+        self._write(f"{self._erased(width)}{written}{last}{after}{SHOW_CURSOR}")
         self.forget()
 
     def forget(self) -> None:
@@ -50,9 +51,12 @@ class Region:
         self._painted, self._picture = (), ""
 
     def _erased(self, width: int) -> str:
-        """Back to the region's first row. A terminal that became narrower shows a line on several rows by now."""
+        """Back to the region's first row. A terminal that became narrower shows a line on several rows by now.
+
+        Row by row: tmux takes an erasing of the whole screen at once for something to keep in the scrollback.
+        """
         rows = sum(max(1, -(-cells // max(1, width))) for cells in self._painted)
-        return "\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "") + TO_THE_END if rows else ""
+        return UP.join([ERASED] * rows)
 
     def _rendered(self, lines: Sequence[Text], width: int) -> str:
         with self.console.capture() as capture:

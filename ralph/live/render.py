@@ -15,9 +15,10 @@ from ralph.live.state import LEFT, LogLine, StoryRow, StoryState, Tool, ViewStat
 from ralph.screen_text import LAST_LINES, one_line
 
 BAR_CELLS = 16
+BAR_MARGIN_CELLS = 10  # the share in words, and what stands between
 NEARLY_SPENT = 0.85
 TALL_ROWS = 20  # from here on there is room for empty lines between the parts
-MOST_ROWS_AT_END = 40
+MOST_ROWS_AT_END = 20
 STYLES = {
     StoryState.DONE: "green",
     StoryState.RUNNING: "bold cyan",
@@ -90,11 +91,13 @@ def _head(state: ViewState, width: int, now_s: float) -> Iterator[Text]:
     elapsed_s = (state.ended_s or now_s) - state.started_s
     simulated = " (simulated)" if state.is_simulated else ""
     spent = f"{_length(elapsed_s)}  ${state.spent_usd:.2f} of ${state.limit_usd:.2f}{simulated}"
-    yield _row(Text.assemble(spent, "  ", _bar(share, width)), _rest(state, now_s), width)
+    rest = _rest(state, now_s)
+    free = width - cell_len(spent) - cell_len(rest) - BAR_MARGIN_CELLS
+    yield _row(Text.assemble(spent, "  ", _bar(share, min(BAR_CELLS, max(0, free)))), rest, width)
 
 
-def _bar(share: float, width: int) -> Text:
-    cells = min(BAR_CELLS, max(0, width // 5))
+def _bar(share: float, cells: int) -> Text:
+    """So many cells, and the share in words."""
     full = min(cells, round(share * cells))
     style = "green" if share < NEARLY_SPENT else "yellow"
     return Text.assemble(("█" * full, style), ("░" * (cells - full), "dim"), f" {share:.0%}")

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO
 
+from rich.text import Text
+
 from ralph.errors import RalphError
-from ralph.events import Event
+from ralph.events import Event, EventKind
 from ralph.live.keys import is_foreground, listening
 from ralph.live.panel import Order, Panel
 from ralph.live.region import Region
@@ -106,10 +108,13 @@ class LiveView:
         size = self._size()
         with self._lock:
             state = self._state
-            above = [*self._above, *(self._scrolled(line) for line in state.log)]
-            stories = last_lines_of(state, size.width) if state.stories and state.ended else []
+            kinds = [line.kind for line in state.log]
+            end = kinds.index(EventKind.RUN_ENDED) if EventKind.RUN_ENDED in kinds else len(kinds)
+            above = [*self._above, *map(self._scrolled, state.log[:end])]
+            below = [line.text for line in state.log[end:]]  # how it ended and what to do next comes last
+            stories = [*last_lines_of(state, size.width), Text()] if state.stories and state.ended else []
         with suppress(OSError):  # the terminal is gone
-            self._region.end(stories, size.width, above)
+            self._region.end(stories, size.width, above, below)
 
     def _scrolled(self, line: LogLine) -> str:
         mark = "! " if line.kind.value == "warning" else ""

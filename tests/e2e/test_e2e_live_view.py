@@ -132,6 +132,7 @@ def test_a_run_is_shown_while_it_goes_on_and_its_log_stays(repo: World, tools: A
     assert re.search(r"committed \w+ on ralph/work: US-002 passes", shown.plain)
     assert "every story passes: 2 of 2 stories done" in shown.plain
     assert "done     US-002  Story 2" in shown.plain
+    assert shown.plain.splitlines()[-1].startswith("the commits are on ralph/work; to take them over:")
     assert SHOW_CURSOR in shown.seen
 
 
@@ -185,6 +186,18 @@ def test_the_terminal_comes_back_when_the_run_is_stopped(
         after = termios.tcgetattr(shown.line)
     assert (code, after) == (exit_code, shown.before)
     assert SHOW_CURSOR in shown.seen
+    assert "Traceback" not in shown.seen
+
+
+def test_the_terminal_comes_back_when_the_run_is_broken_off(repo: World) -> None:
+    with terminal(repo, [waits()]) as shown:
+        shown.wait_for("bash while")
+        shown.press("\x03")
+        time.sleep(0.2)
+        shown.press("\x03")
+        code = shown.end()
+        after = termios.tcgetattr(shown.line)
+    assert (code, after) == (130, shown.before)
     assert "Traceback" not in shown.seen
 
 
