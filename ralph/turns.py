@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ralph.endings import ending_of
 from ralph.errors import ServiceError
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.finish import Ending, Finish, finish_of
@@ -303,22 +304,6 @@ class TurnLoop:
             "wait_s": wait_s,
         }
         self._report(Event(EventKind.MODEL_RETRY, words, fields))
-
-
-ENDINGS = {
-    WorstCaseError: Ending.RUN_BUDGET,
-    DeadlineError: Ending.DEADLINE,
-    ServiceError: Ending.SERVICE,
-    CallCancelledError: Ending.INTERRUPTED,
-}
-
-
-def ending_of(error: Exception) -> Ending:
-    """What an error of the model call means for the session."""
-    if isinstance(error, OverBudgetError):
-        of_run = error.limit.scope.partition(":")[0] not in {"story", "call"}
-        return Ending.RUN_BUDGET if of_run else Ending.STORY_BUDGET
-    return ENDINGS[type(error)]
 
 
 def _last_words(reply: Reply) -> str:
