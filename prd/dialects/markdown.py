@@ -79,7 +79,7 @@ def _stories(names: Names) -> tuple[Story, ...]:
             passes=draft.flag.done,
             depends_on=depends_on,
             optional=draft.optional,
-            held=draft.flag.held,
+            held="" if draft.flag.done else draft.flag.held or draft.held,
         )
         for draft, story_id, depends_on in zip(names.drafts, names.ids, names.depends_on, strict=True)
     )

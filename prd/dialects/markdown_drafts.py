@@ -142,6 +142,8 @@ class Draft:
     criteria: tuple[str, ...] = ()
     priority: int | None = None
     optional: bool = False
+    held: str = ""
+    """What stands above it says that it is not to be worked on, in this word."""
     depends_on: tuple[str, ...] = ()
     """As they are spelt."""
     strict: bool = False

@@ -179,7 +179,9 @@ def _found(page: Page, dialect: str, sections: Sequence[Section], style: Style) 
     words = tuple(section.body.status.text for section in sections if section.body.status)
     strict = style is Style.BULLETS
     drafts = tuple(_draft(section, words, strict=strict, boxes_first=style is Style.TASK) for section in sections)
-    last = next((s for s in reversed(sections) if not (s.place.completed or s.place.optional)), sections[-1])
+    last = next(
+        (s for s in reversed(sections) if not (s.place.completed or s.place.optional or s.place.held)), sections[-1]
+    )
     neighbour = Neighbour(style, last.heading, last.end, [section.id for section in sections], words)
     return Found(
         dialect,
@@ -207,6 +209,7 @@ def _draft(section: Section, words: tuple[str, ...], *, strict: bool, boxes_firs
         criteria=tuple(body.criteria),
         priority=section.place.priority if body.priority is None else body.priority,
         optional=section.place.optional,
+        held=section.place.held,
         depends_on=body.depends_on,
         strict=strict,
     )

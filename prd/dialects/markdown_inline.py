@@ -20,9 +20,10 @@ _SEPARATOR = r"(?:\s*[:.)\u2013\u2014]\s*|\s+-\s+)"
 _LEADING_ID = re.compile(
     rf"(?:\*\*|__|`)?\[?({_ID})\]?(?:(?:\*\*|__|`)?{_SEPARATOR}(?:\*\*|__|`)?\s*|(?:\*\*|__|`|\])\s*)(?=\S)"
 )
-_NUMBER_SIGN_ID = re.compile(r"(#\d+)\s+(?=\S)")
+_BARE_ID = re.compile(r"(#\d+|T\d{3,})\s+(?=\S)")
 _LEADING_PRIORITY = re.compile(
-    r"(?:(?:\*\*|__)?\[?(?P<level>P[0-4])\]?(?:\*\*|__)?(?:\s*[:\u2013\u2014)]|\s+-)?(?:\*\*|__)?\s+"
+    r"(?:[^\x00-\x7f\w]{1,3}\s*)?"
+    r"(?:(?:\*\*|__)?[\[(]?(?P<level>P[0-4])[\])]?(?:\*\*|__)?(?:\s*[:\u2013\u2014)]|\s+-)?(?:\*\*|__)?\s+"
     r"|(?:\*\*|__)?[\[(]?(?P<word>CRITICAL|URGENT|HIGH|MEDIUM|NORMAL|LOW|Critical|Urgent|High|Medium|Low)[\])]?(?:\*\*|__)?"
     r"(?:\s*[:\u2013\u2014]|\s+-)(?:\*\*|__)?\s+"
     r"|(?:\*\*|__)?[\[(](?P<tag>CRITICAL|URGENT|HIGH|MEDIUM|NORMAL|LOW)[\])](?:\*\*|__)?\s+)(?=\S)"
@@ -58,7 +59,7 @@ def plain_text(spelt: str) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark")
+    return MarkdownIt("commonmark").enable("strikethrough")
 
 
 def _one_line(text: str) -> str:
@@ -91,7 +92,7 @@ def lead_of(spelt: str) -> Lead:
 
 
 def _id(text: str) -> tuple[str | None, str]:
-    found = _LEADING_ID.match(text) or _NUMBER_SIGN_ID.match(text)
+    found = _LEADING_ID.match(text) or _BARE_ID.match(text)
     if found is None or priority_of(found[1]) is not None:
         return None, text
     return found[1], _balanced(text, found.end())

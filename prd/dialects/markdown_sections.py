@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from prd.dialects.markdown_blocks import Block, Kind, Page
 from prd.dialects.markdown_inline import plain_text
-from prd.words import PRIORITY_WORDS, priority_of
+from prd.words import PRIORITY_WORDS, State, priority_of, state_of
 
 MAX_LABEL_CHARS = 40
 """A longer line before a list is a sentence."""
@@ -21,6 +21,7 @@ _CRITERIA = re.compile(
 _LEGEND = re.compile(
     r"^\W*(legend|status legend|key|how to use|instructions|format|task format|example)\b", re.IGNORECASE
 )
+_OUT_OF_SCOPE = re.compile(r"^\W*(out of scope|non[ -]goals?)\b", re.IGNORECASE)
 _COMPLETED = re.compile(r"^\W*(completed?|done|finished|shipped|archived?)\b", re.IGNORECASE)
 _PRIORITY_NUMBER = re.compile(r"\bpriority\W{0,3}(\d{1,3})\b", re.IGNORECASE)
 _LEVEL = re.compile(r"\bP([0-4])\b")
@@ -44,7 +45,12 @@ class Place:
     @property
     def criteria(self) -> bool:
         """What stands here is said about stories, and is none itself."""
-        return any(_CRITERIA.search(name) or _LEGEND.search(name) for name in self.above)
+        return any(pattern.search(name) for name in self.above for pattern in (_CRITERIA, _LEGEND, _OUT_OF_SCOPE))
+
+    @property
+    def held(self) -> str:
+        """The heading that is such a word as "Blocked"; empty when there is none."""
+        return next((name for name in self.above if state_of(name) is State.HELD), "")
 
     @property
     def completed(self) -> bool:

@@ -1,7 +1,8 @@
 """Task lists: fix_plan.md, PRD.md, IMPLEMENTATION_PLAN.md and their like. Each outermost checkbox is a story.
 
 What is nested under it are its criteria. Headings (or a short label before a list) give priority and say what is optional;
-checkboxes under acceptance criteria, success criteria, a definition of done, a checklist or a legend are no stories.
+checkboxes under acceptance criteria, success criteria, a definition of done, a checklist, a legend or what is out of scope are no
+stories.
 """
 
 import re
@@ -16,7 +17,9 @@ from prd.dialects.markdown_tasks_append import Listed, append_task
 from prd.errors import Problem, quoted
 from prd.words import priority_of
 
-_NEAR_BOX = re.compile(r"\[\s{0,3}[xX]?\s{0,3}\](?![(\[:])")
+_NEAR_BOX = re.compile(
+    r"\[(?:\](?=\s|$)|\s{1,3}\](?=[^\s(])|\s{2,3}\]|\s{1,3}[xX]\s{0,3}\]|[xX]\s{1,3}\]|[xX]\](?=[\w*`]))", re.ASCII
+)
 _NEAR_ITEM = re.compile(r"[-*+]\[[ xX]?\]", re.ASCII)
 _PRIORITY_LINE = re.compile(r"priority\s*:\s*(\S+)\s*$", re.IGNORECASE)
 _REMEDY = 'Write "- [ ] " before something to do and "- [x] " before something done.'
@@ -81,7 +84,7 @@ class _Reader:
 
     def notes(self) -> Iterable[str]:
         for items, what in (
-            (self.criteria, "criteria or a legend, not stories"),
+            (self.criteria, "criteria, a legend or out of scope, so no stories"),
             (self.empty, "empty, and passed over"),
         ):
             if items:
@@ -105,6 +108,7 @@ def _draft(item: Item, place: Place) -> Draft:
         criteria=nested.criteria,
         priority=place.priority if own is None else own,
         optional=place.optional,
+        held=place.held,
         depends_on=(*lead.depends_on, *nested.depends_on),
     )
 

@@ -32,7 +32,9 @@ class Listed:
 
 def append_task(page: Page, listed: Sequence[Listed], story: Story) -> tuple[Edit, ...]:
     """Behind the last story of the open lists, of its own priority where there is one; without such, under a fitting heading."""
-    still_open = [one for one in listed if not one.place.completed and one.place.optional is story.optional]
+    still_open = [
+        one for one in listed if not (one.place.completed or one.place.held) and one.place.optional is story.optional
+    ]
     has_priorities = any(one.draft.priority is not None for one in listed)
     same = [one for one in still_open if one.place.priority == story.priority]
     if same or still_open:
@@ -103,7 +105,7 @@ def _target(page: Page, story: Story) -> tuple[Block, list[Block]] | None:
 
 def _is_closed(name: str) -> bool:
     place = Place((name,))
-    return place.completed or place.optional
+    return bool(place.completed or place.optional or place.held)
 
 
 def _sections(page: Page) -> list[tuple[str, Block, list[Block]]]:

@@ -47,6 +47,8 @@ def titles(text: str) -> list[str]:
         pytest.param("- [2026-01-29] Hidden", id="date"),
         pytest.param("- [x](https://example.org) Hidden", id="link"),
         pytest.param("- Hidden", id="plain-bullet"),
+        pytest.param("- []string is nil-safe", id="brackets"),
+        pytest.param("## Out of Scope\n- [ ] Hidden", id="out-of-scope"),
         pytest.param("## Notes\n- Hidden\n\n<promise>COMPLETE</promise>", id="promise"),
         pytest.param("- [ ] ", id="empty-checkbox"),
     ],
@@ -108,6 +110,10 @@ def test_a_section_heading_gives_priority(heading: str, priority: int | None) ->
         ("**T3** Add a page", "T3", "Add a page", None),
         ("T1.2 - Add a page", "T1.2", "Add a page", None),
         ("#12 Add a page", "#12", "Add a page", None),
+        ("T001 Add a page", "T001", "Add a page", None),
+        ("\U0001f534 HIGH: Add a page", "add-a-page", "Add a page", 1),
+        ("(P2) ~~Add~~ a page", "add-a-page", "Add a page", 2),
+        ("[]string in the page", "string-in-the-page", "[]string in the page", None),
         ("P1: POLISH-2: Add a page", "POLISH-2", "Add a page", 1),
         ("POLISH-2: HIGH: Add a page", "POLISH-2", "Add a page", 1),
         ("High contrast mode", "high-contrast-mode", "High contrast mode", None),
@@ -142,6 +148,13 @@ def test_an_id_and_a_priority_are_taken_off_the_front(
 def test_what_stands_in_an_optional_section_is_optional(heading: str) -> None:
     stories = prd(f"# Plan\n## Now\n- [ ] Add a page\n## {heading}\n- [ ] Add a moon\n").stories
     assert [story.optional for story in stories] == [False, True]
+
+
+def test_what_stands_under_a_heading_like_blocked_is_held_until_it_is_done() -> None:
+    stories = prd("# Plan\n## Blocked\n- [ ] Add a page\n- [x] Add a moon\n## On hold\n### US-001: Add a sun\n").stories
+    assert [(story.title, story.held) for story in stories] == [("Add a sun", "On hold")]
+    listed = prd("# Plan\n## Blocked\n- [ ] Add a page\n- [x] Add a moon\n").stories
+    assert [(story.title, story.held) for story in listed] == [("Add a page", "Blocked"), ("Add a moon", "")]
 
 
 def test_the_title_of_the_document_makes_nothing_optional_and_gives_no_priority() -> None:
@@ -307,8 +320,8 @@ def test_phases_with_a_status_that_hold_checkboxes_are_sections_of_a_task_list()
     [
         pytest.param(
             "## Success Criteria\n- [ ] It works\n",
-            "1:1: there is no story in this file (1 checkbox from line 2 on: criteria or a legend, not stories): no checkbox in a "
-            'list, and no heading like "### US-001: Title" or "### Task 1: Title". '
+            "1:1: there is no story in this file (1 checkbox from line 2 on: criteria, a legend or out of scope, so no stories): "
+            'no checkbox in a list, and no heading like "### US-001: Title" or "### Task 1: Title". '
             'Write one line for each story, for example "- [ ] Add a login page".',
             id="criteria-only",
         ),
