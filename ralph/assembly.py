@@ -204,8 +204,15 @@ def _verifier(
 
 
 def _services(ground: Ground, workbench: Workbench) -> Services:
-    outputs = workbench.verifier.scratch / "services"
-    return Services(ground.loaded.settings.services, ground.repo.root, outputs, workbench.report, workbench.stop)
+    users = ground.home.folder("locks") / f"services-{ground.repo.id[:32]}.lock"
+    return Services(
+        ground.loaded.settings.services,
+        ground.repo.root,
+        workbench.verifier.scratch / "services",
+        workbench.report,
+        workbench.stop,
+        users,
+    )
 
 
 def run_limits(ground: Ground, run_id: str) -> list[Limit]:

@@ -9,7 +9,8 @@ from prd.read import read_prd
 from prd.story import Prd
 from ralph.board import PrdPlace, locate_prd
 from ralph.checks.check import Check
-from ralph.checks.detect import detect_checks
+from ralph.detect import detect_checks
+from ralph.detect.missing import smallest_example
 from ralph.errors import RalphError
 from ralph.home import Home, find_home
 from ralph.model.access import price_book
@@ -20,9 +21,8 @@ from ralph.workspace.repo import Repo
 from tracing.prices import PriceBook, UnknownPriceError
 
 NO_CHECKS = (
-    "{root}: no checks are set and none were found, and Ralph does not take the agent's word. Write ralph.toml:\n\n"
-    '[[checks]]\nname = "tests"\ncommand = "the command that must succeed"\n\n'
-    "or, to go without (commits are marked unchecked and stories stay open), add --set run.allow_unchecked=true."
+    "{root}: no checks are set and none were found, and Ralph does not take the agent's word.\n{example}\n\n"
+    "To go without (commits are marked unchecked and stories stay open), add --set run.allow_unchecked=true."
 )
 
 
@@ -83,7 +83,7 @@ def survey(request: RunRequest) -> Ground:
     settings = seen.loaded.settings
     checks = settings.checks if settings.checks is not None else tuple(detect_checks(seen.repo.root))
     if not checks and not settings.run.allow_unchecked:
-        raise RalphError(NO_CHECKS.format(root=seen.repo.root))
+        raise RalphError(NO_CHECKS.format(root=seen.repo.root, example=smallest_example(seen.repo.root)))
     prices = price_book(settings)
     try:
         for model in models_of(settings, Role.FIRST, Role.RETRY):

@@ -10,8 +10,8 @@ from prd.find import find_prd
 from prd.read import read_prd
 from ralph.board import locate_prd
 from ralph.checks.check import Check
-from ralph.checks.detect import detect_checks
 from ralph.copies import find_copies
+from ralph.detect import detect_checks
 from ralph.doctor.finding import Finding, Patient, Status
 from ralph.model.access import KEY_VARIABLES, price_book, require_access
 from ralph.roles import Role, models_of
