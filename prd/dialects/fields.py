@@ -43,10 +43,9 @@ class Fields:
     def note(self, node: Node, what: str, remedy: str) -> None:
         self.problems.append(Problem(node.start, what, remedy))
 
-    def wrong_type(self, key: str, node: Node, wanted: str, remedy: str = "") -> None:
-        shown = next((known.shown for known in self.known.values() if known.key == key), None)
-        remedy = remedy or f"Write {shown or self._shown_as(key)}."
-        self.note(node, f'{self.where}: "{key}" is {node.in_words}, not {wanted}', remedy)
+    def wrong_type(self, key: str, node: Node, wanted: str) -> None:
+        what = f'{self.where}: "{key}" is {node.in_words}, not {wanted}'
+        self.note(node, what, f"Write {self._shown_as(key)}.")
 
     def _shown_as(self, name: str) -> str:
         example = next(known.example for known in self.known.values() if name in known.names)
