@@ -315,6 +315,7 @@ def _conflict(conflict: Conflict, tip: str) -> Verdict:
 
 
 def _learnings(finish: Finish, reason: str, failures: str) -> str:
-    """What the next attempt is told: how this one ended, what the agent said of it, and the failing output."""
-    parts = [f"It ended with: {reason}.", finish.summary and f"The agent's own summary: {finish.summary}", failures]
-    return "\n".join(part for part in parts if part)[:LEARNINGS_CHARS]
+    """What the next attempt is told: how this one ended, what the agent said of it and learned, and the failing output."""
+    learned = "\n".join(["What it learned:", *(f"- {line}" for line in finish.learnings)]) if finish.learnings else ""
+    said = finish.summary and f"The agent's own summary: {finish.summary}"
+    return "\n".join(part for part in (f"It ended with: {reason}.", said, learned, failures) if part)[:LEARNINGS_CHARS]

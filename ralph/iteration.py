@@ -1,6 +1,6 @@
 """One story, once: worktree -> agent -> checks -> commit. What an ending means is a table; the I/O lives behind roles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from prd.story import Story
@@ -95,7 +95,7 @@ def land(workbench: Workbench, bench: Bench, finish: Finish) -> tuple[Finish, st
         verdict = bench.rebase()
         if verdict.passed:
             return finish, bench.commit(finish)
-    return Finish(verdict.stopped or Ending.OVERTAKEN, finish.summary, detail=verdict.text), None
+    return replace(finish, ending=verdict.stopped or Ending.OVERTAKEN, detail=verdict.text), None
 
 
 def work_until_checked(bench: Bench, session: Session) -> tuple[Finish, bool]:
@@ -106,10 +106,10 @@ def work_until_checked(bench: Bench, session: Session) -> tuple[Finish, bool]:
             return finish, False
         verdict = bench.check(finish)
         if verdict.stopped is not None:
-            return Finish(verdict.stopped, finish.summary, detail=verdict.text), False
+            return replace(finish, ending=verdict.stopped, detail=verdict.text), False
         if verdict.passed:
             return finish, True
         if repair == bench.repairs:
             break
         finish = session.work(bench.ask_for_repair(repair + 1, verdict))
-    return Finish(finish.ending, finish.summary, detail=verdict.text), False
+    return replace(finish, detail=verdict.text), False
