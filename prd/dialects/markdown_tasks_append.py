@@ -119,14 +119,19 @@ def _sections(page: Page) -> list[tuple[str, Block, list[Block]]]:
 
 
 def _before_closing(page: Page, lines: str) -> tuple[Edit, ...]:
-    """In front of the first heading of what is done, optional or notes; at the end of the file when there is none."""
-    closing = (
-        heading
-        for name, heading, _ in _sections(page)
-        if heading.level > 1 and (_is_closed(name) or _CLOSING_SECTION.search(name))
-    )
-    if heading := next(closing, None):
-        at = page.starts[heading.line]
-        return (Edit(at, at, f"{lines}{page.eol}{page.eol}"),)
+    """In front of the first heading of what is done, optional or notes; at the end of the file when there is none.
+
+    Other sections before it get no story: it has a heading of its own then.
+    """
+    below = [(name, heading) for name, heading, _ in _sections(page) if heading.level > 1]
+    closing = next((at for at, (name, _) in enumerate(below) if _is_closing(name)), len(below))
+    added = f"## Tasks{page.eol}{lines}" if closing else lines
+    if closing < len(below):
+        at = page.starts[below[closing][1].line]
+        return (Edit(at, at, f"{added}{page.eol}{page.eol}"),)
     at = len(page.text.rstrip())
-    return (Edit(at, at, (page.eol * 2 if at else "") + lines),)
+    return (Edit(at, at, (page.eol * 2 if at else "") + added),)
+
+
+def _is_closing(name: str) -> bool:
+    return _is_closed(name) or _CLOSING_SECTION.search(name) is not None

@@ -112,6 +112,11 @@ def test_of_two_stories_with_one_id_none_is_marked() -> None:
         ),
         pytest.param("## Done\n- [x] Old\n", "- [ ] Add a page\n  - It shows\n\n## Done\n- [x] Old\n", id="only-done"),
         pytest.param(
+            "## Goals\nMany.\n\n## Done\n- [x] Old\n",
+            "## Goals\nMany.\n\n## Tasks\n- [ ] Add a page\n  - It shows\n\n## Done\n- [x] Old\n",
+            id="only-done-behind-another-section",
+        ),
+        pytest.param(
             "### US-007: A\n**Status:** todo\n\n- [ ] a\n\n## Notes\n",
             "### US-007: A\n**Status:** todo\n\n- [ ] a\n\n### US-008: Add a page\n**Status:** todo\n\n- [ ] It shows\n\n## Notes\n",
             id="chief",
