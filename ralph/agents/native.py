@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from ralph.events import Event, Reporter
 from ralph.finish import Finish
-from ralph.model.call import HIT_RATIO, Model
+from ralph.model.call import Model
+from ralph.model.call_span import HIT_RATIO
 from ralph.spending import Spending
 from ralph.tool_calls import Tools
 from ralph.turns import Task, TurnLoop

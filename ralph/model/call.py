@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ralph.errors import ServiceError
-from ralph.model.cache_health import CacheHealth, hit_ratio
+from ralph.model.cache_health import CacheHealth
+from ralph.model.call_span import BROKEN_MICROS, Attempts, describe
 from ralph.model.client import credential_errors, decoding_errors
 from ralph.model.concessions import UNSUPPORTED, Concessions, Feature
 from ralph.model.dialogue import CACHED, Dialogue
@@ -35,14 +36,6 @@ if TYPE_CHECKING:
     from ralph.settings.kinds import Provider
     from tracing.tracer import Span, Trace
 
-HIT_RATIO = "ralph.cache.hit_ratio"
-BROKEN_MICROS = "ralph.cost.broken_micros"  # the part of the cost that failed attempts left behind
-PLAYED_BY = "ralph.model.played_by"
-REFUSAL = "ralph.refusal"  # the category of a refusal and its explanation
-USAGE_ESTIMATED = (
-    "ralph.usage.estimated"  # the service counted nothing: bounds stand in, and the whole reservation is charged
-)
-
 
 @dataclass(frozen=True)
 class CallTerms:
@@ -55,17 +48,6 @@ class CallTerms:
     cancel: threading.Event = field(default_factory=threading.Event)
     attempt_failed: Callable[[int, Failure, float], None] = lambda _attempt, _failure, _wait_s: None
     """Told before each wait; also, with no wait, when the request goes out again without what was refused."""
-
-
-@dataclass
-class Attempts:
-    """What the attempts of one call have left behind so far."""
-
-    started_s: float
-    streak: Streak
-    errors: list[str] = field(default_factory=list)
-    broken_micros: int = 0
-    first_token_s: float | None = None
 
 
 class Model:
@@ -114,7 +96,7 @@ class Model:
             attempts = Attempts(self.pace.clock(), Streak(self.pace.clock()))
             with self._costed(span, attempts):
                 reply = self._persist(dialogue, terms, trace.trace_id, attempts, span)
-            self._describe(span, reply, attempts)
+            describe(span, reply, attempts, ended_s=self.pace.clock(), price_version=self._meter.price_version)
             self._note_cache(
                 span, dialogue=dialogue, terms=terms, reply=reply, started_s=attempts.started_s, health=health
             )
@@ -138,7 +120,7 @@ class Model:
                 span.event("feature_dropped", {"features": dropped, "error": outcome.text})
                 terms.attempt_failed(len(attempts.errors), replace(outcome, dropped=tuple(dropped)), 0.0)
                 continue
-            attempts.streak.failures += 1
+            attempts.streak.add(outcome)
             wait_s = self._wait_s(outcome, attempts, terms)
             span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": len(attempts.errors)})
             terms.attempt_failed(len(attempts.errors), outcome, wait_s)
@@ -264,37 +246,6 @@ class Model:
                         names.CALL_ATTEMPT_ERRORS: attempts.errors,
                     }
                 )
-
-    def _describe(self, span: "Span", reply: Reply, attempts: Attempts) -> None:
-        usage, ended_s = reply.usage, self.pace.clock()
-        first_s = attempts.first_token_s
-        span.set_output(list(reply.content))
-        span.set(
-            names.llm_response_attributes(
-                model=reply.model,
-                stop_reason=reply.raw_stop_reason,
-                uncached_input_tokens=usage.uncached_input_tokens,
-                cache_read_tokens=usage.cache_read_tokens,
-                cache_write_5m_tokens=usage.cache_write_5m_tokens,
-                cache_write_1h_tokens=usage.cache_write_1h_tokens,
-                output_tokens=usage.output_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
-                cost_micros=reply.cost_micros + attempts.broken_micros,
-                price_version=self._meter.price_version,
-                latency_ms=(ended_s - attempts.started_s) * 1000,
-                time_to_first_token_ms=None if first_s is None else (first_s - attempts.started_s) * 1000,
-                attempts=len(attempts.errors) + 1,
-                attempt_errors=attempts.errors,
-                response_id=reply.response_id,
-            )
-            | {HIT_RATIO: hit_ratio(usage)}
-        )
-        if reply.refusal:
-            span.set({REFUSAL: reply.refusal})
-        if reply.usage_is_bound:
-            span.set({USAGE_ESTIMATED: True})
-        if reply.played_by:
-            span.set({names.COST_SIMULATED: True, PLAYED_BY: reply.played_by})
 
     def _note_cache(
         self, span: "Span", *, dialogue: Dialogue, terms: CallTerms, reply: Reply, started_s: float, health: CacheHealth

@@ -126,6 +126,7 @@ def classify(error: Exception, now: datetime, provider: str = "anthropic") -> Fa
 def _unsigned(error: Exception, remedy: str) -> Failure:
     """The cloud's library could not sign the request: it was never sent. Its own network may be down for a while."""
     passing = any(word in type(error).__name__ for word in ("Transport", "Connection", "Timeout", "HTTPClient"))
+    passing |= bool(getattr(error, "retryable", False))
     return Failure(Verdict.RETRY if passing else Verdict.GIVE_UP, Charge.NOTHING, _in_words(error), remedy)
 
 

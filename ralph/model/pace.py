@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ralph.errors import ServiceError
-from ralph.model.failures import CallCancelledError, DeadlineError, Failure
+from ralph.model.failures import CallCancelledError, Charge, DeadlineError, Failure
 
 FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 60.0
-MOST_ATTEMPTS = 10
 PATIENCE_S = 900.0
+MOST_ATTEMPTS = 60  # more than fit into that patience with ordinary luck
+MOST_CHARGED_ATTEMPTS = 10  # broken off after they were sent, so they may have been billed
 LEAST_TOLD_WAIT_S = 1.0
 LONGEST_TOLD_WAIT_S = 6 * 3_600.0  # over one call, for a run that has no deadline
 IDLE_S = 300.0  # no event for so long: the stream is dead
@@ -24,8 +25,10 @@ CONNECT_S = 10.0
 
 
 def wait_for(seconds: float, cancel: threading.Event) -> None:
-    """Sleep, but wake at once when the run is asked to stop."""
-    cancel.wait(seconds)
+    """Sleep, but wake at once when the run is asked to stop. A machine that was suspended meanwhile does not sleep on."""
+    until_s = time.time() + seconds
+    while (left_s := until_s - time.time()) > 0 and not cancel.wait(min(left_s, LONGEST_WAIT_S)):
+        pass
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,9 @@ class Pace:
             wait_s = self._as_told(max(LEAST_TOLD_WAIT_S, failure.retry_after_s), now_s, streak, deadline_s)
             streak.told_to_wait(now_s, wait_s)
             return wait_s
-        if streak.failures >= MOST_ATTEMPTS or now_s - streak.since_s >= PATIENCE_S:
+        if streak.is_long or now_s - streak.since_s >= PATIENCE_S:
             raise ServiceError(
-                f"The model service failed {streak.failures} times in a row, last with: {failure.text}. "
+                f"The model service failed {streak.failures} times in a row, last with: {failure.text.rstrip('.')}. "
                 "Run again later; the work is kept."
             )
         wait_s = self.dice() * min(LONGEST_WAIT_S, FIRST_WAIT_S * float(2 ** (streak.failures - 1)))
@@ -107,13 +110,22 @@ class Streak:
 
     began_s: float
     failures: int = 0
+    charged: int = 0
     since_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.since_s = self.began_s
 
+    @property
+    def is_long(self) -> bool:
+        return self.failures >= MOST_ATTEMPTS or self.charged >= MOST_CHARGED_ATTEMPTS
+
+    def add(self, failure: Failure) -> None:
+        self.failures += 1
+        self.charged += failure.charge is Charge.WORST
+
     def told_to_wait(self, now_s: float, wait_s: float) -> None:
-        self.failures = 0
+        self.failures = self.charged = 0
         if wait_s >= LONGEST_WAIT_S:  # after shorter ones, again and again, patience ends all the same
             self.since_s = now_s + wait_s
 

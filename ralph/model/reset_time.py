@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LONGEST = timedelta(days=7)
+MOST_CHARS = 2_000  # of a message; a time stands near its beginning
 JUST_NOW = timedelta(minutes=10)  # "resets at 7pm", read at 7:01, does not mean tomorrow
 UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -40,6 +41,7 @@ def reset_at(message: str, headers: Mapping[str, str], now: datetime, zone: tzin
 
 def in_words(message: str, now: datetime, zone: tzinfo | None = None) -> datetime | None:
     """The first time that stands behind "resets", "try again" and the like."""
+    message = message[:MOST_CHARS]
     cue = CUE.search(message)
     if not cue:
         return None

@@ -368,10 +368,10 @@ def test_a_deadline_ends_the_session_between_turns(bench: Bench) -> None:
 
 
 def test_a_service_that_stays_away_ends_the_session(bench: Bench) -> None:
-    finish = bench.session([fails(529)] * 10).work("Story")
+    finish = bench.session([fails(529)] * 20).work("Story")
     assert finish.ending is Ending.SERVICE
     retries = [event for event in bench.events if event.kind is EventKind.MODEL_RETRY]
-    assert len(retries) == 9
+    assert len(retries) == 19
 
 
 def test_a_dropped_stream_costs_no_turn(bench: Bench) -> None:

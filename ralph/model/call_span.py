@@ -1,0 +1,60 @@
+"""What the span of one model call says about its answer and its attempts."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ralph.model.cache_health import hit_ratio
+from ralph.model.pace import Streak
+from ralph.model.reply import Reply
+from tracing import attributes as names
+
+if TYPE_CHECKING:
+    from tracing.tracer import Span
+
+HIT_RATIO = "ralph.cache.hit_ratio"
+BROKEN_MICROS = "ralph.cost.broken_micros"  # the part of the cost that failed attempts left behind
+PLAYED_BY = "ralph.model.played_by"
+REFUSAL = "ralph.refusal"  # the category of a refusal and its explanation
+USAGE_ESTIMATED = "ralph.usage.estimated"  # no counts came: bounds stand in, and the whole reservation is charged
+
+
+@dataclass
+class Attempts:
+    """What the attempts of one call have left behind so far."""
+
+    started_s: float
+    streak: Streak
+    errors: list[str] = field(default_factory=list)
+    broken_micros: int = 0
+    first_token_s: float | None = None
+
+
+def describe(span: "Span", reply: Reply, attempts: Attempts, *, ended_s: float, price_version: str) -> None:
+    usage, first_s = reply.usage, attempts.first_token_s
+    span.set_output(list(reply.content))
+    span.set(
+        names.llm_response_attributes(
+            model=reply.model,
+            stop_reason=reply.raw_stop_reason,
+            uncached_input_tokens=usage.uncached_input_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_5m_tokens=usage.cache_write_5m_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cost_micros=reply.cost_micros + attempts.broken_micros,
+            price_version=price_version,
+            latency_ms=(ended_s - attempts.started_s) * 1000,
+            time_to_first_token_ms=None if first_s is None else (first_s - attempts.started_s) * 1000,
+            attempts=len(attempts.errors) + 1,
+            attempt_errors=attempts.errors,
+            response_id=reply.response_id,
+        )
+        | {HIT_RATIO: hit_ratio(usage)}
+    )
+    if reply.refusal:
+        span.set({REFUSAL: reply.refusal})
+    if reply.usage_is_bound:
+        span.set({USAGE_ESTIMATED: True})
+    if reply.played_by:
+        span.set({names.COST_SIMULATED: True, PLAYED_BY: reply.played_by})
