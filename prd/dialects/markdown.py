@@ -12,7 +12,7 @@ from prd.dialects.markdown_drafts import Draft, Found
 from prd.dialects.markdown_headings import find_chief, find_ralphex, find_tracked, find_user_stories
 from prd.dialects.markdown_inline import plain_text
 from prd.dialects.markdown_names import Names
-from prd.dialects.markdown_sections import title_block
+from prd.dialects.markdown_sections import Place, places, title_block
 from prd.dialects.markdown_tasks import find_tasks
 from prd.document import Document, Edit
 from prd.errors import Problem, quoted
@@ -26,6 +26,10 @@ _BRANCH = re.compile(
 )
 _MAX_BRANCH_LINE_CHARS = 300
 _NO_BRANCH = frozenset({"tbd", "none", "n/a", "-"})
+_ABOUT = re.compile(
+    r"[\W\d]*(overview|introduction|summary|executive summary|description|goals?|about|context|background|problem)\b",
+    re.IGNORECASE,
+)
 _FACT = re.compile(r"\s*(?:(?:\*\*|__)?[\w -]+(?:\*\*|__)?:|\*\*|__)")
 _FINDERS: Sequence[Callable[[Page], Found | None]] = (find_chief, find_ralphex, find_user_stories, find_tracked)
 
@@ -38,11 +42,12 @@ def read_markdown(source: Source) -> Document:
     preamble = _preamble(page, found.drafts)
     branch, branch_problems = _branch(page, preamble)
     title = title_block(page)
+    project = plain_text(title.text) if title else ""
     return Document(
         prd=Prd(
-            project=plain_text(title.text) if title else "",
+            project=project,
             branch_name=branch,
-            description=_description(preamble),
+            description=_description(preamble, project),
             stories=_stories(names),
         ),
         dialect=found.dialect,
@@ -97,14 +102,14 @@ def _no_stories(found: Found) -> Iterable[Problem]:
     )
 
 
-def _preamble(page: Page, drafts: Iterable[Draft]) -> list[Block]:
+def _preamble(page: Page, drafts: Iterable[Draft]) -> list[tuple[Block, Place]]:
     """What stands before the first story."""
     first = min((page.line_at(draft.at) for draft in drafts), default=len(page.starts))
-    return [block for block in page.blocks if block.end <= first]
+    return [(block, place) for block, place in places(page) if block.end <= first]
 
 
-def _branch(page: Page, preamble: Iterable[Block]) -> tuple[str | None, list[Problem]]:
-    for block in preamble:
+def _branch(page: Page, preamble: Iterable[tuple[Block, Place]]) -> tuple[str | None, list[Problem]]:
+    for block, _ in preamble:
         for number in range(block.line, block.end) if block.kind in {Kind.PARAGRAPH, Kind.LIST} else ():
             found = _BRANCH.match(page.line(number)[:_MAX_BRANCH_LINE_CHARS])
             if found and found["name"].lower() not in _NO_BRANCH:
@@ -118,7 +123,11 @@ def _checked_branch(name: str, at: int) -> tuple[str | None, list[Problem]]:
     return name, []
 
 
-def _description(preamble: Iterable[Block]) -> str:
-    """The first paragraph that is text rather than a fact (`**Date:** ...`)."""
-    texts = (block.text for block in preamble if block.kind is Kind.PARAGRAPH and not _FACT.match(block.text))
-    return next((" ".join(text.split()) for text in texts), "")
+def _description(preamble: Iterable[tuple[Block, Place]], project: str) -> str:
+    """The first paragraph under the title or a heading like "Overview" that is text rather than a fact (`**Date:** ...`)."""
+    texts = (
+        block.text
+        for block, place in preamble
+        if block.kind is Kind.PARAGRAPH and all(name == project or _ABOUT.match(name) for name in place.above)
+    )
+    return next((" ".join(text.split()) for text in texts if not _FACT.match(text)), "")

@@ -57,6 +57,19 @@ def test_only_checkboxes_that_stand_for_work_are_stories(hidden: str) -> None:
     assert titles(f"- [ ] Shown\n\nThen.\n\n{hidden}\n") == ["Shown"]
 
 
+@pytest.mark.parametrize(
+    ("above", "description"),
+    [
+        ("# Plan\n**Date:** today\n\nSells\nthings.\n\nMore.", "Sells things."),
+        ("# Plan\n## 1. Overview\nSells things.", "Sells things."),
+        ("# Plan\nSells things.\n# Other", "Sells things."),
+        ("# Plan\n## Completed\nSold things.", ""),
+    ],
+)
+def test_the_first_text_about_the_project_describes_it(above: str, description: str) -> None:
+    assert prd(f"{above}\n\n## Tasks\n- [ ] Add a page\n").description == description
+
+
 def test_front_matter_is_no_heading() -> None:
     document = read("---\ntitle: Other\ntasks:\n- [ ] Hidden\n---\n# Plan\n- [ ] Shown\n")
     assert (document.prd.project, [story.title for story in document.prd.stories]) == ("Plan", ["Shown"])
@@ -168,6 +181,20 @@ def test_what_is_nested_under_a_story_are_its_criteria_with_their_own_nested_lin
     )
     assert story.acceptance_criteria == ("It has `x`", "It shows: a name; a date")
     assert story.description == "More about it.\n\n```sh\nmake\n```"
+
+
+def test_nested_lines_may_give_the_priority_and_head_the_criteria() -> None:
+    story = only("- [ ] Add a page\n  - Priority: High\n  - Acceptance criteria:\n    - It shows\n    - [ ] It hides\n")
+    assert (story.priority, story.acceptance_criteria) == (1, ("It shows", "It hides"))
+
+
+def test_criteria_of_a_story_with_a_heading_are_found_under_a_heading_and_under_bullets() -> None:
+    story = only(
+        "### Story 1.2: Page\nSee below.\n#### Acceptance Criteria\n- It shows\n#### Tasks\n- Backend\n  - [ ] Add it\n- Frontend\n"
+    )
+    assert (story.id, story.title) == ("story-1.2", "Page")
+    assert story.acceptance_criteria == ("It shows", "Add it")
+    assert story.description == "See below.\n\n#### Tasks\n\n- Backend\n- Frontend"
 
 
 def test_checkboxes_under_a_plain_bullet_are_stories_and_the_bullet_is_their_heading() -> None:

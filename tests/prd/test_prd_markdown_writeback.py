@@ -86,6 +86,14 @@ def test_a_new_status_is_spelt_as_the_file_spells_it() -> None:
     assert marked(text, "US-001", passes=False) == text.replace("\u2705 Shipped", "\u23f3 Queued")
 
 
+def test_a_story_that_is_not_there_is_not_marked() -> None:
+    document = read_document(b"- [ ] One\n", "plan.md")[1]
+    with pytest.raises(
+        PrdError, match=r'plan\.md:1:1: there is no story "two"\. Put the story back, or start the run again\.'
+    ):
+        document.set_done("two", True)
+
+
 def test_of_two_stories_with_one_id_none_is_marked() -> None:
     with pytest.raises(PrdError, match=r'plan\.md:2:4: the id "US-001" is used by 2 stories'):
         marked("- [ ] US-001: One\n- [ ] US-001: Two\n", "US-001")
@@ -125,6 +133,16 @@ def test_of_two_stories_with_one_id_none_is_marked() -> None:
             "### US-007: A\n**Acceptance Criteria:**\n- [ ] a\n",
             "### US-007: A\n**Acceptance Criteria:**\n- [ ] a\n\n### US-008: Add a page\n**Acceptance Criteria:**\n- [ ] It shows\n",
             id="snarktank",
+        ),
+        pytest.param(
+            "### [x] One\n- a\n- [ ] b\n",
+            "### [x] One\n- a\n- [ ] b\n\n### [ ] Add a page\n- [ ] It shows\n",
+            id="boxes-in-headings",
+        ),
+        pytest.param(
+            "### Story 1: One\n- [ ] a\n",
+            "### Story 1: One\n- [ ] a\n\n### Story 2: Add a page\n- [ ] It shows\n",
+            id="numbered-stories",
         ),
         pytest.param(
             "### Task 1: A\n\n- [x] a\n\n## End\n",
