@@ -42,7 +42,7 @@ COMMANDS = {
     "run": Entry(
         Part.WORK, "ralph.cli.run", "run_command", "Work on the PRD's stories until they pass or a limit is reached."
     ),
-    "prd": Entry(Part.WORK, "ralph.cli.prd", "prd_group", "Check a PRD."),
+    "prd": Entry(Part.WORK, "ralph.cli.prd", "prd_group", "Draft, check and mend a PRD."),
     "demo": Entry(
         Part.WORK, "ralph.cli.demo", "demo_command", "Run Ralph on a small sample repo with a recorded model."
     ),

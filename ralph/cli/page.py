@@ -63,7 +63,9 @@ def _told(command: click.Command, name: str, parent: click.Context) -> Iterator[
         example=_example(command.epilog or ""),
     )
     if isinstance(command, click.Group):
-        for below, member in command.commands.items():
+        for below in command.list_commands(context):
+            member = command.get_command(context, below)
+            assert member is not None, below
             yield from _told(member, below, context)
 
 

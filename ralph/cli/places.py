@@ -14,3 +14,11 @@ def repo_root(path: Path) -> Path:
     """The repository that `path` is in, as traces name it; `path` itself where there is none (any more)."""
     start = path.resolve()
     return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+
+
+def shown(path: Path, here: Path) -> str:
+    """The path as a person in `here` would write it."""
+    try:
+        return path.resolve().relative_to(here.resolve()).as_posix()
+    except ValueError:
+        return str(path)

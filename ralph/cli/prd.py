@@ -1,36 +1,15 @@
-"""`ralph prd check`: one line for a good PRD, every problem with its place for another."""
-
-from pathlib import Path
+"""`ralph prd`: the table of its commands."""
 
 import click
 
-from prd.check import summary_line
-from prd.find import find_prd
-from prd.read import read_prd
+from ralph.cli.lazy import LazyRows
+
+ROWS = {
+    "check": ("ralph.cli.prd_check", "check_command", "Say whether Ralph can work on a PRD."),
+    "lint": ("ralph.cli.prd_lint", "lint_command", "Name stories that are too big, vague or not checkable."),
+}
 
 
-@click.group("prd", epilog="Example: ralph prd check tasks/prd.json")
+@click.group("prd", cls=LazyRows, rows=ROWS, epilog='Example: ralph prd check tasks/prd.json')
 def prd_group() -> None:
-    """Check a PRD."""
-
-
-@prd_group.command("check", epilog="Example: ralph prd check tasks/prd.json")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
-def check_command(path: Path | None) -> None:
-    """Say whether Ralph can work on the PRD at PATH, or on this folder's own. The file is not touched.
-
-    Exit code 0 for a good one, 2 with file, line, column and remedy for every problem of another.
-    """
-    here = Path.cwd()
-    found = find_prd(here, path)
-    name = shown(found, here)
-    prd, _ = read_prd(found, name)
-    click.echo(summary_line(prd, name))
-
-
-def shown(path: Path, here: Path) -> str:
-    """The path as a person in `here` would write it."""
-    try:
-        return path.resolve().relative_to(here.resolve()).as_posix()
-    except ValueError:
-        return str(path)
+    """Draft, check and mend a PRD."""
