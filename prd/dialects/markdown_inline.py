@@ -20,7 +20,7 @@ _SEPARATOR = r"(?:\s*[:.)\u2013\u2014]\s*|\s+-\s+)"
 _LEADING_ID = re.compile(
     rf"(?:\*\*|__|`)?\[?({_ID})\]?(?:(?:\*\*|__|`)?{_SEPARATOR}(?:\*\*|__|`)?\s*|(?:\*\*|__|`|\])\s*)(?=\S)"
 )
-_BARE_ID = re.compile(r"(#\d+|T\d{3,})\s+(?=\S)")
+_BARE_ID = re.compile(r"(#\d+|T\d{3,}|(?:US|STORY|TASK|BUG|FEAT)-\d+)\s+(?=\S)")
 _LEADING_PRIORITY = re.compile(
     r"(?:[^\x00-\x7f\w]{1,3}\s*)?"
     r"(?:(?:\*\*|__)?[\[(]?(?P<level>P[0-4])[\])]?(?:\*\*|__)?(?:\s*[:\u2013\u2014)]|\s+-)?(?:\*\*|__)?\s+"

@@ -124,6 +124,7 @@ def test_a_section_heading_gives_priority(heading: str, priority: int | None) ->
         ("T1.2 - Add a page", "T1.2", "Add a page", None),
         ("#12 Add a page", "#12", "Add a page", None),
         ("T001 Add a page", "T001", "Add a page", None),
+        ("US-001 Add a page", "US-001", "Add a page", None),
         ("\U0001f534 HIGH: Add a page", "add-a-page", "Add a page", 1),
         ("(P2) ~~Add~~ a page", "add-a-page", "Add a page", 2),
         ("[]string in the page", "string-in-the-page", "[]string in the page", None),
