@@ -65,7 +65,14 @@ class NativeSessions:
 
     def _tools(self, worktree: Worktree, trace: Trace) -> Toolbox:
         scratch = self.verifier.scratch / trace.trace_id[:16]
-        return Toolbox(worktree.path, scratch, self.verifier.sandbox, protected=self.protected, names=self.tool_names)
+        return Toolbox(
+            worktree.path,
+            scratch,
+            self.verifier.sandbox,
+            protected=self.protected,
+            own_stores=self.verifier.preparation.own_stores,
+            names=self.tool_names,
+        )
 
 
 @contextmanager

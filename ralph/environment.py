@@ -36,18 +36,21 @@ TOOLCHAINS = {
     "VOLTA_HOME": ".volta",
     "GOMODCACHE": "go/pkg/mod",
 }
+GO_PROXY = "https://proxy.golang.org,direct"
 
 
 def clean_env(
     extra: Mapping[str, str] | None = None,
     *,
     home: Path | None = None,
+    own_stores: bool = False,
     pass_through: Iterable[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The allow-listed part of `environ` (default: ours), fixed settings that keep tools quiet, and `extra` over it.
 
-    `home` becomes HOME; None leaves the user's own. `pass_through` names further variables to let in; those of Ralph
+    `home` becomes HOME; None leaves the user's own. With `own_stores` packages are kept below `home`, where new ones can be
+    added; otherwise the user's stores are used, which a sandbox shows read-only. `pass_through` names further variables to let in; those of Ralph
     and of the model's key are never let in.
     """
     source = os.environ if environ is None else environ
@@ -56,6 +59,7 @@ def clean_env(
     env["HOME"] = str(home) if home else source.get("HOME", str(Path.home()))
     if home:
         env |= _toolchains(source)
+        env |= _stores(home, env) if own_stores else {}
     return {**env, **FIXED, **(extra or {})}
 
 
@@ -63,3 +67,14 @@ def _toolchains(source: Mapping[str, str]) -> dict[str, str]:
     real_home = Path(source.get("HOME") or Path.home())
     named = {name: source.get(name) or str(real_home / folder) for name, folder in TOOLCHAINS.items()}
     return {name: path for name, path in named.items() if os.access(path, os.X_OK)}
+
+
+def _stores(home: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Package stores of tools that keep them outside of HOME. Go still finds what the user's own store has."""
+    known = f"file://{env['GOMODCACHE']}/cache/download," if "GOMODCACHE" in env else ""
+    return {
+        "CARGO_HOME": str(home / ".cargo"),
+        "GOMODCACHE": str(home / "go/pkg/mod"),
+        "GOPROXY": known + GO_PROXY,
+        "GOFLAGS": "-modcacherw",  # or nobody could remove it again
+    }

@@ -61,6 +61,11 @@ class Preparation:
         """Changes with what the checks find beside the tree; for the key under which the base's results are remembered."""
         return " ".join([self.copies.fingerprint, *(service.up for service in self.services)])
 
+    @property
+    def own_stores(self) -> bool:
+        """Whether setup may bring new packages, so that every command must look for them where setup could put them."""
+        return self.setup is not None and self.setup.network
+
     def left_s(self) -> float | None:
         return None if self.deadline_s is None else self.deadline_s - self.clock()
 
@@ -155,6 +160,7 @@ class Prepared:
             read_only=[
                 path for path in (self._worktree.repo.common_dir, self._worktree.path / ".git") if path.exists()
             ],
+            own_stores=self._preparation.own_stores,
         )
         self._record(result, started_ns, words)
         self._remember(before)

@@ -57,6 +57,11 @@ class Verifier:
     def inspection(self, worktree: Worktree, trace: Trace, story_id: str) -> "Inspection":
         return Inspection(self, worktree, trace, story_id)
 
+    @property
+    def home(self) -> Path:
+        """HOME of all checks of the run, apart from that of the agent's commands."""
+        return self.scratch / "home"
+
     def left_s(self) -> float:
         return float("inf") if self.deadline_s is None else self.deadline_s - self.clock()
 
@@ -123,6 +128,8 @@ class Inspection:
                     cancel=shared.stop,
                     left_s=shared.left_s if shared.deadline_s is not None else None,
                     read_only=[worktree.repo.common_dir],
+                    home=shared.home,
+                    own_stores=shared.preparation.own_stores,
                 )
                 for result in ran:
                     self._record(result, started_ns, words)

@@ -27,13 +27,23 @@ def run_checks(
     cancel: threading.Event | None = None,
     left_s: Callable[[], float] | None = None,
     read_only: Sequence[Path] = (),
+    home: Path | None = None,
+    own_stores: bool = False,
 ) -> list[CheckResult]:
     """Setup first, if there is one, then all checks; a failed setup is the only result. `left_s` is the run's time."""
     results: list[CheckResult] = []
     for check in [*([setup] if setup else []), *checks]:
         cap_s = left_s() if left_s else None
         result = run_check(
-            check, tree, sandbox=sandbox, scratch=scratch, cancel=cancel, timeout_cap_s=cap_s, read_only=read_only
+            check,
+            tree,
+            sandbox=sandbox,
+            scratch=scratch,
+            cancel=cancel,
+            timeout_cap_s=cap_s,
+            read_only=read_only,
+            home=home,
+            own_stores=own_stores,
         )
         if check is setup and result.passed:
             continue
@@ -52,11 +62,13 @@ def run_check(
     cancel: threading.Event | None = None,
     timeout_cap_s: float | None = None,
     read_only: Sequence[Path] = (),
+    home: Path | None = None,
+    own_stores: bool = False,
 ) -> CheckResult:
     """Run the command by `bash` with `pipefail` in `tree`; passed means exit code 0 within the time.
 
-    `scratch` is a private folder outside of the tree for HOME and outputs; `read_only` is what the command may see
-    beside the tree, the repository's `.git` for one.
+    `scratch` is a private folder outside of the tree for outputs, and for HOME where no `home` is given; `read_only` is
+    what the command may see beside the tree, the repository's `.git` for one. `own_stores`: as `clean_env`.
 
     Raises:
         RalphError: the command cannot be started at all (no bash).
@@ -65,7 +77,7 @@ def run_check(
     cwd = (tree / check.cwd).resolve()
     if not cwd.is_dir() or not cwd.is_relative_to(tree.resolve()):
         return _missing_folder(check, output)
-    home = scratch / "home"
+    home = home or scratch / "home"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     argv = sandbox.wrap(
         ["bash", "--noprofile", "--norc", "-o", "pipefail", "-c", check.command],
@@ -77,7 +89,12 @@ def run_check(
     timeout_s = max(0.1, min(check.timeout_s, check.timeout_s if timeout_cap_s is None else timeout_cap_s))
     try:
         completed = run_process(
-            argv, cwd=cwd, env=clean_env(check.env, home=home), timeout_s=timeout_s, output=output, cancel=cancel
+            argv,
+            cwd=cwd,
+            env=clean_env(check.env, home=home, own_stores=own_stores),
+            timeout_s=timeout_s,
+            output=output,
+            cancel=cancel,
         )
     except OSError as error:
         raise RalphError(f'the check "{check.name}" cannot be started: {error}. Checks need `bash` on PATH.') from error
@@ -93,10 +110,18 @@ def run_setup(
     cancel: threading.Event | None = None,
     timeout_cap_s: float | None = None,
     read_only: Sequence[Path] = (),
+    own_stores: bool = False,
 ) -> CheckResult:
     """Prepare the tree for its checks. It is a command like any check, and failing has the same consequence."""
     return run_check(
-        setup, tree, sandbox=sandbox, scratch=scratch, cancel=cancel, timeout_cap_s=timeout_cap_s, read_only=read_only
+        setup,
+        tree,
+        sandbox=sandbox,
+        scratch=scratch,
+        cancel=cancel,
+        timeout_cap_s=timeout_cap_s,
+        read_only=read_only,
+        own_stores=own_stores,
     )
 
 

@@ -29,7 +29,7 @@ Carry = Callable[[Mapping[str, Any], float, threading.Event | None], ToolResult]
 class Toolbox:
     """Carries out tool calls in the worktree `root`. Temporary files, saved outputs and HOME live in `scratch`.
 
-    `protected` are repo-relative paths or globs that may not be changed. `caches` are further writable folders.
+    `protected` are repo-relative paths or globs that may not be changed. `caches` are further writable folders; `own_stores`: as `clean_env`.
     Close it, or what runs in the background goes on.
     """
 
@@ -45,6 +45,7 @@ class Toolbox:
         env: Mapping[str, str] | None = None,
         caches: Sequence[Path] = (),
         network: bool = False,
+        own_stores: bool = False,
         names: Sequence[str] | None = None,
     ) -> None:
         self.root, self.scratch = root.resolve(), _folder(scratch).resolve()
@@ -60,7 +61,7 @@ class Toolbox:
                 root=self.root,
                 scratch=self.scratch,
                 sandbox=sandbox,
-                env={**clean_env(home=home), "TMPDIR": shown_tmp, **(env or {})},
+                env={**clean_env(home=home, own_stores=own_stores), "TMPDIR": shown_tmp, **(env or {})},
                 writable=[self.scratch, self.root, *(path.resolve() for path in caches)],
                 read_only=[*git_folders(self.root), *self._places.existing_protected()],
                 tmp=tmp,
