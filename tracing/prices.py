@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Rate = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
 
+VERTEX_REGIONAL = Decimal("1.1")  # the factor of Vertex's regional and multi-regional endpoints over "global"
+
+
 class UnknownPriceError(Exception):
     """No price is known for the model, so no budget can stand in front of it; the message is the TOML to add."""
 
@@ -186,8 +189,13 @@ class PriceBook:
         moment = at or datetime.now(UTC)
         key = (model, moment.strftime("%Y-%m-%dT%H:%M"))  # shipped prices change at minutes at the finest
         if key not in self._tiers:
-            self._tiers[key] = [tier.times(self._surcharge) for tier in _shipped_tiers(model, self._catalogue, moment)]
+            factor = self._factor(model)
+            self._tiers[key] = [tier.times(factor) for tier in _shipped_tiers(model, self._catalogue, moment)]
         return self._tiers[key]
+
+    def _factor(self, model: str) -> Decimal:
+        """Vertex's names ("...@20260901") do not say the region, so without a catalogue the dearer one is assumed."""
+        return VERTEX_REGIONAL if "@" in model and not self._catalogue else self._surcharge
 
 
 def _shipped_tiers(model: str, catalogue: str, at: datetime) -> Sequence[Rates]:

@@ -10,12 +10,11 @@ from decimal import Decimal
 
 from ralph.errors import RalphError
 from ralph.settings.schema import Settings
-from tracing.prices import PriceBook
+from tracing.prices import VERTEX_REGIONAL, PriceBook
 
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 PROJECT_VARIABLES = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
 NO_KEY_SENT = "no-key"
-REGIONAL_SURCHARGE = Decimal("1.1")  # of Vertex's regional and multi-regional endpoints over "global"
 
 NO_KEY = (
     "no key for the model: set ANTHROPIC_API_KEY (or ANTHROPIC_BASE_URL for a compatible server). "
@@ -74,7 +73,7 @@ def price_book(settings: Settings, environ: Mapping[str, str] = os.environ) -> P
         return PriceBook(settings.prices, catalogue="aws")
     if settings.provider == "vertex":
         is_global = environ.get("CLOUD_ML_REGION") == "global"
-        return PriceBook(settings.prices, catalogue="google", surcharge=Decimal(1) if is_global else REGIONAL_SURCHARGE)
+        return PriceBook(settings.prices, catalogue="google", surcharge=Decimal(1) if is_global else VERTEX_REGIONAL)
     return PriceBook(settings.prices)
 
 

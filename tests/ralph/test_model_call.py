@@ -17,7 +17,15 @@ from ralph.model.call import CallTerms, Model
 from ralph.model.client import sdk_client
 from ralph.model.concessions import Concessions
 from ralph.model.dialogue import Dialogue
-from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure, WorstCaseError
+from ralph.model.failures import (
+    CallCancelledError,
+    Charge,
+    ContextTooLongError,
+    DeadlineError,
+    Failure,
+    Verdict,
+    WorstCaseError,
+)
 from ralph.model.pace import Pace
 from ralph.model.reply import Reply
 from ralph.model.retry_notice import retry_notice
@@ -438,6 +446,24 @@ def test_no_money_is_never_waited_for(bench: Bench, turn: Turn) -> None:
     with pytest.raises(ServiceError, match="Add credit to the account"):
         bench.ask()
     assert (len(service.requests), bench.clock.waits_s, bench.held_micros) == (1, [], 0)
+
+
+@pytest.mark.parametrize(
+    ("failure", "wait_s", "words"),
+    [
+        pytest.param({}, 2, "the model service failed (529); trying again in 2 s", id="a-guess"),
+        pytest.param({"retry_after_s": 7}, 7, "the model service asked to wait (529); trying again in 7 s", id="soon"),
+        pytest.param({"retry_after_s": 7800}, 7800, r", in 2 h 10 min (529); Ctrl-C stops", id="in-hours"),
+        pytest.param(
+            {"retry_after_s": 90_000}, 90_000, "waiting for the model service until 2026-11-22 ", id="in-days"
+        ),
+    ],
+)
+def test_a_person_is_told_why_and_how_long_ralph_waits(failure: dict[str, float], wait_s: float, words: str) -> None:
+    failed = Failure(Verdict.RETRY, Charge.NOTHING, "529", retry_after_s=failure.get("retry_after_s"))
+    text, fields = retry_notice(3, failed, wait_s, NOON)
+    assert words in text
+    assert (fields["attempt"], fields["wait_s"], "until" in fields) == (3, wait_s, bool(failure))
 
 
 def test_a_feature_that_is_dropped_is_told_without_a_wait(bench: Bench) -> None:

@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import google.auth.exceptions
 import pytest
+from botocore import exceptions as aws_errors  # type: ignore[import-untyped]
 
 from ralph.errors import RalphError, ServiceError
 from ralph.model.access import key_for, price_book, require_access
@@ -14,8 +17,9 @@ from ralph.model.blocks import text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms
 from ralph.model.client import sdk_client
+from ralph.model.concessions import Concessions
 from ralph.model.dialogue import Dialogue
-from ralph.model.failures import ContextTooLongError, Failure
+from ralph.model.failures import Charge, ContextTooLongError, Failure, Verdict, classify
 from ralph.model.pace import Pace
 from ralph.model.pool import Models
 from ralph.model.reply import Reply
@@ -34,6 +38,7 @@ from tracing.tracer import Tracer
 
 BEDROCK_MODEL = "us.anthropic.claude-opus-5-5-v1:0"
 VERTEX_MODEL = "claude-opus-5-5@20260901"
+google_errors: Any = google.auth.exceptions  # untyped
 CLOUDS: list[tuple[Provider, str]] = [("bedrock", BEDROCK_MODEL), ("vertex", VERTEX_MODEL)]
 CLOUD_VARIABLES = (
     "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE",
@@ -318,7 +323,7 @@ def test_a_server_of_ones_own_gets_a_word_for_a_key_only_when_there_is_none() ->
         pytest.param(
             "arn:aws:bedrock:us-east-1:1234:inference-profile/us.anthropic.claude-opus-5-5-v1:0", 4_400_000, id="arn"
         ),
-        pytest.param("claude-opus-5-5@20260901", 4_000_000, id="vertex"),
+        pytest.param("claude-opus-5-5@20260901", 4_400_000, id="vertex-in-any-region"),
     ],
 )
 def test_the_names_that_the_clouds_give_a_model_have_their_price(name: str, micros: int) -> None:
@@ -349,6 +354,27 @@ def test_ones_own_prices_carry_no_surcharge() -> None:
     own = settings("vertex", prices={VERTEX_MODEL: {"input": 1.0, "output": 2.0}})
     book = price_book(own, {"CLOUD_ML_REGION": "europe-west1"})
     assert book.worst_case_micros(VERTEX_MODEL, 0, 1_000_000) == 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        pytest.param(google_errors.TransportError("no route"), Verdict.RETRY, id="google-network"),
+        pytest.param(google_errors.RefreshError("busy", retryable=True), Verdict.RETRY, id="google-says-retry"),
+        pytest.param(google_errors.RefreshError("revoked"), Verdict.GIVE_UP, id="google-revoked"),
+        pytest.param(aws_errors.EndpointConnectionError(endpoint_url="https://sso"), Verdict.RETRY, id="aws-network"),
+        pytest.param(
+            aws_errors.TokenRetrievalError(provider="sso", error_msg="expired"), Verdict.GIVE_UP, id="aws-sso"
+        ),
+    ],
+)
+def test_a_request_that_could_not_be_signed_was_never_sent(error: Exception, verdict: Verdict) -> None:
+    failure = classify(error, datetime.now(UTC), "bedrock")
+    assert (failure.verdict, failure.charge) == (verdict, Charge.NOTHING)
+
+
+def test_the_clouds_names_of_a_model_have_its_longest_answer() -> None:
+    assert Concessions("us.anthropic.claude-haiku-4-5-20251001-v1:0").max_tokens(128_000) == 64_000
 
 
 def test_the_models_of_a_run_share_a_client_and_a_pace_and_are_each_made_once(cloud: Cloud) -> None:
