@@ -13,7 +13,7 @@ from rich.text import Text
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 ERASED, UP = "\r\x1b[2K", "\x1b[A"
-NEXT_LINE = "\r\n"
+NEXT_LINE = "\n"
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Region:
     def _rendered(self, lines: Sequence[Text], width: int) -> str:
         with self.console.capture() as capture:
             self.console.print(Group(*lines), end="", width=max(width, max(map(_cells, lines), default=1)), crop=False)
-        return capture.get().rstrip("\n").replace("\n", NEXT_LINE)
+        return capture.get().rstrip(NEXT_LINE)
 
     def _write(self, text: str) -> None:
         encoding = self.out.encoding or "utf-8"

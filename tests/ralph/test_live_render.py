@@ -207,8 +207,8 @@ def test_the_log_is_written_above_for_good_and_the_cursor_comes_back() -> None:
     region.paint([Text("view")], 20)
     region.paint([Text("view")], 20, ["log 1"])
     region.end([], 20, ["log 2"])
-    assert out.getvalue().endswith("log 2\r\n\x1b[?25h")
-    assert out.getvalue().count("log 1\r\n") == 1
+    assert out.getvalue().endswith("log 2\n\x1b[?25h")
+    assert out.getvalue().count("log 1\n") == 1
 
 
 def test_there_is_no_colour_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
