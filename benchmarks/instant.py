@@ -157,7 +157,9 @@ def bare_turns(model: InstantModel) -> Generator[None, None, None]:
 
 
 def _answer(
-    client: anthropic.Anthropic, schemas: Sequence[dict[str, Any]], messages: Sequence[dict[str, Any]]
+    client: anthropic.Anthropic | anthropic.AnthropicBedrock | anthropic.AnthropicVertex,
+    schemas: Sequence[dict[str, Any]],
+    messages: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
     request: dict[str, Any] = {
         "model": MODEL,
