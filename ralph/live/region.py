@@ -14,6 +14,7 @@ from rich.text import Text
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 ERASED, UP = "\r\x1b[2K", "\x1b[A"
 NEXT_LINE = "\n"
+PLAIN = str.maketrans("█░…·│▏", "#-~-|_")  # as wide as they, for a terminal that is not told in UTF-8
 
 
 @dataclass
@@ -65,7 +66,11 @@ class Region:
 
     def _write(self, text: str) -> None:
         encoding = self.out.encoding or "utf-8"
-        self.out.write(text.encode(encoding, "replace").decode(encoding))
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+        self.out.write(text)
         self.out.flush()
 
 

@@ -211,6 +211,13 @@ def test_the_log_is_written_above_for_good_and_the_cursor_comes_back() -> None:
     assert out.getvalue().count("log 1\n") == 1
 
 
+def test_a_terminal_without_unicode_gets_plain_signs_of_the_same_width() -> None:
+    raw = io.BytesIO()
+    region = Region.on(io.TextIOWrapper(raw, encoding="ascii", write_through=True))
+    region.paint([Text("██░ cut… · │ é")], 20)
+    assert raw.getvalue().endswith(b"##- cut~ - | ?")
+
+
 def test_there_is_no_colour_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
