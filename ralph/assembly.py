@@ -10,11 +10,13 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from prd.errors import PrdError
 from ralph.agents.base import Session
 from ralph.agents.native import NativeAgent
 from ralph.board import Board
 from ralph.checks.baseline import BaselineCache
 from ralph.control import Attendance, Control
+from ralph.errors import RalphError
 from ralph.event_log import EventLog, RunFolders, RunHead, tee
 from ralph.events import Event, EventKind, Reporter
 from ralph.iteration import iterate
@@ -125,7 +127,11 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
         closing(EventLog(home, head, redact=Redactor(secret_values(os.environ)))) as log,
         Control.open(home, repo.id).attend(run_id, branch) as attendance,
     ):
-        yield RunSession(run_id, one_at_a_time(tee(log, report)), attendance)
+        try:
+            yield RunSession(run_id, one_at_a_time(tee(log, report)), attendance)
+        except (RalphError, PrdError) as error:  # who started the run shows it; the log has to say it too
+            log(Event(EventKind.RUN_ENDED, f"an error ended the run: {error}"))
+            raise
 
 
 def one_at_a_time(report: Reporter) -> Reporter:

@@ -138,7 +138,7 @@ def _configured_tests(folder: Folder, package: dict[str, object], run: str) -> I
         yield check(Kind.TEST, "vitest", f"{run} vitest run")
     elif folder.matching("jest.config.*") or "jest" in package or "jest" in known:
         yield check(Kind.TEST, "jest", f"{run} jest")
-    elif any(TEST_FILE.fullmatch(name) for name in folder.names) and not known & {
+    elif _has_own_tests(folder) and not known & {
         "mocha",
         "ava",
         "tap",
@@ -146,3 +146,9 @@ def _configured_tests(folder: Folder, package: dict[str, object], run: str) -> I
         "uvu",
     }:
         yield check(Kind.TEST, "node test", "node --test")
+
+
+def _has_own_tests(folder: Folder) -> bool:
+    """Test files that belong to no package further down."""
+    inner = tuple(name.removesuffix("package.json") for name in folder.names if name.endswith("/package.json"))
+    return any(TEST_FILE.fullmatch(name) and not name.startswith(inner) for name in folder.names)

@@ -31,7 +31,7 @@ from tracing.store.detail import TraceDetail
 
 MODEL = "claude-opus-5-5"
 CHECKS = '[[checks]]\nname = "sound"\ncommand = "! grep -rn broken src"\n'
-LONGEST_RUN_S = 20.0
+LONGEST_RUN_S = 60.0
 
 
 def a_story(number: int, *depends_on: int, passes: bool = False, priority: int | None = None) -> dict[str, object]:
