@@ -170,6 +170,7 @@ def _workbench(
         states = stack.enter_context(closing(StoryStates.open(home.ledger_db)))
         baselines = stack.enter_context(closing(BaselineCache.open(home.ledger_db)))
         tracer = Tracer(store, redact=Redactor(secret_values(os.environ)), content=Content(settings.tracing.content))
+        pace = replace(pace or Pace(), wait_for_reset=settings.run.wait_for_reset)
         provider = "anthropic" if player.transport else settings.provider
         meter = Meter(ledger, ground.prices)
         models = Models(client_for(settings, player), meter, pace=pace, provider=provider)

@@ -19,6 +19,7 @@ from ralph.model.call import CallTerms, Model
 from ralph.model.dialogue import Dialogue
 from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure, WorstCaseError
 from ralph.model.reply import Reply
+from ralph.model.retry_notice import retry_notice
 from ralph.prompts import SYSTEM, prompt
 from ralph.spending import Spending
 from ralph.steering import Control, Helm, NobodySpeaks, as_said
@@ -296,14 +297,8 @@ class TurnLoop:
         self._report(Event(EventKind.TURN, f"turn {self._turns}: {tools}, {self._spending.text()}", fields))
 
     def _tell_retry(self, attempt: int, failure: Failure, wait_s: float) -> None:
-        words = f"the model service failed ({failure.text}); trying again in {wait_s:.0f} s"
-        fields: dict[str, EventValue] = {
-            "story": self._task.story_id,
-            "attempt": attempt,
-            "error": failure.text,
-            "wait_s": wait_s,
-        }
-        self._report(Event(EventKind.MODEL_RETRY, words, fields))
+        words, fields = retry_notice(attempt, failure, wait_s, self._model.pace.now())
+        self._report(Event(EventKind.MODEL_RETRY, words, {"story": self._task.story_id, **fields}))
 
 
 def _last_words(reply: Reply) -> str:
