@@ -32,6 +32,7 @@ from ralph.run import Loop, Outcome
 from ralph.sandbox.choose import choose_sandbox
 from ralph.services import Services
 from ralph.signals import StopSignal, listen
+from ralph.standings import telling
 from ralph.state import StoryStates
 from ralph.survey import Ground, RunRequest, plan_of, survey, wanted_branch
 from ralph.tools.toolbox import Toolbox
@@ -283,7 +284,7 @@ def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:
             )
 
     return Loop(
-        read_board=workbench.read_board,
+        read_board=telling(workbench.read_board, only, workbench.report),
         iterate=lambda board, story, number: iterate(workbench, board, story, number),
         time_is_up=lambda: workbench.deadline_s is not None and time.monotonic() >= workbench.deadline_s,
         stopped=lambda: stop.exit_code if stop.event.is_set() or workbench.attendance.stopped else None,

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from prd.errors import PrdError
 from prd.story import Story
 from prd.writeback import mark
-from ralph.agents.base import Finish, Session
+from ralph.agents.base import Ending, Finish, Session
 from ralph.board import Board
 from ralph.briefing import Brief, first_message
 from ralph.commit_text import CommitFacts, commit_message, progress_entry
@@ -31,6 +31,7 @@ from tracing.span import SpanKind, TraceStatus
 from tracing.tracer import Trace
 
 LEARNINGS_CHARS = 6_000
+WORDS = {Ending.BLOCKED: "is blocked", Ending.SKIPPED: "is left out"}
 UNCHECKED = (
     "committed as {sha} without any check, so it stays open; look at it and set its flag yourself, or add checks"
 )
@@ -60,6 +61,7 @@ def prepare(shared: Workbench, board: Board, story: Story, number: int) -> "Iter
             story=story.id,
             trace=trace.trace_id,
             iteration=number,
+            attempt=shared.states.attempts(shared.repo.id, story) + 1,
         )
         worktree = open_worktree(shared.repo, shared.home, shared.plan.tip, trace.trace_id[:16])
         bench = Bench(shared, board, story, trace, worktree)
@@ -215,11 +217,12 @@ class Bench:
         )
         allowed = shared.settings.agent.attempts
         if parks:
-            shared.states.park(shared.repo.id, story, f"the agent says it is blocked: {reason}")
+            said = reason if finish.ending is Ending.SKIPPED else f"the agent says it is blocked: {reason}"
+            shared.states.park(shared.repo.id, story, said)
         elif costs_attempt and self._attempt >= allowed:
             shared.states.park(shared.repo.id, story, f"{self._attempt} attempts failed, the last one: {reason}")
         self._trace.end(status, error=None if parks else reason)
-        text = f"{story.id} {'is blocked' if parks else 'did not pass'}: {reason}"
+        text = f"{story.id} {WORDS.get(finish.ending, 'did not pass')}: {reason}"
         text += f"; the work is kept at {kept}" if kept else ""
         self._tell(EventKind.STORY_ENDED, text, status=status.value, reason=reason, kept=kept, trace=trace_id)
         return reason

@@ -5,7 +5,7 @@ import time
 
 import click
 
-from ralph.events import Event, EventKind, Reporter
+from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.screen_text import on_screen
 
 INDENT = {
@@ -23,16 +23,41 @@ INDENT = {
 FOR_VIEWS = {EventKind.STORIES, EventKind.TOOL_STARTED}  # another line says the same when it is over
 
 
+class Lines:
+    """Turns events into lines for a person. While several stories are worked on at once, a line names its own."""
+
+    def __init__(self) -> None:
+        self._at_work: set[EventValue] = set()
+
+    def line(self, event: Event, at_s: float) -> str | None:
+        """None for what is told for a live view alone. `at_s`: seconds since the epoch."""
+        if event.kind in FOR_VIEWS:
+            return None
+        story = event.fields.get("story")
+        if event.kind is EventKind.STORY_STARTED:
+            self._at_work.add(story)
+        is_one_of_many = story in self._at_work and len(self._at_work) > 1
+        if event.kind in {EventKind.COMMITTED, EventKind.STORY_ENDED}:
+            self._at_work.discard(story)
+        prefix = "! " if event.kind is EventKind.WARNING else INDENT.get(event.kind, "")
+        named = f"{story}: " if is_one_of_many and story not in event.text.split() else ""
+        return f"{time.strftime('%H:%M:%S', time.localtime(at_s))} {prefix}{on_screen(named + event.text)}"
+
+
 def printer(*, as_json: bool) -> Reporter:
     """A reporter that writes to standard output at once, so that a pipe or a log file sees each line when it happens."""
-    return _json_line if as_json else _plain_line
+    return _json_line if as_json else _plain_printer()
 
 
-def _plain_line(event: Event) -> None:
-    if event.kind in FOR_VIEWS:
-        return
-    prefix = "! " if event.kind is EventKind.WARNING else INDENT.get(event.kind, "")
-    click.echo(f"{time.strftime('%H:%M:%S')} {prefix}{on_screen(event.text)}")
+def _plain_printer() -> Reporter:
+    lines = Lines()
+
+    def tell(event: Event) -> None:
+        line = lines.line(event, time.time())
+        if line is not None:
+            click.echo(line)
+
+    return tell
 
 
 def _json_line(event: Event) -> None:

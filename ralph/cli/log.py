@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ralph.cli.lines import FOR_VIEWS, INDENT
+from ralph.cli.lines import FOR_VIEWS, Lines
 from ralph.cli.places import repo_option, repo_root
-from ralph.events import EventKind
-from ralph.screen_text import on_screen
 
 if TYPE_CHECKING:
     from ralph.event_log import Logged, RunFolder
@@ -42,9 +40,10 @@ def log_command(*, follow: bool, count: int | None, list_them: bool, run_id: str
     folder = find_run(repo, run_id)
     if not as_json:
         click.echo(title(folder))
+    lines = Lines()
     try:
         for logged in shown(folder, count, follow=follow, views=as_json):
-            click.echo(logged.line if as_json else plain_line(logged))
+            click.echo(logged.line if as_json else lines.line(logged.event, logged.at_ns / 1e9))
     except KeyboardInterrupt:
         return
 
@@ -105,10 +104,3 @@ def shown(folder: "RunFolder", count: int | None, *, follow: bool, views: bool =
                 yield logged
         if going:
             time.sleep(POLL_S)
-
-
-def plain_line(logged: "Logged") -> str:
-    """As `ralph run` printed it."""
-    event = logged.event
-    prefix = "! " if event.kind is EventKind.WARNING else INDENT.get(event.kind, "")
-    return f"{time.strftime('%H:%M:%S', time.localtime(logged.at_ns / 1e9))} {prefix}{on_screen(event.text)}"

@@ -80,7 +80,6 @@ def run_command(
     On a terminal the run is shown as a live view with keys (? lists them); elsewhere as a line for each event.
     """
     from ralph.assembly import open_run  # noqa: PLC0415  # heavy, and --help must be fast
-    from ralph.live.stories import telling  # noqa: PLC0415
     from ralph.preview import dry_run_report  # noqa: PLC0415
     from ralph.settings.layers import parse_set_option  # noqa: PLC0415
     from ralph.survey import RunRequest  # noqa: PLC0415
@@ -114,7 +113,6 @@ def run_command(
         click.echo(dry_run_report(request, as_json=as_json))
         return 0
     with _reporting(request, as_json=as_json, plain=plain) as report, open_run(request, report) as loop:
-        loop.read_board = telling(loop.read_board, loop.only, report)
         return int(loop.run().exit_code)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from statistics import median
 
-from ralph.live.state import LEFT, StoryState, ViewState
+from ralph.live.state import LEFT, ViewState
+from ralph.standings import StoryState
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from rich.text import Text
 from ralph.events import EventKind
 from ralph.live.estimate import estimate
 from ralph.live.panel import Action, Panel
-from ralph.live.state import LEFT, LogLine, StoryRow, StoryState, Tool, ViewState, Working
+from ralph.live.state import LEFT, LogLine, StoryRow, Tool, ViewState, Working
 from ralph.screen_text import LAST_LINES, one_line
+from ralph.standings import StoryState
 
 BAR_CELLS = 16
 BAR_MARGIN_CELLS = 10  # the share in words, and what stands between

@@ -109,7 +109,6 @@ def record(path: Path = EVENTS) -> None:
     from ralph.assembly import open_run  # noqa: PLC0415  # a whole run; drawing needs none of it
     from ralph.demo.make import make_demo  # noqa: PLC0415
     from ralph.demo.play import RECORDING  # noqa: PLC0415
-    from ralph.live.stories import telling  # noqa: PLC0415
     from ralph.survey import RunRequest  # noqa: PLC0415
 
     kept: list[str] = []
@@ -124,7 +123,6 @@ def record(path: Path = EVENTS) -> None:
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         request = RunRequest(repo=make_demo(Path(folder) / "kitty"), recording=RECORDING)
         with open_run(request, keep) as loop:
-            loop.read_board = telling(loop.read_board, None, keep)
             loop.run()
     path.write_text("\n".join(kept) + "\n", encoding="utf-8")
 

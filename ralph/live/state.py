@@ -2,23 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from ralph.events import Event, EventKind
 from ralph.screen_text import one_line
+from ralph.standings import StoryState
 
 LOG_LINES = 3  # kept in the view; older ones belong to the scrollback
 CHECKED = "finish"  # the tool after which Ralph runs the checks
 THINKS = "the model is thinking"
-
-
-class StoryState(StrEnum):
-    DONE = "done"
-    RUNNING = "running"
-    PARKED = "parked"
-    WAITS = "waits"
-    OPEN = "open"
-    LEFT_OUT = "left out"
 
 
 LEFT = {StoryState.OPEN, StoryState.WAITS, StoryState.RUNNING}

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ TWO_AT_ONCE = ("--set", "run.jobs=2")
 class EachStory:
     """Each story's own turns."""
 
-    def __init__(self, turns: dict[str, Sequence[Turn]]) -> None:
+    def __init__(self, turns: Mapping[str, Sequence[Turn]]) -> None:
         self._left = {story_id: list(script) for story_id, script in turns.items()}
 
     def __call__(self, request: Request) -> Turn:

@@ -6,7 +6,8 @@ import pytest
 
 from ralph.events import Event, EventKind
 from ralph.live.estimate import estimate
-from ralph.live.state import LOG_LINES, STEPS, StoryState, ViewState
+from ralph.live.state import LOG_LINES, STEPS, ViewState
+from ralph.standings import StoryState
 
 STORIES = Event(
     EventKind.STORIES,

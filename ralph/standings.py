@@ -1,11 +1,21 @@
 """Tells the state of every story whenever the board is read and something on it has changed."""
 
 from collections.abc import Callable
+from enum import StrEnum
 
 from prd.pick import Verdict
 from ralph.board import Board
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.live.state import StoryState
+
+
+class StoryState(StrEnum):
+    DONE = "done"
+    RUNNING = "running"
+    PARKED = "parked"
+    WAITS = "waits"
+    OPEN = "open"
+    LEFT_OUT = "left out"
+
 
 STATES = {
     Verdict.DONE: StoryState.DONE,
