@@ -258,7 +258,7 @@ def _announce(ground: Ground, workbench: Workbench, player: Player) -> None:
         sandbox=workbench.verifier.sandbox.level,
         played_by=player.label,
     )
-    for note in ground.plan.notes:
+    for note in (*ground.notes, *ground.plan.notes):
         workbench.tell(EventKind.NOTE, note)
 
 

@@ -54,6 +54,7 @@ class Status:
     attempts_allowed: int
     last_run: LastRun | None
     unheard: int  # messages of `ralph say` that no agent has got yet
+    notes: tuple[str, ...]  # which PRD was taken, and how it was read
 
     @property
     def exit_code(self) -> ExitCode:
@@ -83,7 +84,7 @@ def read_status(repo_path: Path, prd: Path | None) -> Status:
         )
     allowed = seen.loaded.settings.agent.attempts
     unheard = len(Control.open(seen.home, seen.repo.id).pending())
-    return Status(seen.place.name, seen.plan.name, stories, board.all_done, allowed, last, unheard)
+    return Status(seen.place.name, seen.plan.name, stories, board.all_done, allowed, last, unheard, seen.notes)
 
 
 def last_run(seen: Look) -> LastRun | None:

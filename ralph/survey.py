@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prd.find import find_prd
-from prd.read import read_prd
+from prd.find import find
+from prd.read import read_document, read_prd
 from prd.story import Prd
 from ralph.board import PrdPlace, locate_prd
 from ralph.checks.check import Check
@@ -49,6 +49,7 @@ class Look:
     prd: Prd
     loaded: Loaded
     plan: BranchPlan
+    notes: tuple[str, ...]  # which PRD was taken, and how it was read
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,12 @@ def look(request: RunRequest) -> Look:
     """
     home = find_home()
     repo = Repo.open(request.repo)
-    place = locate_prd(repo, find_prd(repo.root, request.prd))
-    prd, _ = read_prd(place.path, place.name)
+    found = find(repo.root, request.prd)
+    place = locate_prd(repo, found.path)
+    prd, data = read_prd(place.path, place.name)
+    notes = (*found.notes(repo.root), *read_document(data, place.name)[1].notes)
     loaded = load_settings(repo.root, home, request.overrides)
-    return Look(home, repo, place, prd, loaded, plan_of(repo, prd, loaded, in_place=request.in_place))
+    return Look(home, repo, place, prd, loaded, plan_of(repo, prd, loaded, in_place=request.in_place), notes)
 
 
 def survey(request: RunRequest) -> Ground:

@@ -55,6 +55,7 @@ def status_lines(status: "Status") -> Iterator[str]:
     width = max((len(story.id) for story in status.stories), default=0)
     done = sum(story.verdict is Verdict.DONE for story in status.stories)
     yield f"{status.prd}: {done} of {len(status.stories)} stories done, on branch {status.branch}"
+    yield from (f"note: {plain(note)}" for note in status.notes)
     if status.last_run:
         yield run_line(status.last_run)
     if status.unheard:

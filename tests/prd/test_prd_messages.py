@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prd.errors import PrdError
-from prd.find import find_prd
+from prd.find import PLACES, find_prd
 from prd.pick import pick
 from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
@@ -14,6 +14,7 @@ from prd.writeback import append_story, mark
 
 STORY = '{"userStories": [{"id": "A", "title": "T"%s}]}'
 EXAMPLE = '{"userStories": [{"id": "US-001", "title": "Add login page", "passes": false}]}'
+PLACES_IN_ORDER = ", ".join(PLACES)
 
 MESSAGES = [
     pytest.param("", 'prd.json:1:1: the file is empty. Write a PRD: {"userStories": [...]}', id="empty"),
@@ -638,8 +639,8 @@ OTHERS: list[tuple[str, Callable[[Path], object], str]] = [
         "find-none",
         find_prd,
         (
-            "{at}: no PRD found. Write one at one of these, or name it, for example: ralph run docs/prd.json"
-            "\n  scripts/ralph/prd.json\n  prd.json\n  ralph/prd.json\n  tasks/prd.json\n  .ralph/prd.json\n  plans/prd.json"
+            "{at}: no PRD found. Write one at one of these places, or name yours, for example: ralph run docs/prd.json"
+            f"\nlooked for: {PLACES_IN_ORDER}"
         ),
     ),
     (
@@ -647,7 +648,7 @@ OTHERS: list[tuple[str, Callable[[Path], object], str]] = [
         lambda at: find_prd(at, Path("todo.json")),
         (
             "todo.json: there is no such PRD. Name a file that exists, or leave it out to use the first of "
-            "scripts/ralph/prd.json, prd.json, ralph/prd.json, tasks/prd.json, .ralph/prd.json, plans/prd.json."
+            f"{PLACES_IN_ORDER}."
         ),
     ),
     (
