@@ -1,0 +1,312 @@
+"""Tries setup and each check as a run would: a worktree of HEAD, the run's sandbox, first without the network.
+
+What a failure shows to be lacking is asked for (see `consent`), given, and the command is tried again. Knows nothing about how
+the outcome is written or shown.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ralph.checks.check import Check
+from ralph.checks.runner import run_check
+from ralph.copies import find_copies
+from ralph.detect.proposal import Need, Proposal
+from ralph.errors import RalphError
+from ralph.home import Home
+from ralph.init.consent import Consent, Permission
+from ralph.init.diagnose import LACKING, Diagnosis, Kind, Surroundings, diagnose
+from ralph.init.helpers import first_of_each, is_from_compose, is_open, need_for, service_of
+from ralph.init.surroundings import may_hold_secrets
+from ralph.sandbox.base import Sandbox
+from ralph.services import Service, Services
+from ralph.workspace.folders import remove_tree
+from ralph.workspace.repo import Repo
+from ralph.workspace.worktree import Worktree, open_worktree
+
+MAX_TRIES = 6
+IMPATIENT = {  # without the network there is nothing to wait for
+    "npm_config_fetch_retries": "0",
+    "PIP_RETRIES": "0",
+    "PIP_DEFAULT_TIMEOUT": "5",
+    "UV_HTTP_RETRIES": "0",
+    "CARGO_NET_RETRY": "0",
+    "BUNDLE_RETRY": "0",
+    "YARN_NETWORK_TIMEOUT": "5000",
+}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A command after its last try. `check` has the network when it was given or is what the command lacks."""
+
+    check: Check
+    diagnosis: Diagnosis
+    duration_s: float
+    output: Path
+    has_network: bool  # in this try; a check that wants more than that is not switched on with it
+
+    @property
+    def passed(self) -> bool:
+        return self.diagnosis.kind is Kind.PASSED
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What init found out. What is `offered` would help and was not allowed."""
+
+    sha: str
+    sandbox: str
+    setup: Tried | None = None
+    checks: tuple[Tried, ...] = ()
+    copies: tuple[str, ...] = ()
+    offered_copies: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
+    offered_services: tuple[Need, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> tuple[Tried, ...]:
+        return tuple(tried for tried in self.checks if tried.diagnosis.is_usable)
+
+
+@dataclass
+class Bench:
+    """Where and with what the commands are tried. `scratch` keeps their outputs."""
+
+    repo: Repo
+    home: Home
+    sandbox: Sandbox
+    around: Surroundings
+    consent: Consent
+    say: Say
+    timeout_s: float
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def try_out(self, proposal: Proposal) -> Trial:
+        """Raises: RalphError when no worktree can be made, or another init is at it."""
+        worktree = open_worktree(self.repo, self.home, self.repo.head, "init")
+        scratch = self.home.folder("init", self.repo.id[:16])
+        remove_tree(scratch)
+        try:
+            with ExitStack() as services:
+                return _Tries(self, worktree, scratch, proposal, services).all()
+        finally:
+            remove_tree(scratch / "home")
+            worktree.remove()
+
+
+class _Tries:
+    """One trial: what was given so far, and what was only offered."""
+
+    def __init__(
+        self, bench: Bench, worktree: Worktree, scratch: Path, proposal: Proposal, services: ExitStack
+    ) -> None:
+        self._bench, self._worktree, self._scratch, self._proposal = bench, worktree, scratch, proposal
+        self._started = services
+        self._copies: list[str] = []
+        self._services: list[Service] = []
+        self._offered_copies: list[str] = []
+        self._offered_services: list[Need] = []
+        self._asked: dict[str, bool] = {}
+        self._notes: list[str] = []
+
+    def all(self) -> Trial:
+        setup, checks = self._prepared()
+        if checks is None:
+            with self._fresh() as tree:
+                checks = self._try_each(tree)
+        if setup and not setup.passed:
+            checks = [_without(setup, tried) for tried in checks]
+        return Trial(
+            self._worktree.base_sha,
+            self._bench.sandbox.level,
+            setup,
+            tuple(checks),
+            tuple(self._copies),
+            tuple(dict.fromkeys(self._offered_copies)),
+            tuple(self._services),
+            first_of_each(self._offered_services),
+            tuple(dict.fromkeys(self._notes)),
+        )
+
+    def _prepared(self) -> tuple[Tried | None, list[Tried] | None]:
+        """Setup, and in the same tree the checks after it; without a setup that works they need a tree of their own."""
+        if self._proposal.setup is None:
+            return None, None
+        with self._fresh() as tree:
+            setup = self._settle(self._proposal.setup, tree)
+            return setup, self._try_each(tree) if setup.passed else None
+
+    def _try_each(self, tree: Path) -> list[Tried]:
+        return [self._settle(check, tree) for check in self._proposal.checks]
+
+    @contextmanager
+    def _fresh(self) -> Iterator[Path]:
+        with self._worktree.verification(self._worktree.base_sha) as tree:
+            for name in self._copies:
+                self._put(name, tree)
+            yield tree
+
+    def _settle(self, proposed: Check, tree: Path) -> Tried:
+        """Try it until it passes, or nothing more may be given."""
+        check = proposed.model_copy(update={"network": self._starts_with_network(proposed)})
+        for _ in range(MAX_TRIES):
+            tried = self._try(check, tree, downloads=proposed.network)
+            mended = self._mended(tried, tree)
+            if mended is None:
+                break
+            check = mended
+        return tried
+
+    def _starts_with_network(self, proposed: Check) -> bool:
+        """Where no sandbox can take the network away, only a question tells whether it may have it elsewhere."""
+        return (
+            proposed.network and not self._can_isolate and self._allows_network(proposed, "it downloads what it needs")
+        )
+
+    @property
+    def _can_isolate(self) -> bool:
+        return self._bench.sandbox.level != "none"
+
+    def _try(self, check: Check, tree: Path, *, downloads: bool) -> Tried:
+        bench = self._bench
+        with_network = " with the network" if check.network else ""
+        bench.say(f"{check.name}: {_shown(check.command)}{with_network} ...")
+        impatient = IMPATIENT if downloads and self._can_isolate and not check.network else {}
+        result = run_check(
+            check.model_copy(update={"env": {**impatient, **check.env}}),
+            tree,
+            sandbox=bench.sandbox,
+            scratch=self._scratch,
+            cancel=bench.stop,
+            timeout_cap_s=bench.timeout_s,
+            read_only=[self._worktree.repo.common_dir],
+        )
+        if result.cancelled:
+            raise KeyboardInterrupt
+        found = diagnose(result, bench.around, command=check.command)
+        told = "ok" if found.kind is Kind.PASSED else found.reason
+        bench.say(f"{check.name}: {told} ({result.duration_s:.1f} s)")
+        return Tried(check, found, result.duration_s, result.output, check.network)
+
+    def _mended(self, tried: Tried, tree: Path) -> Check | None:
+        """The check for another try; None when it is as good as it gets."""
+        mends = {Kind.NETWORK: self._network, Kind.FILE: self._file, Kind.SERVICE: self._service}
+        mend = mends.get(tried.diagnosis.kind)
+        return mend(tried, tree) if mend else None
+
+    def _network(self, tried: Tried, _: Path) -> Check | None:
+        check = tried.check
+        if check.network or not self._can_isolate or not self._allows_network(check, tried.diagnosis.reason):
+            return None
+        return check.model_copy(update={"network": True})
+
+    def _allows_network(self, check: Check, reason: str) -> bool:
+        setup = self._proposal.setup
+        is_setup = setup is not None and check.name == setup.name and check.command == setup.command
+        question = f"{check.name}: {reason}. May it have the network?"
+        return self._allows(Permission.SETUP_NETWORK if is_setup else Permission.NETWORK, question)
+
+    def _file(self, tried: Tried, tree: Path) -> Check | None:
+        name = tried.diagnosis.subject
+        if name in self._copies:
+            return None
+        secret = may_hold_secrets(name)
+        warning = " It may hold secrets, which the agent could then read." if secret else ""
+        question = f"{tried.check.name}: {tried.diagnosis.reason}.{warning} Copy it into the worktrees?"
+        if not self._allows(Permission.SECRET if secret else Permission.COPY, question):
+            self._offered_copies.append(name)
+            return None
+        if not self._put(name, tree):
+            return None
+        self._copies.append(name)
+        return tried.check
+
+    def _put(self, name: str, tree: Path) -> bool:
+        try:
+            copies = find_copies(self._bench.repo, [name])
+            copies.refuse_exposed(self._worktree)
+            copies.into(tree)
+        except RalphError as error:
+            self._notes.append(str(error))
+            return False
+        return bool(copies.names)
+
+    def _service(self, tried: Tried, _: Path) -> Check | None:
+        check, port = tried.check, tried.diagnosis.subject
+        need = need_for(port, self._proposal.needs)
+        if is_open(port) and not check.network:  # it is up: only the sandbox is in the way
+            reason = f"it talks to 127.0.0.1:{port}, which is up on this machine"
+            return check.model_copy(update={"network": True}) if self._allows_network(check, reason) else None
+        if need is None or not self._start(need, check):
+            return None
+        return None if check.network else check.model_copy(update={"network": True})
+
+    def _start(self, need: Need, check: Check) -> bool:
+        """Whether the service is up now by our doing."""
+        service = service_of(need)
+        if service in self._services:
+            return not check.network
+        question = (
+            f"{check.name} needs {need.name}. Start it outside of the sandbox with `{service.up if service else ''}`, "
+            f"and give {check.name} the network to reach it?"
+        )
+        if service is None or not is_from_compose(need) or not self._allows(Permission.SERVICE, question):
+            self._offered_services.append(need)
+            return False
+        return self._up(service, need)
+
+    def _up(self, service: Service, need: Need) -> bool:
+        bench = self._bench
+        users = bench.home.folder("locks") / f"services-{bench.repo.id[:32]}.lock"
+        bench.say(f"{service.name}: {_shown(service.up)} ...")
+        running = Services(
+            [service],
+            bench.repo.root,
+            self._scratch / f"service-{len(self._services) + 1}",
+            lambda event: bench.say(event.text),
+            bench.stop,
+            users,
+        )
+        try:
+            self._started.enter_context(running.running())
+        except RalphError as error:
+            self._notes.append(str(error))
+            self._offered_services.append(need)
+            return False
+        self._services.append(service)
+        return True
+
+    def _allows(self, permission: Permission, question: str) -> bool:
+        """Each question is put once."""
+        if question not in self._asked:
+            self._asked[question] = self._bench.consent.allows(permission, question)
+        return self._asked[question]
+
+
+def _without(setup: Tried, tried: Tried) -> Tried:
+    """What a check lacks when setup did not work is, as a rule, what setup would have brought."""
+    if tried.diagnosis.kind not in {Kind.TOOL, Kind.DEPENDENCY}:
+        return tried
+    reason = f"{tried.diagnosis.reason}: setup did not work ({setup.diagnosis.reason})"
+    found = replace(tried.diagnosis, kind=Kind.DEPENDENCY, reason=reason, remedy="Mend setup first.")
+    return replace(tried, diagnosis=found)
+
+
+def wanted(tried: Tried) -> Check:
+    """The check with the network where that is what it lacks."""
+    lacks = tried.diagnosis.kind in LACKING & {Kind.NETWORK, Kind.SERVICE}
+    return tried.check.model_copy(update={"network": tried.check.network or lacks})
+
+
+def all_of(trial: Trial) -> Sequence[Tried]:
+    return [*([trial.setup] if trial.setup else []), *trial.checks]
+
+
+def _shown(command: str, limit_chars: int = 90) -> str:
+    line = " ".join("".join(char if char.isprintable() else " " for char in command).split())
+    return line if len(line) <= limit_chars else line[: limit_chars - 3] + "..."

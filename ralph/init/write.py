@@ -1,0 +1,218 @@
+"""`ralph.toml` as text: what works is active, the rest stands there as a comment with its reason.
+
+Every word that comes from the repo is quoted or flattened, so that no name or output can add a line of its own; the text is read
+back as settings before anybody sees it.
+"""
+
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ralph.checks.check import Check
+from ralph.detect.tree import one_line
+from ralph.errors import RalphError
+from ralph.init.diagnose import Kind
+from ralph.init.helpers import is_from_compose, service_of
+from ralph.init.surroundings import may_hold_secrets
+from ralph.init.trial import Trial, Tried, wanted
+from ralph.services import Service
+from ralph.settings.layers import SettingsFile
+from ralph.settings.load import REPO_FILE, resolve
+from ralph.settings.schema import Settings
+from ralph.trust import TrustState, Verdict
+
+DEFAULT_TIMEOUT_S = 600
+SLOW = 3  # times as long as it took
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+HEAD = """\
+# Ralph's settings for this repo. `ralph init` wrote them, after it tried each command in a fresh worktree{where} of
+# commit {sha}. After an edit run `ralph trust`, where a line of it needs that. All settings: docs/settings.md of Ralph.
+"""
+
+
+def quoted(text: str) -> str:
+    """A TOML basic string of any text; half a surrogate pair, which TOML cannot hold, becomes a replacement character."""
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def render(trial: Trial) -> str:
+    """The whole file."""
+    where = "" if trial.sandbox == "none" else " and sandbox"
+    head = HEAD.format(sha=trial.sha[:10], where=where)
+    blocks = [head, *_copies(trial), *_setup(trial.setup), *map(_check, trial.checks), *_services(trial)]
+    return "\n".join(blocks)
+
+
+def verified(text: str, path: Path, trial: Trial) -> bytes:
+    """The file's bytes, after they were read as a run would read them.
+
+    Raises:
+        RalphError: they are not the settings that were meant; nothing may be written.
+    """
+    data = text.encode()
+    settings = resolve(SettingsFile(path, data, REPO_FILE), None, {}, trust=Verdict(TrustState.TRUSTED)).settings
+    if not _is_as_meant(settings, trial):
+        raise RalphError(f"{path}: would not be read back as it was meant, so it was not written. Please report this.")
+    return data
+
+
+def place(path: Path, data: bytes, *, keep: bool = True) -> Path | None:
+    """Write the file in one step. One that is there is kept beside it if wanted; where it is kept, else None.
+
+    Raises:
+        RalphError: it cannot be written; the old one is as it was.
+    """
+    try:
+        kept = _keep(path) if keep and path.exists() else None
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ralph-", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise RalphError(
+            f"{path}: cannot be written ({error.strerror}). Make the folder writable, or use --dry-run."
+        ) from error
+    return kept
+
+
+def refuse_odd(path: Path) -> None:
+    """Raises: RalphError when what stands at the place of the file is not a file of its own."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise RalphError(f"{path}: is no plain file, and init replaces only such a one. Move it away first.")
+
+
+def _keep(path: Path) -> Path:
+    number = 0
+    while True:
+        kept = path.with_name(f"{path.name}.bak" + (f".{number}" if number else ""))
+        try:
+            with kept.open("xb") as target, path.open("rb") as source:
+                shutil.copyfileobj(source, target)
+        except FileExistsError:
+            number += 1
+        else:
+            return kept
+
+
+def _is_as_meant(settings: Settings, trial: Trial) -> bool:
+    setup = trial.setup.check if trial.setup and trial.setup.passed else None
+    checks = settings.checks or ()
+    return (
+        [check.name for check in checks] == [_named(tried.check) for tried in trial.usable]
+        and [check.network for check in checks] == [tried.has_network for tried in trial.usable]
+        and (settings.setup is None) == (setup is None)
+        and list(settings.copy_files) == list(trial.copies)
+        and len(settings.services) == len(trial.services)
+    )
+
+
+def _named(check: Check) -> str:
+    return check.name.encode("utf-8", "replace").decode()
+
+
+def _escaped(char: str) -> str:
+    if char in ESCAPES:
+        return ESCAPES[char]
+    if 0xD800 <= ord(char) <= 0xDFFF:
+        return "?"
+    return char if char.isprintable() else f"\\U{ord(char):08x}"
+
+
+def _copies(trial: Trial) -> Iterator[str]:
+    active = "# Ignored files that the commands below read.\n" if trial.copies else ""
+    lines = [f"{active}copy = [{', '.join(map(quoted, trial.copies))}]"] if trial.copies else []
+    for name in trial.offered_copies:
+        why = (
+            "it may hold secrets, and the agent could read it" if may_hold_secrets(name) else "nobody was there to ask"
+        )
+        every = [*trial.copies, name]
+        lines += [
+            f"# A command below reads {one_line(name)}. Not copied: {why}. To copy it, write:",
+            f"# copy = [{', '.join(map(quoted, every))}]",
+        ]
+    if lines:
+        yield "\n".join(lines) + "\n"
+
+
+def _setup(tried: Tried | None) -> Iterator[str]:
+    if tried is None:
+        return
+    about = "# Runs in every worktree, and again when a manifest changes. It alone writes lock files."
+    body = ["[setup]", *_body(tried, named=False)]
+    if tried.passed:
+        yield "\n".join([about, *body]) + "\n"
+    else:
+        yield "\n".join([_why_not(tried), about, *_commented(body)]) + "\n"
+
+
+def _check(tried: Tried) -> str:
+    body = ["[[checks]]", *_body(tried, named=True)]
+    if tried.passed:
+        return "\n".join(body) + "\n"
+    if tried.diagnosis.is_usable:
+        note = "" if tried.diagnosis.kind is Kind.RED else f" {one_line(tried.diagnosis.remedy)}"
+        why = one_line(tried.diagnosis.reason, 300)
+        return "\n".join([f"# Red as things are: {why}.{note}", *body]) + "\n"
+    return "\n".join([_why_not(tried), *_commented(body)]) + "\n"
+
+
+def _why_not(tried: Tried) -> str:
+    why = one_line(tried.diagnosis.reason, 300)
+    return f"# Not active: {why}. {one_line(tried.diagnosis.remedy)} Then take the marks away."
+
+
+def _body(tried: Tried, *, named: bool) -> Iterator[str]:
+    usable = tried.diagnosis.is_usable
+    check = tried.check if usable else wanted(tried)
+    if named:
+        yield f"name = {quoted(check.name)}"
+    yield f"command = {quoted(check.command)}"
+    if check.cwd != ".":
+        yield f"cwd = {quoted(check.cwd)}"
+    if check.env:
+        yield f"env = {{ {', '.join(f'{_key(name)} = {quoted(value)}' for name, value in check.env.items())} }}"
+    timeout_s = max(check.timeout_s, SLOW * tried.duration_s)
+    if timeout_s != DEFAULT_TIMEOUT_S:
+        yield f"timeout_s = {math.ceil(timeout_s)}"
+    if check.network:
+        yield "network = true"
+    elif usable and wanted(tried).network:
+        yield "# network = true"
+
+
+def _services(trial: Trial) -> Iterator[str]:
+    for service in trial.services:
+        about = "# Started in your checkout, outside of the sandbox, before the checks."
+        yield "\n".join([about, *_service(service)]) + "\n"
+    for need in trial.offered_services:
+        known = service_of(need)
+        if known:
+            example = "" if is_from_compose(need) else "an example, as nothing in the repo says how to start it; "
+            about = f"# Not active: {example}a check needs {one_line(need.name)} ({one_line(need.why)})."
+            reach = "# A check reaches it with `network = true` only."
+            yield "\n".join([about, reach, *_commented(_service(known))]) + "\n"
+
+
+def _service(service: Service) -> Sequence[str]:
+    down = [f"down = {quoted(service.down)}"] if service.down else []
+    return ["[[services]]", f"name = {quoted(service.name)}", f"up = {quoted(service.up)}", *down]
+
+
+def _key(name: str) -> str:
+    return name if BARE_KEY.fullmatch(name) else quoted(name)
+
+
+def _commented(lines: Iterable[str]) -> list[str]:
+    return [line if line.startswith("#") else f"# {line}" for line in lines]
