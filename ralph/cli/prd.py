@@ -5,11 +5,12 @@ import click
 from ralph.cli.lazy import LazyRows
 
 ROWS = {
+    "new": ("ralph.cli.prd_new", "new_command", "Have a model draft stories for what you want; you decide."),
     "check": ("ralph.cli.prd_check", "check_command", "Say whether Ralph can work on a PRD."),
     "lint": ("ralph.cli.prd_lint", "lint_command", "Name stories that are too big, vague or not checkable."),
 }
 
 
-@click.group("prd", cls=LazyRows, rows=ROWS, epilog='Example: ralph prd check tasks/prd.json')
+@click.group("prd", cls=LazyRows, rows=ROWS, epilog='Example: ralph prd new "export the list as CSV"')
 def prd_group() -> None:
     """Draft, check and mend a PRD."""
