@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format lint types imports deadcode bench clean
+.PHONY: demo test fuzz check format lint types imports deadcode bench docs screens clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Ralph needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -17,6 +17,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto -q
+
+fuzz: $(STAMP)
+	RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 3600 tests/prd/test_prd_fuzz.py
 
 check: format lint types imports deadcode
 
@@ -37,6 +40,13 @@ deadcode: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+docs: $(STAMP) screens
+	$(BIN)/python -m ralph.cli.page docs
+	$(BIN)/python -m ralph.settings.page
+
+screens: $(STAMP)
+	$(BIN)/python -m ralph.live.screenshots docs/screens
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

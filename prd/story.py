@@ -21,6 +21,8 @@ class Story(BaseModel):
     passes: bool = False
     notes: str = ""
     depends_on: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+    """What else the PRD says of it, under keys that Ralph does not know: `technicalNotes: use the existing helper`."""
     optional: bool = False
     """Worked on only when it is asked for; a run is complete without it."""
     held: str = ""
@@ -28,8 +30,8 @@ class Story(BaseModel):
 
     @property
     def text_hash(self) -> str:
-        """SHA-256 (hex) of what the story asks for: id, title, description, criteria. Flags, notes and order are no part of it."""
-        asked = [self.id, self.title, self.description, list(self.acceptance_criteria)]
+        """SHA-256 (hex) of what the story asks for: id, title, description, criteria, more. Flags, notes and order are no part of it."""
+        asked = [self.id, self.title, self.description, list(self.acceptance_criteria), *self.more]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 

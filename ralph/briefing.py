@@ -15,6 +15,7 @@ from ralph.prompts import prompt
 from ralph.tree_listing import named_folders, tracked_paths, tree_listing
 
 MOST_PRODUCT_CHARS = 2_000
+MOST_MORE_CHARS = 3_000
 MOST_PROGRESS_CHARS = 8_000
 MOST_ATTEMPT_CHARS = 4_000  # of each earlier attempt
 MOST_ATTEMPTS = 3
@@ -47,7 +48,8 @@ def first_message(brief: Brief) -> str:
         "story",
         id=story.id,
         title=_flat(story.title),
-        description=_given(story.description, story.notes and f"Notes of the PRD: {story.notes}") or "(no description)",
+        description=_given(story.description, story.notes and f"Notes of the PRD: {story.notes}", _more(story))
+        or "(no description)",
         criteria=_bullets(story.acceptance_criteria) or "(none given: the title and the description say it all)",
         checks=_bullets([_check_line(check, brief.red_on_base) for check in brief.checks]) or "(none)",
         builds_on=_section("Builds on", _builds_on(brief)),
@@ -60,6 +62,11 @@ def first_message(brief: Brief) -> str:
         ),
         previous=_previous(brief.previous),
     )
+
+
+def _more(story: Story) -> str:
+    """What the PRD says of the story under keys of its own."""
+    return shortened(_bullets([_flat(line) for line in story.more]), MOST_MORE_CHARS)
 
 
 def _check_line(check: Check, red_on_base: Collection[str]) -> str:

@@ -67,3 +67,15 @@ ONE_LINE_TITLES = ("title", "name")
 
 MAY_BE_ANYTHING = ("steps", "steps_to_verify", "tests")
 """Criteria only when they hold texts; anything else under these names is somebody's own."""
+
+NO_PART_OF_THE_WORK = (
+    "labels",
+    "tags",
+    "metadata",
+    "category",
+    "assignee",
+    "completionNotes",
+    "completion_notes",
+    "$schema",
+)
+"""Keys of a story that say nothing about what is to be done; nor do those that end with a time, as `createdAt`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from prd.dialects.fields import Fields
 from prd.dialects.flags import Flags
-from prd.dialects.keys import MAY_BE_ANYTHING, ONE_LINE_TITLES, STORY_FIELDS
+from prd.dialects.keys import COMMANDS, MAY_BE_ANYTHING, NO_PART_OF_THE_WORK, ONE_LINE_TITLES, STORY_FIELDS
 from prd.errors import Problem, quoted
 from prd.naming import derived_id, headline
 from prd.story import Story
@@ -56,6 +56,7 @@ def read_story(node: Node, number: int) -> ReadStory:
         passes=flags.passes,
         notes=fields.text("notes"),
         depends_on=tuple(dict.fromkeys(entry.text for entry in entries)),
+        more=tuple(_more(node, misspelt)),
         optional=_is_true(node, "optional") or flags.is_dropped,
         held=flags.held,
     )
@@ -78,6 +79,25 @@ def with_id(read: ReadStory, taken: Collection[str]) -> ReadStory:
     if read.id_node is not None:
         return read
     return replace(read, story=read.story.model_copy(update={"id": derived_id(read.story.title, taken)}))
+
+
+def _more(node: Node, misspelt: Collection[str]) -> Iterator[str]:
+    """Texts and lists of texts under keys of somebody else's."""
+    ours = {name for known in STORY_FIELDS.values() for name in (*known.names, *known.other_names)}
+    for member in node.members:
+        key = member.key.text
+        if (
+            key in ours
+            or key in misspelt
+            or key in NO_PART_OF_THE_WORK
+            or key in COMMANDS
+            or key.endswith(("At", "_at"))
+        ):
+            continue
+        items = member.value.items if member.value.kind is Kind.LIST else (member.value,)
+        texts = [item.text.strip() for item in items if item.kind is Kind.TEXT]
+        if any(texts) and len(texts) == len(items):
+            yield f"{key}: {'; '.join(texts)}"
 
 
 def _is_true(node: Node, key: str) -> bool:

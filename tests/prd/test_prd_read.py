@@ -121,3 +121,14 @@ def test_the_docs_name_every_place_in_order() -> None:
     text = DOCS.read_text(encoding="utf-8")
     at = [text.index(f"`{place}`") for place in PLACES]
     assert at == sorted(at)
+
+
+def test_what_stands_under_somebody_elses_keys_reaches_the_agent_and_is_part_of_what_is_asked() -> None:
+    def read(**more: object) -> Story:
+        story = {"id": "A", "title": "T", "labels": ["ui"], "createdAt": "2026-01-01T00:00:00Z", **more}
+        return parse_prd(json.dumps({"userStories": [story]}).encode(), "prd.json").stories[0]
+
+    told = read(technicalNotes="Use the helper", files=["a.py", "b.py"], estimate=3)
+    assert told.more == ("technicalNotes: Use the helper", "files: a.py; b.py")
+    assert told.text_hash != read().text_hash
+    assert read(labels=["other"]).text_hash == read().text_hash
