@@ -126,6 +126,7 @@ def dependencies_line(text: str) -> tuple[str, ...] | None:
 def names_in(text: str) -> tuple[str, ...]:
     """The names of a list like "US-001, `US-002` and US-003"; none for "none"."""
     parts = (
-        part.strip(" \t`*_.[]()\"'") for part in re.split(r",|;|\band\b|&", re.sub(r"(?<=\w)\s*\([^()]*\)", "", text))
+        part.strip(" \t`*_.[]()\"'")
+        for part in re.split(r",|;|(?<![\w-])and(?![\w-])|&", re.sub(r"(?<=\w)\s*\([^()]*\)", "", text))
     )
     return tuple(part for part in parts if part.lower() not in _NOTHING)

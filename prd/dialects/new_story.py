@@ -6,6 +6,7 @@ from prd.dialects.flags import FlagWriter
 from prd.dialects.keys import STORY_FIELDS
 from prd.dialects.one_story import ReadStory
 from prd.layout import Value
+from prd.naming import derived_id
 from prd.story import Story
 
 
@@ -16,7 +17,7 @@ def members_for(story: Story, reads: Sequence[ReadStory], flags: FlagWriter) -> 
     keys = {key: _field_of(key) for key in model}
     names = {field: key for key, field in reversed(keys.items()) if field in values}
     wanted = {field: names.get(field, field) for field in values if field in names or _is_needed(values, field, reads)}
-    first = [field for field in ("id", "title") if field not in names]
+    first = [field for field in ("id", "title") if field in wanted and field not in names]
     order = [*first, *(field for field in keys.values() if field in wanted), *wanted]
     return {wanted[field]: values[field] for field in dict.fromkeys(order)}
 
@@ -27,7 +28,14 @@ def _field_of(key: str) -> str:
 
 
 def _is_needed(values: Mapping[str, Value], field: str, reads: Sequence[ReadStory]) -> bool:
-    return field in {"id", "title"} or (field == "passes" and not reads) or values[field] not in {"", (), None, False}
+    if field == "id":
+        return not _makes_ids(reads) or values["id"] != derived_id(str(values["title"]), {r.story.id for r in reads})
+    return field == "title" or (field == "passes" and not reads) or values[field] not in {"", (), None, False}
+
+
+def _makes_ids(reads: Sequence[ReadStory]) -> bool:
+    """Whether the ids of the file's stories are made from their titles."""
+    return bool(reads) and all(read.id_node is None for read in reads)
 
 
 def _values(story: Story, reads: Sequence[ReadStory], flags: FlagWriter) -> dict[str, Value]:

@@ -1,0 +1,80 @@
+"""A PRD of any dialect as snarktank's prd.json, which most loops and tools read. Knows nothing of where it is written to.
+
+What that format has no key for, Ralph's own reader and some others know under the keys used here: `dependsOn`, `optional`, `status` and
+`blocked`. Because the rest do not, the notes of such a story say it too.
+"""
+
+import json
+
+from prd.errors import PrdError
+from prd.read import parse_prd
+from prd.story import Prd, Story
+from prd.words import State, state_of
+
+OPTIONAL_NOTE = "Optional: the work is complete without it."
+
+
+def to_snarktank(prd: Prd) -> str:
+    """The text of a prd.json that reads as the same PRD, but for what the notes of held and optional stories say besides.
+
+    Raises: PrdError when some text cannot be kept.
+    """
+    text = _written(prd)
+    wanted = prd.model_copy(update={"stories": tuple(_noted(story) for story in prd.stories)})
+    found = parse_prd(text.encode(), "the converted PRD")
+    for one, other in zip(wanted.stories, found.stories, strict=True):
+        if _but_for_the_words(one) != _but_for_the_words(other):
+            raise PrdError(f'story "{one.id}" cannot be kept as it is in a prd.json: {_difference(one, other)}.')
+    return text
+
+
+def _written(prd: Prd) -> str:
+    head = {"project": prd.project, **({"branchName": prd.branch_name} if prd.branch_name else {})}
+    stories = [_members(_noted(story)) for story in prd.stories]
+    whole = {**head, "description": prd.description, "userStories": stories}
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _members(story: Story) -> dict[str, object]:
+    """With a key for everything where the story has keys of its own, so that none of these is taken for a misspelt one."""
+    extra = dict(line.split(": ", 1) for line in story.more)
+    return {
+        "id": story.id,
+        "title": story.title,
+        "description": story.description,
+        "acceptanceCriteria": list(story.acceptance_criteria),
+        **({"priority": story.priority} if extra or story.priority is not None else {}),
+        "passes": story.passes,
+        "notes": story.notes,
+        **({"dependsOn": list(story.depends_on)} if extra or story.depends_on else {}),
+        **({"optional": True} if story.optional else {}),
+        **_held(story.held),
+        **extra,
+    }
+
+
+def _held(word: str) -> dict[str, object]:
+    if not word:
+        return {}
+    if state_of(word) is State.HELD:
+        return {"status": word}
+    return {"blocked": word.removeprefix("blocked: ")}
+
+
+def _noted(story: Story) -> Story:
+    """With what other loops have no key for in the notes, unless it stands there already."""
+    said = [OPTIONAL_NOTE] if story.optional else []
+    said += [f'Not to be worked on: "{story.held}".'] if story.held else []
+    notes = [story.notes, *(line for line in said if line not in story.notes)]
+    return story.model_copy(update={"notes": "\n".join(filter(None, notes))})
+
+
+def _but_for_the_words(story: Story) -> Story:
+    """Why a story is held may be said in other words: a Markdown box has none, as `[-]`."""
+    return story.model_copy(update={"held": "held" if story.held else ""})
+
+
+def _difference(one: Story, other: Story) -> str:
+    fields = [name for name in Story.model_fields if getattr(one, name) != getattr(other, name)]
+    name = fields[0]
+    return f"its {name.replace('_', ' ')} would be read as {getattr(other, name)!r}"
