@@ -5,11 +5,13 @@ back nearly all of their worst case. Knows prices and the ledger; knows nothing 
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tracing.budget import BrokenAssumption, LedgerLike, Limit, OverBudgetError, Reservation
+from tracing.budget import CALL, BrokenAssumption, LedgerLike, Limit, OverBudgetError, Reservation
 from tracing.prices import PriceBook, TokenUsage
 
 
@@ -22,6 +24,7 @@ class Grant:
     max_tokens: int  # what to send: the wish, or less when the budget pays for less
     input_bound_tokens: int
     at: datetime  # prices are those of this moment
+    scopes: tuple[str, ...] = ()  # what it counts under
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Meter:
         self._clock = clock
         self._broken: list[BrokenAssumption] = []
         self._room = threading.Condition()
-        self._open = 0  # grants that are not closed yet
+        self._open = Counter[str]()  # scope -> grants of this meter that are not closed yet
 
     @property
     def broken_assumptions(self) -> tuple[BrokenAssumption, ...]:
@@ -73,19 +76,19 @@ class Meter:
         wish = _Wish(model, input_bound_tokens, max_tokens, limits, trace_id)
         least = min(self._floor_tokens, max_tokens)
         with self._room:
-            floor = max_tokens if self._open else least  # beside others: rather wait than shrink
+            floor = max_tokens if self._open.total() else least  # beside others: rather wait than shrink
             while True:
                 try:
                     grant = self._reserve(wish, floor)
                 except OverBudgetError as error:
-                    if self._open and self._ledger.spent(error.limit.scope).held_micros:
+                    if self._open[error.limit.scope]:
                         self._room.wait()
                     elif floor > least:
                         floor = least
                     else:
                         raise
                 else:
-                    self._open += 1
+                    self._open.update(grant.scopes)
                     return grant
 
     def _reserve(self, wish: "_Wish", floor_tokens: int) -> Grant:
@@ -98,7 +101,8 @@ class Meter:
             at_least_micros=self._prices.worst_case_micros(model, input_tokens, floor_tokens, at),
         )
         affordable = self._prices.affordable_output_tokens(model, input_tokens, reservation.micros, at)
-        return Grant(reservation, model, min(wish.max_tokens, affordable), input_tokens, at)
+        scopes = tuple({limit.scope for limit in wish.limits} - {CALL})
+        return Grant(reservation, model, min(wish.max_tokens, affordable), input_tokens, at, scopes)
 
     def settle_exact(self, grant: Grant, usage: TokenUsage) -> int:
         """The whole answer arrived and reported its usage. Returns what it cost, in micro-dollars."""
@@ -124,17 +128,22 @@ class Meter:
 
     def release(self, grant: Grant) -> None:
         """The attempt was never sent, or was refused with an HTTP error status: it cost nothing."""
-        self._ledger.release(grant.reservation, note="not sent or refused")
-        self._closed()
+        with self._closing(grant):
+            self._ledger.release(grant.reservation, note="not sent or refused")
 
     def _settle(self, grant: Grant, micros: int, note: str) -> int:
-        broken = self._ledger.settle(grant.reservation, micros, note=note)
+        with self._closing(grant):
+            broken = self._ledger.settle(grant.reservation, micros, note=note)
         if broken:
             self._broken.append(broken)
-        self._closed()
         return micros
 
-    def _closed(self) -> None:
-        with self._room:
-            self._open -= 1
-            self._room.notify_all()
+    @contextmanager
+    def _closing(self, grant: Grant) -> Iterator[None]:
+        """Whoever waits for room looks again afterwards, also when the ledger failed: nothing more comes of this grant."""
+        try:
+            yield
+        finally:
+            with self._room:
+                self._open.subtract(grant.scopes)
+                self._room.notify_all()

@@ -1,3 +1,4 @@
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -132,3 +133,79 @@ def test_a_call_beside_others_is_shrunk_to_a_limit_that_only_it_has(meter: Meter
     admit(meter, run_micros=10_000_000)
     grant = meter.admit(OPUS, input_bound_tokens=1_000, max_tokens=32_000, limits=[Limit("story:a", 108_000)])
     assert grant.max_tokens == 5_000
+
+
+def test_a_ledger_that_fails_to_settle_leaves_nobody_waiting(meter: Meter, ledger: Ledger) -> None:
+    first = admit(meter, run_micros=1_000_000)
+    refused: list[OverBudgetError] = []
+
+    def wait_for_room() -> None:
+        try:
+            meter.settle_exact(admit(meter, run_micros=1_000_000), TokenUsage(1))
+        except OverBudgetError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=wait_for_room, daemon=True)
+    thread.start()
+    thread.join(0.2)
+    ledger.settle(first.reservation, 950_000)  # so the meter's own settlement fails, as it does on a full disk
+    with pytest.raises(ValueError, match="not held any more"):
+        meter.settle_exact(first, TokenUsage(1))
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(refused) == 1
+
+
+def test_what_somebody_else_holds_under_a_limit_is_not_waited_for_beside_calls_that_do_not_count_there(
+    meter: Meter, ledger: Ledger
+) -> None:
+    """A killed run's reservation stays for good: waiting for it would last as long as other stories make calls."""
+    ledger.reserve(50_000, [Limit("story:a", 100_000)], model=OPUS)
+    admit(meter, run_micros=10_000_000)
+    refused: list[OverBudgetError] = []
+
+    def one_more() -> None:
+        try:
+            meter.admit(OPUS, input_bound_tokens=1_000, max_tokens=32_000, limits=[Limit("story:a", 100_000)])
+        except OverBudgetError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=one_more, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert len(refused) == 1
+
+
+def test_eight_threads_over_one_ledger_never_pass_a_limit_and_all_come_to_an_end(meter: Meter, ledger: Ledger) -> None:
+    run_micros, day_micros = 3_000_000, 2_500_000
+    ends, overspent = [0] * 8, list[int]()
+
+    def works(number: int) -> None:
+        dice = random.Random(number)
+        limits = [Limit("run:1", run_micros), Limit("day:1", day_micros), Limit(f"story:{number}", 600_000)]
+        while True:
+            try:
+                grant = meter.admit(OPUS, input_bound_tokens=1_000, max_tokens=16_000, limits=limits)
+            except OverBudgetError:
+                ends[number] += 1
+                return
+            if ledger.spent("day:1").total_micros > day_micros or ledger.spent("run:1").total_micros > run_micros:
+                overspent.append(number)
+            outcome = dice.randrange(4)
+            if outcome == 0:
+                meter.release(grant) if dice.random() < 0.5 else meter.settle_broken(grant)
+            else:
+                meter.settle_exact(
+                    grant, TokenUsage(dice.randrange(1_000), output_tokens=dice.randrange(min(grant.max_tokens, 3_000)))
+                )
+
+    threads = [threading.Thread(target=works, args=(number,), daemon=True) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert ends == [1] * 8
+    assert overspent == []
+    assert ledger.spent("day:1").held_micros == 0
+    assert 0 < ledger.spent("day:1").settled_micros <= day_micros
+    assert meter.broken_assumptions == ()
