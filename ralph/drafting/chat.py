@@ -36,10 +36,15 @@ class NothingCameError(RalphError):
 
 
 class ChatTools(Tools, Protocol):
+    """The last of the schemas is the tool that hands in."""
+
     @property
     def is_over(self) -> bool:
         """Whether the model has handed in what it was asked for."""
         ...
+
+    def turn_began(self, calls: int) -> None:
+        """Told before the calls of a turn are run."""
 
 
 class Chat:
@@ -89,9 +94,11 @@ class Chat:
         )
         reply = self._desk.model.call(self._dialogue, terms, trace=self._trace, health=self._health)
         self._dialogue.answered(reply.content, reply.usage)
+        self._tell_turn(reply)
         return reply
 
     def _run_tools(self, reply: Reply) -> list[Block]:
+        self._tools.turn_began(len(reply.tool_calls))
         batch = self._calls.run(reply.tool_calls, reply.malformed)
         if batch.stuck_on:
             self._give_up(f"the model made the same {batch.stuck_on} call again and again")
@@ -104,7 +111,7 @@ class Chat:
         self._nudges += 1
         if self._nudges > MOST_NUDGES:
             self._give_up(f"the model stopped without handing in. Its last words: {_last_words(reply)}")
-        return self._sent_back(reply) or [text(prompt("draft_nudge"))]
+        return self._sent_back(reply) or [text(prompt("draft_nudge", tool=self._tools.schemas[-1]["name"]))]
 
     def _continue_cut(self, reply: Reply) -> list[Block]:
         self._cuts += 1
@@ -120,12 +127,19 @@ class Chat:
         if self._was_warned or not self._desk.is_nearly_spent:
             return blocks
         self._was_warned = True
-        words, last = prompt("draft_wrap_up"), blocks[-1]
+        words, last = prompt("draft_wrap_up", tool=self._tools.schemas[-1]["name"]), blocks[-1]
         added = [append_text(last, words)] if last["type"] == "tool_result" else [last, text(words)]
         return [*blocks[:-1], *added]
 
     def _give_up(self, why: str) -> list[Block]:
         raise NothingCameError(f"{why}. The conversation is kept: ralph trace {self._trace.trace_id[:8]}")
+
+    def _tell_turn(self, reply: Reply) -> None:
+        tools = [str(call["name"]) for call in reply.tool_calls]
+        desk, fields = self._desk, {"cost_usd": reply.cost_micros / 1e6, "spent_usd": self._desk.spent_usd}
+        what = ", ".join(tools) or reply.raw_stop_reason
+        words = f"{what}  (${desk.spent_usd:.2f} of ${desk.ground.settings.limits.per_run_usd:.2f})"
+        desk.report(Event(EventKind.TURN, words, {"tools": tools, **fields}))
 
     def _tell_retry(self, attempt: int, failure: Failure, wait_s: float) -> None:
         words = f"the model service failed ({failure.text}); trying again in {wait_s:.0f} s"

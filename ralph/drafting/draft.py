@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prd.story import Prd
-from ralph.checks.check import Check
 from ralph.companions import project_rules, shortened
 from ralph.drafting.chat import Chat
 from ralph.drafting.desk import Desk, Ground
@@ -15,6 +14,7 @@ from ralph.drafting.questions import Answers
 from ralph.drafting.reading import ReadingTools
 from ralph.drafting.target import Target
 from ralph.drafting.tools import Draft, DraftTools
+from ralph.drafting.words import words_of
 from ralph.excerpts import clean_text
 from ralph.prompts import prompt
 from ralph.tree_listing import named_folders, tracked_paths, tree_listing
@@ -48,11 +48,6 @@ def make_draft(desk: Desk, wish: str, target: Target, answers: Answers) -> Draft
         assert tools.draft is not None
         trace.root.set_output(as_json(tools.draft.prd))
     return Drafted(tools.draft, desk.spent_usd, trace.trace_id, desk.played_by)
-
-
-def words_of(checks: Sequence[Check]) -> list[str]:
-    """By which a criterion may mean the check."""
-    return [f"{check.name} {check.command}" for check in checks]
 
 
 def first_message(ground: Ground, wish: str, target: Target, answers: Answers) -> str:

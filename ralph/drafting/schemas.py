@@ -1,4 +1,4 @@
-"""The drafting model's own tools as it sees them: constant, so that the prompt cache holds."""
+"""The model's own tools when it drafts or judges, as it sees them: constant, so that the prompt cache holds."""
 
 from typing import Any
 
@@ -70,5 +70,29 @@ PROPOSE: Schema = {
         "branch",
         "description",
         "stories",
+    ),
+}
+
+REPORT: Schema = {
+    "name": "report",
+    "description": "Hand in what you found, once. An empty list says that the stories are fine.",
+    "input_schema": _object(
+        {
+            "findings": _list(
+                _object(
+                    {
+                        "story": _text("The story's id."),
+                        "kind": {"type": "string", "enum": ["too_big", "vague", "uncheckable", "order"]},
+                        "what": _text("One sentence."),
+                        "remedy": _text("One sentence."),
+                    },
+                    "story",
+                    "kind",
+                    "what",
+                    "remedy",
+                )
+            )
+        },
+        "findings",
     ),
 }

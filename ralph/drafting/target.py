@@ -1,6 +1,7 @@
 """The file that a draft is for: a new one, or a PRD that is there and gets more stories. Writes only when it is told to."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,6 +53,11 @@ class Target:
                 found.append(last)
             taken.add(found[-1])
         return found
+
+    def run_command(self, root: Path) -> str:
+        """How a run on this PRD is started."""
+        is_usual = _existing(root) == self.path
+        return "ralph run" if is_usual else f"ralph run {shlex.quote(self.name)}"
 
     def check(self, draft: Prd, text: str) -> None:
         """See that the draft would make a good PRD here.

@@ -36,10 +36,14 @@ class DraftTools:
         self.read_only = reading.read_only
         self.draft: Draft | None = None
         self._returns = 0
+        self._is_alone = True
 
     @property
     def is_over(self) -> bool:
         return self.draft is not None
+
+    def turn_began(self, calls: int) -> None:
+        self._is_alone = calls == 1
 
     def validate(self, name: str, given: object) -> str | None:
         return validate(self.schemas, name, given)
@@ -67,6 +71,10 @@ class DraftTools:
         return ToolResult(self._answers.ask([question_of(one) for one in given["questions"]]))
 
     def _propose(self, given: Mapping[str, Any]) -> ToolResult:
+        if not self._is_alone:
+            return ToolResult(
+                "propose: look at the results of the other calls first, then propose alone.", is_error=True
+            )
         try:
             prd = draft_of(given, self._target)
         except PrdError as error:
