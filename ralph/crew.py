@@ -34,15 +34,16 @@ def crew(jobs: int, abandon: Callable[[], None]) -> Iterator[Start]:
         return
     started: list[Future[Any]] = []
     try:
-        yield partial(_in_a_thread, started)
+        try:
+            yield partial(_in_a_thread, started)
+        except Exception:
+            abandon()
+            wait(started)
+            raise
     except KeyboardInterrupt:
         abandon()
         kill_running()
         wait(started, timeout=LAST_WAIT_S)
-        raise
-    except BaseException:
-        abandon()
-        wait(started)
         raise
 
 
@@ -55,8 +56,8 @@ def _at_once(call: Callable[[], T]) -> Future[T]:
 def _in_a_thread(started: list[Future[Any]], call: Callable[[], T]) -> Future[T]:
     """A daemon thread: one that hangs must not keep the process from ending."""
     future: Future[T] = Future()
-    started.append(future)
     threading.Thread(target=_fulfil, args=(future, call), daemon=True).start()
+    started.append(future)
     return future
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 
+from prd.errors import PrdError
 from prd.story import Story
 from ralph.board import Board
 from ralph.crew import crew
@@ -50,8 +51,16 @@ class Loop:
         with crew(self.jobs, self.abandon) as start:
             working: dict[Future[Result], Story] = {}
             while True:
-                board = self.read_board()
-                story = self._next(board, list(working.values()))
+                try:
+                    board = self.read_board()
+                    story = self._next(board, list(working.values()))
+                except (
+                    PrdError,
+                    OSError,
+                ):  # an edit may be half made: what is begun is finished, and then we look again
+                    if not working:
+                        raise
+                    story = None
                 if story is not None and not self._must_stop():
                     self._started += 1
                     working[start(partial(self.iterate, board, story, self._started))] = story
@@ -83,7 +92,7 @@ class Loop:
             del working[future]
             result = future.result()
             self.results.append(result)
-            if result.then is not Then.GO_ON and self._end is None:
+            if result.then is Then.STOP or (result.then is not Then.GO_ON and self._end is None):
                 self._end = self.stopped() or EXIT_CODE[result.then], result.reason
 
     def _nothing_to_do(self, board: Board) -> tuple[ExitCode, str]:
