@@ -48,8 +48,7 @@ def init_command(
     from ralph.init.start import Request, initialise  # noqa: PLC0415
 
     apart = as_json or dry_run  # stdout is for the result alone
-    is_there = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
-    consent = Consent(_ask if is_there else None, yes=yes, copy_env=copy_env)
+    consent = Consent(_ask if _is_somebody_there() and not as_json else None, yes=yes, copy_env=copy_env)
     outcome = initialise(Request(repo, force, dry_run, timeout_s, consent), lambda line: _say(line, apart=apart))
     if as_json:
         echo_json(json_of(outcome))
@@ -59,6 +58,11 @@ def init_command(
         if dry_run and outcome.text:
             click.echo(outcome.text, nl=False)
     return int(ExitCode.ALL_DONE) if outcome.is_ready else NO_CHECK_RUNS
+
+
+def _is_somebody_there() -> bool:
+    """A closed stdin or stdout is None."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def _say(text: str, *, apart: bool) -> None:

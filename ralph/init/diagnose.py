@@ -15,7 +15,7 @@ from ralph.init import signs
 
 MAX_LINES = 2000
 LINE_CHARS = 500
-PORT_LINES = 30  # how far around the refusal its address may stand
+PORT_LINES = 200  # how far around the refusal its address may stand
 TOOL_HINTS = {
     "pytest": "pip install pytest",
     "ruff": "pip install ruff",
@@ -173,12 +173,11 @@ def _service(lines: Sequence[str], _: Surroundings, __: str) -> Diagnosis | None
 def _named_host(lines: Sequence[str]) -> Diagnosis | None:
     """A name without a dot is one of a compose network, which nothing outside of it knows."""
     for line in lines:
-        match = signs.NO_HOST.search(line) if signs.NO_NETWORK.search(line) else None
-        if match and "." not in match[1] and match[1].lower() not in {"localhost", "host", "address", "of", "on"}:
+        match = signs.BARE_HOST.search(line)
+        if match and match[1] != "localhost":
             reason = f"it looks for a service on the host {match[1]}, a name that only a compose network has"
-            return Diagnosis(
-                Kind.SERVICE, reason, "Let the tests look on 127.0.0.1, by a variable in `env` of the check.", match[1]
-            )
+            remedy = "Let the tests look on 127.0.0.1, by a variable in `env` of the check."
+            return Diagnosis(Kind.SERVICE, reason, remedy, match[1])
     return None
 
 
@@ -192,7 +191,7 @@ def _network(lines: Sequence[str], _: Surroundings, __: str) -> Diagnosis | None
     signals = [line for line in lines if signs.NO_NETWORK.search(line)]
     if not signals:
         return None
-    hosts = (match[1] for line in signals if (match := signs.NO_HOST.search(line)) and "." in match[1])
+    hosts = (match[1] or match[2] for line in signals if (match := signs.HOST.search(line)))
     host = next(hosts, "")
     what = f"it needs the network ({host} was not found)" if host else "it needs the network"
     return Diagnosis(Kind.NETWORK, what, "Give it network = true.", host)

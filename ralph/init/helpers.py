@@ -27,14 +27,19 @@ def is_open(port: str) -> bool:
 
 
 def need_for(port: str, needs: Sequence[Need]) -> Need | None:
-    """What detection knows of the service on this port; without a port, the only service it knows of."""
+    """What is known of the service on this port: by the port's usual use, else the only one that the repo itself starts."""
     services = [need for need in needs if need.kind is NeedKind.SERVICE]
-    if not port.isdigit():
-        return services[0] if len(services) == 1 else None
-    names = {service.name for service in KNOWN.values() if service.port == int(port)}
-    known = next((need for need in services if need.name in names), None)
-    made = (service_need(name, "", f"port {port} is the usual one of {name}") for name in sorted(names))
-    return known or next((need for need in made if need), None)
+    names = {service.name for service in KNOWN.values() if port == str(service.port)}
+    only = [need for need in services if is_from_compose(need)] or services
+    return (
+        next((need for need in services if need.name in names), None)
+        or next((_usual(name, port) for name in sorted(names)), None)
+        or (only[0] if len(only) == 1 else None)
+    )
+
+
+def _usual(name: str, port: str) -> Need | None:
+    return service_need(name, "", f"port {port} is the usual one of {name}")
 
 
 def service_of(need: Need) -> Service | None:

@@ -25,13 +25,17 @@ PORTS = (
     re.compile(r"(?:127\.0\.0\.1|localhost|\[?::1\]?|0\.0\.0\.0)(?::|[\"'], ?)(\d{2,5})\b"),
     re.compile(r"\bport[\"']?[:= ]{1,3}(\d{2,5})\b", re.IGNORECASE),
 )
-NO_HOST = re.compile(
-    r"(?:could not translate host name|EAI_AGAIN|ENOTFOUND|lookup|no such host:?|resolve host:?|unknown host:?"
-    r"|UnknownHostException:|resolve)\s+[\"']?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)",
+HOST = re.compile(
+    r"(?:EAI_AGAIN|ENOTFOUND|lookup|host:?|UnknownHostException:|resolve)\s+[\"']?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)|"
+    r"\s([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+): Unknown host",
     re.IGNORECASE,
 )
+BARE_HOST = re.compile(  # a name without a dot
+    r"(?:could not translate host name \"|(?:EAI_AGAIN|ENOTFOUND) |UnknownHostException: |(?:dial tcp: )lookup "
+    r"|Unknown MySQL server host ')([A-Za-z][A-Za-z0-9_-]*)(?=$|[\"':, ])(?!\.)"
+)
 NO_NETWORK = re.compile(
-    r"EAI_AGAIN|ENOTFOUND|ENETUNREACH|ENETDOWN|temporary failure in name resolution|name or service not known"
+    r"\b(?:EAI_AGAIN|ENOTFOUND|ENETUNREACH|ENETDOWN)\b|temporary failure in name resolution|name or service not known"
     r"|could not resolve|couldn't resolve|getaddrinfo|network is unreachable|no such host|dial tcp|unknownhost|unknown host"
     r"|nodename nor servname|failed to resolve|dns error|failed to lookup address|NewConnectionError|\(from versions: none\)"
     r"|could not fetch URL|ERR_SOCKET_TIMEOUT|curl error 6|unable to load the service index|could not transfer artifact"

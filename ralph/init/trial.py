@@ -292,7 +292,7 @@ def _without(setup: Tried, tried: Tried) -> Tried:
     """What a check lacks when setup did not work is, as a rule, what setup would have brought."""
     if tried.diagnosis.kind not in {Kind.TOOL, Kind.DEPENDENCY}:
         return tried
-    reason = f"{tried.diagnosis.reason}: setup did not work ({setup.diagnosis.reason})"
+    reason = f"{tried.diagnosis.reason}, as setup did not work: {setup.diagnosis.reason}"
     found = replace(tried.diagnosis, kind=Kind.DEPENDENCY, reason=reason, remedy="Mend setup first.")
     return replace(tried, diagnosis=found)
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from ralph.trust import TrustState, Verdict
 
 DEFAULT_TIMEOUT_S = 600
 SLOW = 3  # times as long as it took
+COMMENT_CHARS = 700
+WIDTH = 110
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 HEAD = """\
@@ -131,51 +134,46 @@ def _escaped(char: str) -> str:
 
 
 def _copies(trial: Trial) -> Iterator[str]:
-    active = "# Ignored files that the commands below read.\n" if trial.copies else ""
-    lines = [f"{active}copy = [{', '.join(map(quoted, trial.copies))}]"] if trial.copies else []
+    lines = []
+    if trial.copies:
+        lines += ["# Ignored files that the commands below read.", f"copy = [{', '.join(map(quoted, trial.copies))}]"]
     for name in trial.offered_copies:
-        why = (
-            "it may hold secrets, and the agent could read it" if may_hold_secrets(name) else "nobody was there to ask"
-        )
+        why = "it may hold secrets, and the agent could read it" if may_hold_secrets(name) else "nobody said yes to it"
         every = [*trial.copies, name]
-        lines += [
-            f"# A command below reads {one_line(name)}. Not copied: {why}. To copy it, write:",
-            f"# copy = [{', '.join(map(quoted, every))}]",
-        ]
+        lines += _comment(f"A command below reads {one_line(name)}. It is not copied: {why}. To copy it, write:")
+        lines.append(f"# copy = [{', '.join(map(quoted, every))}]")
     if lines:
-        yield "\n".join(lines) + "\n"
+        yield _block(lines)
 
 
 def _setup(tried: Tried | None) -> Iterator[str]:
     if tried is None:
         return
-    about = "# Runs in every worktree, and again when a manifest changes. It alone writes lock files."
-    body = ["[setup]", *_body(tried, named=False)]
+    about = "Runs in every worktree, and again when a manifest changes. It alone writes lock files."
+    body = ["[setup]", *_body(tried, named=False, is_active=tried.passed)]
     if tried.passed:
-        yield "\n".join([about, *body]) + "\n"
+        yield _block([*_comment(about), *body])
     else:
-        yield "\n".join([_why_not(tried), about, *_commented(body)]) + "\n"
+        yield _block([*_why_not(tried), *_comment(about), *_commented(body)])
 
 
 def _check(tried: Tried) -> str:
-    body = ["[[checks]]", *_body(tried, named=True)]
+    found = tried.diagnosis
+    body = ["[[checks]]", *_body(tried, named=True, is_active=found.is_usable)]
     if tried.passed:
-        return "\n".join(body) + "\n"
-    if tried.diagnosis.is_usable:
-        note = "" if tried.diagnosis.kind is Kind.RED else f" {one_line(tried.diagnosis.remedy)}"
-        why = one_line(tried.diagnosis.reason, 300)
-        return "\n".join([f"# Red as things are: {why}.{note}", *body]) + "\n"
-    return "\n".join([_why_not(tried), *_commented(body)]) + "\n"
+        return _block(body)
+    if found.is_usable:
+        remedy = "" if found.kind is Kind.RED else f" {found.remedy}"
+        return _block([*_comment(f"Red as things are: {found.reason}.{remedy}"), *body])
+    return _block([*_why_not(tried), *_commented(body)])
 
 
-def _why_not(tried: Tried) -> str:
-    why = one_line(tried.diagnosis.reason, 300)
-    return f"# Not active: {why}. {one_line(tried.diagnosis.remedy)} Then take the marks away."
+def _why_not(tried: Tried) -> list[str]:
+    return _comment(f"Not active: {tried.diagnosis.reason}. {tried.diagnosis.remedy} Then take the marks away.")
 
 
-def _body(tried: Tried, *, named: bool) -> Iterator[str]:
-    usable = tried.diagnosis.is_usable
-    check = tried.check if usable else wanted(tried)
+def _body(tried: Tried, *, named: bool, is_active: bool) -> Iterator[str]:
+    check = tried.check if is_active else wanted(tried)
     if named:
         yield f"name = {quoted(check.name)}"
     yield f"command = {quoted(check.command)}"
@@ -188,21 +186,20 @@ def _body(tried: Tried, *, named: bool) -> Iterator[str]:
         yield f"timeout_s = {math.ceil(timeout_s)}"
     if check.network:
         yield "network = true"
-    elif usable and wanted(tried).network:
+    elif wanted(tried).network:
         yield "# network = true"
 
 
 def _services(trial: Trial) -> Iterator[str]:
     for service in trial.services:
-        about = "# Started in your checkout, outside of the sandbox, before the checks."
-        yield "\n".join([about, *_service(service)]) + "\n"
+        about = "Started in your checkout, outside of the sandbox, before the checks."
+        yield _block([*_comment(about), *_service(service)])
     for need in trial.offered_services:
         known = service_of(need)
         if known:
-            example = "" if is_from_compose(need) else "an example, as nothing in the repo says how to start it; "
-            about = f"# Not active: {example}a check needs {one_line(need.name)} ({one_line(need.why)})."
-            reach = "# A check reaches it with `network = true` only."
-            yield "\n".join([about, reach, *_commented(_service(known))]) + "\n"
+            example = "" if is_from_compose(need) else "An example, as nothing in the repo says how it is started. "
+            about = f"Not active: a check needs {need.name} ({need.why}). {example}A check reaches it with `network = true` only."
+            yield _block([*_comment(about), *_commented(_service(known))])
 
 
 def _service(service: Service) -> Sequence[str]:
@@ -212,6 +209,15 @@ def _service(service: Service) -> Sequence[str]:
 
 def _key(name: str) -> str:
     return name if BARE_KEY.fullmatch(name) else quoted(name)
+
+
+def _block(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> list[str]:
+    """Wrapped; whatever it is made of, each line of it is a comment."""
+    return textwrap.wrap(one_line(text, COMMENT_CHARS), WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
 def _commented(lines: Iterable[str]) -> list[str]:
