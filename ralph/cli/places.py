@@ -8,6 +8,9 @@ repo_option = click.option(
     "--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]"
 )
 prd_option = click.option("--prd", type=click.Path(path_type=Path), help="The PRD, where it is not at a usual place.")
+label_option = click.option(
+    "--label", metavar="NAME", help="The label that marks the issues that Ralph is to work on. [default: ralph]"
+)
 
 
 def repo_root(path: Path) -> Path:

@@ -10,6 +10,7 @@ ROWS = {
     "show": ("ralph.cli.prd_show", "show_command", "Show the stories as Ralph reads them."),
     "add": ("ralph.cli.prd_write", "add_command", "Add a story, laid out and numbered as the others."),
     "convert": ("ralph.cli.prd_write", "convert_command", "Write a PRD of any format as a prd.json."),
+    "from-issues": ("ralph.cli.prd_write", "from_issues_command", "Make a prd.json of GitHub issues with a label."),
     "lint": ("ralph.cli.prd_lint", "lint_command", "Name stories that are too big, vague or not checkable."),
 }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.complete import story_ids
-from ralph.cli.places import prd_option, shown
+from ralph.cli.places import label_option, prd_option, shown
 from ralph.cli.table import plain
 
 if TYPE_CHECKING:
@@ -84,6 +84,25 @@ def convert_command(prd: Path | None, *, target: str, out: Path | None, force: b
     for note in found.notes(here):
         click.echo(f"note: {plain(note)}", err=True)
     _give(content, out, force=force)
+
+
+@click.command("from-issues", epilog="Example: ralph prd from-issues sam/shop --label ready --out prd.json")
+@click.argument("repo", metavar="OWNER/REPO")
+@label_option
+@out_option
+@force_option
+def from_issues_command(repo: str, *, label: str | None, out: Path | None, force: bool) -> None:
+    """Make a prd.json of the GitHub issues with a label, through `gh`; nothing on GitHub is changed.
+
+    Checkboxes become criteria, "depends on #12" and "blocked by #12" dependencies, labels like P1 or "priority: high" priorities;
+    a closed issue is done. Who opens an issue says what an agent does: read it before you label it.
+    """
+    from ralph.issues import DEFAULT_LABEL, fetch  # noqa: PLC0415
+
+    fetched = fetch(repo, label or DEFAULT_LABEL)
+    for note in fetched.notes:
+        click.echo(f"note: {plain(note)}", err=True)
+    _give(fetched.prd, out, force=force)
 
 
 def _give(content: "Prd", out: Path | None, *, force: bool) -> None:

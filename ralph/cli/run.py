@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.lines import printer
+from ralph.cli.places import label_option
 
 if TYPE_CHECKING:
     from ralph.events import Reporter
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 @click.option("--max-cost", metavar="USD", help="Never spend more than this in the run. [default: 5.00]")
 @click.option("--max-duration", metavar="TIME", help="Stop cleanly after this long, for example 2h or 90m.")
 @click.option("--story", metavar="ID", help="Work on this story only.")
+@click.option(
+    "--from-issues", metavar="OWNER/REPO", help="Work on GitHub's issues with a label instead of a PRD, through gh."
+)
+@label_option
 @click.option("--model", metavar="NAME", help="The model to use, for example claude-opus-5-5.")
 @click.option(
     "--dry-run",
@@ -62,6 +67,8 @@ def run_command(
     max_cost: str | None,
     max_duration: str | None,
     story: str | None,
+    from_issues: str | None,
+    label: str | None,
     model: str | None,
     dry_run: bool,
     in_place: bool,
@@ -88,6 +95,8 @@ def run_command(
         named = dict(parse_set_option(text) for text in settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if from_issues or label:
+        prd = _issues(from_issues, label, prd, repo)
     request = RunRequest(
         repo=repo,
         prd=prd,
@@ -114,6 +123,22 @@ def run_command(
         return 0
     with _reporting(request, as_json=as_json, plain=plain) as report, open_run(request, report) as loop:
         return int(loop.run().exit_code)
+
+
+def _issues(source: str | None, label: str | None, prd: Path | None, repo: Path) -> Path:
+    """The PRD that the issues are kept in."""
+    from ralph.home import find_home  # noqa: PLC0415
+    from ralph.issues import DEFAULT_LABEL, keep  # noqa: PLC0415
+    from ralph.workspace.repo import Repo  # noqa: PLC0415
+
+    if source is None or prd is not None:
+        raise click.UsageError(
+            'give either a PRD, or --from-issues OWNER/REPO, with --label NAME where it is not "ralph".'
+        )
+    path, notes = keep(find_home(), Repo.open(repo), source, label or DEFAULT_LABEL)
+    for note in (*notes, f"the issues are kept in {path}; how they stand: ralph status {path}"):
+        click.echo(f"note: {note}", err=True)
+    return path
 
 
 @contextmanager
