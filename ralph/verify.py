@@ -6,7 +6,7 @@ Nothing that the agent says is read here.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare
@@ -76,17 +76,15 @@ class Inspection:
     story_id: str
     baseline: Baseline = field(default_factory=lambda: Baseline(results=()))
 
-    def take_baseline(self) -> None:
-        """The checks on the base commit, from the cache where nothing changed. Red ones are shown and not blamed."""
-        shared, base_sha = self.verifier, self.worktree.base_sha
+    def take_baseline(self, commit: str = "") -> None:
+        """The checks on the base commit (or another), from the cache where nothing changed. Red ones are shown and not blamed."""
+        shared, base_sha = self.verifier, commit or self.worktree.base_sha
         tree_sha = self.worktree.repo.store.text("rev-parse", "--verify", f"{base_sha}^{{tree}}")
         prepared = f"{shared.sandbox.level} {shared.preparation.fingerprint}"
         key = baseline_key(tree_sha, shared.checks, shared.setup, prepared)
         with self.trace.span("baseline", kind=SpanKind.CHAIN, input={"commit": base_sha}) as span:
             with shared.one_baseline:
-                self.baseline, cached = shared.baselines.get_or_run(
-                    key, lambda: self._run(base_sha, base_sha, "before the work, check")
-                )
+                self.baseline, cached = shared.baselines.get_or_run(key, lambda: self._run_on_base(base_sha))
             span.set({"ralph.baseline.cached": cached})
             span.set_output({"red": list(self.baseline.red)})
         if red := self.baseline.red:
@@ -102,15 +100,23 @@ class Inspection:
 
     def _checked(self, snapshot: Snapshot) -> Verdict:
         results = self._run(snapshot.tree_sha, snapshot.base_sha)
+        comparison = compare(self.baseline, results)
+        if comparison.tolerated and snapshot.base_sha != self.worktree.base_sha:  # what landed may have mended it
+            self.take_baseline(snapshot.base_sha)
+            comparison = compare(self.baseline, results)
         if self.verifier.stop.is_set() or any(result.cancelled for result in results):
             return Verdict(passed=False, text="stopped while the checks ran", stopped=Ending.INTERRUPTED)
         if self.verifier.left_s() <= 0:
             return Verdict(passed=False, text="the time was over while the checks ran", stopped=Ending.DEADLINE)
-        comparison = compare(self.baseline, results)
         if comparison.passed:
             return Verdict(passed=True, text="every check passed")
         names = ", ".join(result.name for result in comparison.blamed)
         return _failed(f"failed: {names}", checked(results, comparison.blamed))
+
+    def _run_on_base(self, sha: str) -> Sequence[CheckResult]:
+        """Cancelled ones are not remembered; those that the end of the run's time cut short say as little."""
+        results = self._run(sha, sha, "before the work, check")
+        return results if self.verifier.left_s() > 0 else [replace(result, cancelled=True) for result in results]
 
     def _run(self, treeish: str, head: str, words: str = "check") -> Sequence[CheckResult]:
         shared, worktree = self.verifier, self.worktree

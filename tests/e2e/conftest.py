@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +23,7 @@ from ralph.assembly import open_run
 from ralph.events import Event
 from ralph.model.pace import Pace
 from ralph.models import Player
-from ralph.replay.scripted import Bill, ScriptedModel, Turn, calls, finish_done
+from ralph.replay.scripted import Bill, Request, ScriptedModel, Turn, calls, finish_done
 from ralph.replay.server import serve
 from ralph.run import Outcome
 from ralph.survey import RunRequest
@@ -32,6 +34,7 @@ from tracing.store.detail import TraceDetail
 MODEL = "claude-opus-5-5"
 CHECKS = '[[checks]]\nname = "sound"\ncommand = "! grep -rn broken src"\n'
 LONGEST_RUN_S = 60.0
+LONGEST_MEETING_S = 20.0
 
 
 def a_story(number: int, *depends_on: int, passes: bool = False, priority: int | None = None) -> dict[str, object]:
@@ -60,6 +63,30 @@ def writes(number: int, text: str = "good") -> Turn:
 
 def solves(*numbers: int) -> list[Turn]:
     return [turn for number in numbers for turn in (writes(number), finish_done(f"Wrote number {number}."))]
+
+
+class EachStory:
+    """Plays each story's turns, whoever asks first; with `together`, no first answer comes before so many have asked."""
+
+    def __init__(self, turns: Mapping[str, Sequence[Turn]], *, together: int = 1) -> None:
+        self.left = {story_id: list(script) for story_id, script in turns.items()}
+        self.asked: list[str] = []
+        self._together = threading.Barrier(together)
+        self._lock = threading.Lock()
+        self._met: set[str] = set()
+
+    def __call__(self, request: Request) -> Turn:
+        found = re.search(r"Story: (US-\d+)", str(request.messages[0]["content"]))
+        assert found, "the first message names its story"
+        story_id = found[1]
+        with self._lock:
+            self.asked.append(story_id)
+            is_first = story_id not in self._met and len(self._met) < self._together.parties
+            self._met.add(story_id)
+            turn: Turn = self.left[story_id].pop(0)
+        if is_first:
+            self._together.wait(LONGEST_MEETING_S)
+        return turn
 
 
 @dataclass(frozen=True)
@@ -277,7 +304,9 @@ def _usage(bill: Bill) -> TokenUsage:
 @pytest.fixture(scope="session")
 def tools() -> SimpleNamespace:
     """Builders, for test files that cannot import this one."""
-    return SimpleNamespace(a_story=a_story, a_prd=a_prd, writes=writes, solves=solves, billed_micros=billed_micros)
+    return SimpleNamespace(
+        a_story=a_story, a_prd=a_prd, writes=writes, solves=solves, billed_micros=billed_micros, each_story=EachStory
+    )
 
 
 @pytest.fixture
@@ -289,13 +318,15 @@ def world(tmp_path: Path) -> World:
 def play(world: World) -> Callable[..., Played]:
     """A run in this process: the same command-line request and SDK, waits are counted instead of waited for."""
 
-    def played(script: Sequence[Turn], **overrides: object) -> Played:
+    def played(
+        script: Sequence[Turn], *, story: str | None = None, in_place: bool = False, **overrides: object
+    ) -> Played:
         model, events, waits_s = ScriptedModel(script), list[Event](), list[float]()
         pace = Pace(sleep=lambda seconds, _cancel: waits_s.append(seconds), dice=lambda: 1.0)
 
         player = nullcontext(Player(None, model.transport()))
         named = {name.replace("__", "."): value for name, value in overrides.items()}
-        request = RunRequest(repo=world.root, overrides=named)
+        request = RunRequest(repo=world.root, story=story, in_place=in_place, overrides=named)
         with open_run(request, events.append, player=player, pace=pace) as loop:
             outcome = loop.run()
         return Played(outcome, model, events, waits_s)

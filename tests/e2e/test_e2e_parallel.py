@@ -1,8 +1,6 @@
 """`--jobs N`: stories side by side, each landing on what the others left, one ledger, nothing lost."""
 
-import re
 import threading
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,31 +10,6 @@ from ralph.replay.scripted import Request, Turn, calls, finish_done, says
 from tracing.span import TraceStatus
 
 World = Any
-LONGEST_S = 20.0
-
-
-class EachStory:
-    """Plays each story's turns, whoever asks first; with `together`, no first answer comes before so many have asked."""
-
-    def __init__(self, turns: Mapping[str, Sequence[Turn]], *, together: int = 1) -> None:
-        self.left = {story_id: list(script) for story_id, script in turns.items()}
-        self.asked: list[str] = []
-        self._together = threading.Barrier(together)
-        self._lock = threading.Lock()
-        self._met: set[str] = set()
-
-    def __call__(self, request: Request) -> Turn:
-        found = re.search(r"Story: (US-\d+)", str(request.messages[0]["content"]))
-        assert found, "the first message names its story"
-        story_id = found[1]
-        with self._lock:
-            self.asked.append(story_id)
-            is_first = story_id not in self._met and len(self._met) < self._together.parties
-            self._met.add(story_id)
-            turn = self.left[story_id].pop(0)
-        if is_first:
-            self._together.wait(LONGEST_S)
-        return turn
 
 
 def appends(text: str, path: str = "src/app.txt") -> Turn:
@@ -47,7 +20,7 @@ def test_independent_stories_are_worked_on_at_once_and_land_one_after_the_other(
     world: World, play: Any, tools: Any
 ) -> None:
     world.start_repo(*(tools.a_story(number) for number in (1, 2, 3)))
-    script = EachStory({f"US-00{number}": tools.solves(number) for number in (1, 2, 3)}, together=3)
+    script = tools.each_story({f"US-00{number}": tools.solves(number) for number in (1, 2, 3)}, together=3)
     played = play(script, run__jobs=3)
     assert played.outcome.exit_code == 0
     assert sorted(world.stories_on()) == ["US-001", "US-002", "US-003"]
@@ -64,7 +37,7 @@ def test_independent_stories_are_worked_on_at_once_and_land_one_after_the_other(
 
 def test_each_event_of_a_parallel_run_says_which_story_it_is_about(world: World, play: Any, tools: Any) -> None:
     world.start_repo(tools.a_story(1), tools.a_story(2))
-    played = play(EachStory({f"US-00{n}": tools.solves(n) for n in (1, 2)}, together=2), run__jobs=2)
+    played = play(tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2)}, together=2), run__jobs=2)
     for event in played.events:
         if event.kind not in {"run_started", "run_ended", "note", "warning", "stories"}:
             assert event.fields["story"] in {"US-001", "US-002"}, event
@@ -76,7 +49,7 @@ def test_work_that_does_not_go_together_with_what_landed_is_kept_and_done_again_
     world.start_repo(tools.a_story(1), tools.a_story(2))
     solved = {f"US-00{n}": [appends(f"number{n}"), finish_done(f"Did {n}.")] for n in (1, 2)}
     again = {story_id: turns * 2 for story_id, turns in solved.items()}
-    script = EachStory(again, together=2)
+    script = tools.each_story(again, together=2)
     played = play(script, run__jobs=2)
     assert played.outcome.exit_code == 0
     lost = [result for result in played.outcome.results if result.status is TraceStatus.ERROR]
@@ -100,7 +73,7 @@ def test_work_that_fails_the_checks_only_beside_what_landed_is_sent_back(world: 
         for n in (1, 2)
     }
     second = [calls("write", {"file_path": "src/other", "content": "x\n"}), finish_done("Otherwise.")]
-    script = EachStory({story_id: [*turns, *second] for story_id, turns in first.items()}, together=2)
+    script = tools.each_story({story_id: [*turns, *second] for story_id, turns in first.items()}, together=2)
     played = play(script, run__jobs=2)
     assert played.outcome.exit_code == 0
     assert [result.status for result in played.outcome.results].count(TraceStatus.ERROR) == 1
@@ -109,7 +82,7 @@ def test_work_that_fails_the_checks_only_beside_what_landed_is_sent_back(world: 
 
 def test_a_story_waits_until_what_it_depends_on_has_landed(world: World, play: Any, tools: Any) -> None:
     world.start_repo(tools.a_story(1), tools.a_story(2, 1))
-    script = EachStory({f"US-00{n}": tools.solves(n) for n in (1, 2)})
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2)})
     assert play(script, run__jobs=2).outcome.exit_code == 0
     assert script.asked == ["US-001", "US-001", "US-002", "US-002"]
 
@@ -118,7 +91,7 @@ def test_stories_that_name_the_same_file_are_not_worked_on_at_once(world: World,
     stories = [tools.a_story(n) | {"acceptanceCriteria": ["src/app.txt says so"]} for n in (1, 2)]
     world.start_repo(*stories)
     turns = {f"US-00{n}": [appends(f"number{n}"), finish_done("Done.")] for n in (1, 2)}
-    script = EachStory(turns)
+    script = tools.each_story(turns)
     played = play(script, run__jobs=2)
     assert played.outcome.exit_code == 0
     assert script.asked == ["US-001", "US-001", "US-002", "US-002"]
@@ -128,7 +101,7 @@ def test_stories_that_name_the_same_file_are_not_worked_on_at_once(world: World,
 def test_one_ledger_holds_the_limit_over_all_of_them(world: World, play: Any, tools: Any) -> None:
     """Two worst cases do not fit side by side, so the calls take turns; none is cut short and nothing goes over."""
     world.start_repo(tools.a_story(1), tools.a_story(2))
-    script = EachStory({f"US-00{n}": tools.solves(n) for n in (1, 2)})
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2)})
     played = play(script, run__jobs=2, limits__per_run_usd=1.6)
     assert played.outcome.exit_code == 0
     assert {request["max_tokens"] for request in played.model.requests} == {64_000}
@@ -140,14 +113,14 @@ def test_an_error_in_one_story_stops_the_others_and_keeps_their_work(world: Worl
     moved = threading.Event()
 
     def meddle(request: Request) -> Turn:
-        turn = script(request)
+        turn: Turn = script(request)
         if script.asked.count("US-001") == 2 and not moved.is_set():
             world.git("branch", "-f", "ralph/work", world.git("commit-tree", "HEAD^{tree}", "-m", "by somebody else"))
             moved.set()
         return turn
 
     slow = [calls("bash", {"command": "echo half > src/half.txt"}), *[says("Hm.")] * 4]
-    script = EachStory({"US-001": tools.solves(1), "US-002": slow}, together=2)
+    script = tools.each_story({"US-001": tools.solves(1), "US-002": slow}, together=2)
     with pytest.raises(RalphError, match=r"is now at|was deleted"):
         play(meddle, run__jobs=2)
     assert world.stories_on("main") == []
