@@ -59,9 +59,9 @@ LAYERS = {
 }
 
 _CHECKED = re.compile(
-    r"^\W*(?:(?:npm|pnpm|yarn|bun|make|the|all|unit|integration)\s+)*"
+    r"^\W*(?:(?:npm|pnpm|yarn|bun|run|make|the|all|unit|integration)\s+)*"
     r"(type\s?-?check(?:s|ing|er)?|types?|lint(?:s|ing|er)?|tests?|build|format(?:ting)?)\b"
-    r"(?:\s+(?:suite|check|command|script)s?)?\s+(?:pass(?:es)?|succeeds?|(?:is|are)\s+(?:green|clean))\W*$",
+    r"(?:\s+(?:suite|check|command|script)s?)?\W+(?:pass(?:es)?|succeeds?|(?:is|are)\s+(?:green|clean))\W*$",
     re.IGNORECASE,
 )
 _KINDS = {
