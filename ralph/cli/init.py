@@ -1,7 +1,11 @@
 """`ralph init`: the questions, the lines while it goes, and the report."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -49,7 +53,8 @@ def init_command(
 
     apart = as_json or dry_run  # stdout is for the result alone
     consent = Consent(_ask if _is_somebody_there() and not as_json else None, yes=yes, copy_env=copy_env)
-    outcome = initialise(Request(repo, force, dry_run, timeout_s, consent), lambda line: _say(line, apart=apart))
+    with _ending_on_sigterm():
+        outcome = initialise(Request(repo, force, dry_run, timeout_s, consent), lambda line: _say(line, apart=apart))
     if as_json:
         echo_json(json_of(outcome))
     else:
@@ -58,6 +63,20 @@ def init_command(
         if dry_run and outcome.text:
             click.echo(outcome.text, nl=False)
     return int(ExitCode.ALL_DONE) if outcome.is_ready else NO_CHECK_RUNS
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """As Ctrl-C does: what was started is stopped, and the worktree is removed."""
+
+    def end(*_: object) -> NoReturn:
+        sys.exit(ExitCode.TERMINATED)
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _is_somebody_there() -> bool:

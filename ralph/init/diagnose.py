@@ -73,6 +73,7 @@ class Surroundings:
 
     ignored_files: Sequence[str] = ()  # in the user's checkout, relative to its root
     variables: Mapping[str, str] = field(default_factory=dict)  # name -> the ignored file that sets it
+    examples: Mapping[str, str] = field(default_factory=dict)  # name -> the tracked example of a file that is nowhere
     own_modules: frozenset[str] = frozenset()  # names that the repo's own code is imported by
 
 
@@ -131,13 +132,23 @@ def _file(lines: Sequence[str], around: Surroundings, _: str) -> Diagnosis | Non
 
 
 def _variable(lines: Sequence[str], around: Surroundings) -> Diagnosis | None:
+    known = {**around.examples, **around.variables}
     for line in lines:
-        words = set(re.findall(r"[A-Z_][A-Z0-9_]{3,}", line)) & around.variables.keys()
+        words = set(re.findall(r"\.env|[A-Z_][A-Z0-9_]{3,}", line)) & known.keys()
         if words and signs.NOT_SET.search(line):
             name = min(words)
-            file = around.variables[name]
-            return _lacks_file(file, f"it needs {name}, which is set in {file}, an ignored file")
+            if name in around.variables:
+                file = around.variables[name]
+                return _lacks_file(file, f"it needs {name}, which is set in {file}, an ignored file")
+            example = around.examples[name]
+            reason = f"it needs {name}; {example} has it, and there is no .env here"
+            return Diagnosis(Kind.FILE, reason, f"Begin setup with: cp {example} {_made_of(example)}")
     return None
+
+
+def _made_of(example: str) -> str:
+    """The file that an example is an example of."""
+    return str(PurePosixPath(example).with_name(".env"))
 
 
 def _lacks_file(name: str, reason: str) -> Diagnosis:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from ralph.detect.proposal import NeedKind
 from ralph.detect.tree import one_line
+from ralph.init.result import Trial, Tried, wanted
 from ralph.init.start import Outcome
-from ralph.init.trial import Trial, Tried, all_of, wanted
 
 MAX_HINTS = 12
 
@@ -33,8 +33,8 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "ready": outcome.is_ready,
         "written": str(outcome.written) if outcome.written else None,
         "kept": str(outcome.kept) if outcome.kept else None,
-        "setup": _as_json(trial.setup) if trial and trial.setup else None,
-        "checks": [_as_json(tried) for tried in trial.checks] if trial else [],
+        "setup": _as_json(trial.setup, is_active=trial.setup.passed) if trial and trial.setup else None,
+        "checks": [_as_json(tried, is_active=tried.diagnosis.is_usable) for tried in trial.checks] if trial else [],
         "copy": list(trial.copies) if trial else [],
         "copy_offered": list(trial.offered_copies) if trial else [],
         "services": [service.model_dump() for service in trial.services] if trial else [],
@@ -47,13 +47,13 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _as_json(tried: Tried) -> dict[str, object]:
+def _as_json(tried: Tried, *, is_active: bool) -> dict[str, object]:
     return {
         "name": tried.check.name,
         "command": tried.check.command,
         "cwd": tried.check.cwd,
-        "network": tried.has_network,
-        "active": tried.diagnosis.is_usable if tried.check.name != "setup" else tried.passed,
+        "network": tried.check.network,
+        "active": is_active,
         "state": tried.diagnosis.kind.value,
         "reason": tried.diagnosis.reason,
         "remedy": tried.diagnosis.remedy,
@@ -63,12 +63,12 @@ def _as_json(tried: Tried) -> dict[str, object]:
 
 
 def _commands(trial: Trial) -> Iterator[str]:
-    width = max(len(one_line(tried.check.name, 40)) for tried in all_of(trial))
-    for tried in all_of(trial):
+    width = max(len(one_line(tried.check.name, 40)) for tried in trial.commands)
+    for tried in trial.commands:
         name = f"{one_line(tried.check.name, 40):<{width}}"
         is_active = tried.passed or (tried is not trial.setup and tried.diagnosis.is_usable)
         word = "ok " if tried.passed else "red" if is_active else "off"
-        with_network = ", with the network" if tried.has_network else ""
+        with_network = ", with the network" if tried.check.network else ""
         yield f"  {word}  {name}  {one_line(tried.check.command, 70)}  ({tried.duration_s:.1f} s{with_network})"
         if not tried.passed:
             indent = " " * (width + 9)
@@ -87,7 +87,7 @@ def _given(trial: Trial) -> Iterator[str]:
         yield f"started for the checks: {service.name} (`{one_line(service.up)}`)"
     for need in trial.offered_services:
         yield f"not started: {need.name}. ralph.toml has the lines for it, as a comment."
-    if any(wanted(tried).network and not tried.has_network for tried in all_of(trial)):
+    if any(wanted(tried).network and not tried.check.network for tried in trial.commands):
         yield "the network was not allowed. Say yes to it with --yes, or write network = true where it is needed."
 
 

@@ -12,7 +12,7 @@ NOT_FOUND = re.compile(
     re.IGNORECASE,
 )
 NOT_SET = re.compile(
-    r"KeyError|not set|is required|are required|undefined|missing|must be set|not defined|not found|is not present|field required",
+    r"KeyError|no such file|ENOENT|not set|is required|are required|undefined|missing|must be set|not defined|not found|is not present|field required",
     re.IGNORECASE,
 )
 

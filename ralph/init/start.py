@@ -12,8 +12,9 @@ from ralph.detect.proposal import Proposal
 from ralph.errors import RalphError
 from ralph.home import Home, find_home
 from ralph.init.consent import Consent
+from ralph.init.result import Trial
 from ralph.init.surroundings import look_around
-from ralph.init.trial import Bench, Trial
+from ralph.init.trial import Bench
 from ralph.init.write import place, refuse_odd, render, verified
 from ralph.sandbox.choose import choose_sandbox
 from ralph.settings.layers import Layer, SettingsFile, file_source

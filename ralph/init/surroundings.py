@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from ralph.detect.services import ENV_EXAMPLES
 from ralph.detect.tree import SKIPPED, read_text
 from ralph.init.diagnose import Surroundings
 from ralph.workspace.repo import Repo
@@ -28,7 +29,10 @@ JUNK = re.compile(r"\.(pyc|pyo|o|so|class|log|tsbuildinfo|swp|tmp)$|^\.DS_Store$
 
 def look_around(repo: Repo) -> Surroundings:
     files = tuple(name for name, _ in zip(_ignored_files(repo), range(MAX_FILES), strict=False))
-    return Surroundings(files, _variables(repo.root, files), frozenset(_own_modules(repo)))
+    tracked = repo.git.names("ls-files", "-z")
+    return Surroundings(
+        files, _variables(repo.root, files), _examples(repo.root, tracked), frozenset(_own_modules(tracked))
+    )
 
 
 def may_hold_secrets(name: str) -> bool:
@@ -70,15 +74,29 @@ def _variables(root: Path, files: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in files:
         if ENV_FILE.fullmatch(PurePosixPath(file).name):
-            for name in VARIABLE.findall(read_text(root, file, 64_000)):
-                if name not in EVERYWHERE:
-                    found.setdefault(name, file)
+            for name in _names_in(root, file):
+                found.setdefault(name, file)
     return found
 
 
-def _own_modules(repo: Repo) -> Iterator[str]:
-    """Tracked folders and files near the root: what they are called is what they are imported by."""
-    for name in repo.git.names("ls-files", "-z"):
+def _examples(root: Path, tracked: Iterable[str]) -> dict[str, str]:
+    """Of examples without a `.env` beside them; the file itself is named too."""
+    found: dict[str, str] = {}
+    for file in tracked:
+        path = PurePosixPath(file)
+        if path.name in ENV_EXAMPLES and not os.path.lexists(root / path.with_name(".env")):
+            for name in (".env", *_names_in(root, file)):
+                found.setdefault(name, file)
+    return found
+
+
+def _names_in(root: Path, file: str) -> list[str]:
+    return [name for name in VARIABLE.findall(read_text(root, file, 64_000)) if name not in EVERYWHERE]
+
+
+def _own_modules(tracked: Iterable[str]) -> Iterator[str]:
+    """Folders and files near the root: what they are called is what they are imported by."""
+    for name in tracked:
         path = PurePosixPath(name)
         if len(path.parts) <= 4:
             yield from path.parts[:-1]

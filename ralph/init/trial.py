@@ -5,7 +5,8 @@ the outcome is written or shown.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +18,9 @@ from ralph.detect.proposal import Need, Proposal
 from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.init.consent import Consent, Permission
-from ralph.init.diagnose import LACKING, Diagnosis, Kind, Surroundings, diagnose
+from ralph.init.diagnose import Diagnosis, Kind, Surroundings, diagnose
 from ralph.init.helpers import first_of_each, is_from_compose, is_open, need_for, service_of
+from ralph.init.result import Trial, Tried
 from ralph.init.surroundings import may_hold_secrets
 from ralph.sandbox.base import Sandbox
 from ralph.services import Service, Services
@@ -26,7 +28,9 @@ from ralph.workspace.folders import remove_tree
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import Worktree, open_worktree
 
-MAX_TRIES = 6
+MAX_TRIES = 10
+OFFLINE_S = 120.0  # for what is known to download: longer than this it only waits for the network
+HEARTBEAT_S = 20.0
 IMPATIENT = {  # without the network there is nothing to wait for
     "npm_config_fetch_retries": "0",
     "PIP_RETRIES": "0",
@@ -36,41 +40,8 @@ IMPATIENT = {  # without the network there is nothing to wait for
     "BUNDLE_RETRY": "0",
     "YARN_NETWORK_TIMEOUT": "5000",
 }
+HOME_IS_HIDDEN = "Check the connection. Commands do not see your home: name a proxy or a registry of your own in `env` of the command."
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A command after its last try. `check` has the network when it was given or is what the command lacks."""
-
-    check: Check
-    diagnosis: Diagnosis
-    duration_s: float
-    output: Path
-    has_network: bool  # in this try; a check that wants more than that is not switched on with it
-
-    @property
-    def passed(self) -> bool:
-        return self.diagnosis.kind is Kind.PASSED
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What init found out. What is `offered` would help and was not allowed."""
-
-    sha: str
-    sandbox: str
-    setup: Tried | None = None
-    checks: tuple[Tried, ...] = ()
-    copies: tuple[str, ...] = ()
-    offered_copies: tuple[str, ...] = ()
-    services: tuple[Service, ...] = ()
-    offered_services: tuple[Need, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def usable(self) -> tuple[Tried, ...]:
-        return tuple(tried for tried in self.checks if tried.diagnosis.is_usable)
 
 
 @dataclass
@@ -173,25 +144,29 @@ class _Tries:
         return self._bench.sandbox.level != "none"
 
     def _try(self, check: Check, tree: Path, *, downloads: bool) -> Tried:
-        bench = self._bench
+        bench, is_offline = self._bench, self._can_isolate and not check.network
         with_network = " with the network" if check.network else ""
         bench.say(f"{check.name}: {_shown(check.command)}{with_network} ...")
-        impatient = IMPATIENT if downloads and self._can_isolate and not check.network else {}
-        result = run_check(
-            check.model_copy(update={"env": {**impatient, **check.env}}),
-            tree,
-            sandbox=bench.sandbox,
-            scratch=self._scratch,
-            cancel=bench.stop,
-            timeout_cap_s=bench.timeout_s,
-            read_only=[self._worktree.repo.common_dir],
-        )
+        with _heartbeat(check.name, bench.say):
+            result = run_check(
+                check.model_copy(update={"env": {**(IMPATIENT if downloads and is_offline else {}), **check.env}}),
+                tree,
+                sandbox=bench.sandbox,
+                scratch=self._scratch,
+                cancel=bench.stop,
+                timeout_cap_s=min(bench.timeout_s, OFFLINE_S) if downloads and is_offline else bench.timeout_s,
+                read_only=[self._worktree.repo.common_dir],
+            )
         if result.cancelled:
             raise KeyboardInterrupt
         found = diagnose(result, bench.around, command=check.command)
+        if is_offline:
+            found = _waited_for_network(found) if downloads else found
+        elif found.kind is Kind.NETWORK:
+            found = replace(found, reason=f"{found.reason}, although it had it", remedy=HOME_IS_HIDDEN)
         told = "ok" if found.kind is Kind.PASSED else found.reason
         bench.say(f"{check.name}: {told} ({result.duration_s:.1f} s)")
-        return Tried(check, found, result.duration_s, result.output, check.network)
+        return Tried(check, found, result.duration_s, result.output)
 
     def _mended(self, tried: Tried, tree: Path) -> Check | None:
         """The check for another try; None when it is as good as it gets."""
@@ -213,7 +188,7 @@ class _Tries:
 
     def _file(self, tried: Tried, tree: Path) -> Check | None:
         name = tried.diagnosis.subject
-        if name in self._copies:
+        if not name or name in self._copies:
             return None
         secret = may_hold_secrets(name)
         warning = " It may hold secrets, which the agent could then read." if secret else ""
@@ -288,6 +263,30 @@ class _Tries:
         return self._asked[question]
 
 
+def _waited_for_network(found: Diagnosis) -> Diagnosis:
+    if found.kind is not Kind.TIMEOUT:
+        return found
+    return Diagnosis(Kind.NETWORK, "it downloads, and did not end without the network", "Give it network = true.")
+
+
+@contextmanager
+def _heartbeat(name: str, say: Say) -> Iterator[None]:
+    """A line now and then as long as the command runs."""
+    ended, started_s = threading.Event(), time.monotonic()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_S):
+            say(f"{name}: {time.monotonic() - started_s:.0f} s so far")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def _without(setup: Tried, tried: Tried) -> Tried:
     """What a check lacks when setup did not work is, as a rule, what setup would have brought."""
     if tried.diagnosis.kind not in {Kind.TOOL, Kind.DEPENDENCY}:
@@ -295,16 +294,6 @@ def _without(setup: Tried, tried: Tried) -> Tried:
     reason = f"{tried.diagnosis.reason}, as setup did not work: {setup.diagnosis.reason}"
     found = replace(tried.diagnosis, kind=Kind.DEPENDENCY, reason=reason, remedy="Mend setup first.")
     return replace(tried, diagnosis=found)
-
-
-def wanted(tried: Tried) -> Check:
-    """The check with the network where that is what it lacks."""
-    lacks = tried.diagnosis.kind in LACKING & {Kind.NETWORK, Kind.SERVICE}
-    return tried.check.model_copy(update={"network": tried.check.network or lacks})
-
-
-def all_of(trial: Trial) -> Sequence[Tried]:
-    return [*([trial.setup] if trial.setup else []), *trial.checks]
 
 
 def _shown(command: str, limit_chars: int = 90) -> str:

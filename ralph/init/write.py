@@ -18,8 +18,8 @@ from ralph.detect.tree import one_line
 from ralph.errors import RalphError
 from ralph.init.diagnose import Kind
 from ralph.init.helpers import is_from_compose, service_of
+from ralph.init.result import Trial, Tried, wanted
 from ralph.init.surroundings import may_hold_secrets
-from ralph.init.trial import Trial, Tried, wanted
 from ralph.services import Service
 from ralph.settings.layers import SettingsFile
 from ralph.settings.load import REPO_FILE, resolve
@@ -114,7 +114,7 @@ def _is_as_meant(settings: Settings, trial: Trial) -> bool:
     checks = settings.checks or ()
     return (
         [check.name for check in checks] == [_named(tried.check) for tried in trial.usable]
-        and [check.network for check in checks] == [tried.has_network for tried in trial.usable]
+        and [check.network for check in checks] == [tried.check.network for tried in trial.usable]
         and (settings.setup is None) == (setup is None)
         and list(settings.copy_files) == list(trial.copies)
         and len(settings.services) == len(trial.services)

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -96,6 +97,20 @@ def test_enter_alone_copies_no_secrets(repo: Path) -> None:
     assert code == 1, rest
     assert "not copied: .env." in rest
     assert tomllib.loads((repo / "ralph.toml").read_text())["copy"] == ["config/local.json"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_ended_from_outside_it_leaves_nothing(repo: Path, tmp_path: Path, number: int, code: int) -> None:
+    (repo / "Makefile").write_text("test:\n\tsleep 60\n")
+    subprocess.run(["git", "commit", "-qam", "slow"], check=True)
+    terminal = Terminal(*INIT)
+    terminal.until("test: make test ...")
+    terminal.process.send_signal(number)
+    assert terminal.end()[0] == code
+    assert not (repo / "ralph.toml").exists()
+    listed = subprocess.run(["git", "worktree", "list"], check=True, capture_output=True, text=True).stdout
+    assert listed.count("\n") == 1
+    assert list((tmp_path / "ralph-home" / "worktrees").glob("*/ralph-*")) == []
 
 
 @pytest.mark.parametrize("redirection", ["< /dev/null", "<&-", "<&- >&-"])

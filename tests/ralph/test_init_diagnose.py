@@ -10,6 +10,7 @@ from ralph.init.surroundings import may_hold_secrets
 AROUND = Surroundings(
     ignored_files=("config/local.json", ".env", "app/local_settings.py", "a"),
     variables={"DATABASE_URL": ".env", "STRIPE_KEY": ".env"},
+    examples={"REDIS_URL": "api/.env.example"},
     own_modules=frozenset({"shop", "tests"}),
 )
 NODE_REFUSED = """node:events:497
@@ -107,6 +108,7 @@ def of(excerpt: str, exit_code: int = 1, command: str = "") -> Diagnosis:
         ),
         pytest.param("KeyError: 'STRIPE_KEY'", Kind.FILE, ".env", id="a-variable-of-the-env-file"),
         pytest.param("DATABASE_URL must be set", Kind.FILE, ".env", id="a-variable-in-words"),
+        pytest.param("REDIS_URL is not set", Kind.FILE, "", id="a-variable-of-an-example-only"),
         pytest.param(NODE_REFUSED, Kind.SERVICE, "6379", id="node-redis"),
         pytest.param(NODE_REFUSED_LATE, Kind.SERVICE, "5432", id="node-postgres"),
         pytest.param(PSYCOPG, Kind.SERVICE, "5432", id="psycopg"),
@@ -141,6 +143,10 @@ def test_the_cause_is_read_from_what_was_printed(excerpt: str, kind: Kind, subje
 def test_a_program_that_a_package_manager_does_not_find_is_one_that_setup_installs() -> None:
     assert of("sh: 1: jest: not found", 127, "npm run test").kind is Kind.DEPENDENCY
     assert of("npm warn Unknown user config", 1, "npx --no-install vitest run").subject == "vitest"
+
+
+def test_where_there_is_only_an_example_setup_copies_it() -> None:
+    assert of("REDIS_URL is not set").remedy == "Begin setup with: cp api/.env.example api/.env"
 
 
 def test_an_exit_code_127_without_words_is_a_missing_tool_and_a_timeout_is_a_timeout() -> None:

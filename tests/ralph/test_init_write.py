@@ -12,7 +12,7 @@ from ralph.detect.proposal import Need, NeedKind
 from ralph.detect.services import service_lines
 from ralph.errors import RalphError
 from ralph.init.diagnose import Diagnosis, Kind
-from ralph.init.trial import Trial, Tried
+from ralph.init.result import Trial, Tried
 from ralph.init.write import place, quoted, refuse_odd, render, verified
 from ralph.services import Service
 
@@ -29,7 +29,7 @@ def tried(
     **more: object,
 ) -> Tried:
     check = Check.model_validate({"name": name, "command": command, "network": network, **more})
-    return Tried(check, diagnosis, 1.0, Path("log"), network)
+    return Tried(check, diagnosis, 1.0, Path("log"))
 
 
 def a_trial(*checks: Tried, **more: object) -> Trial:
@@ -142,7 +142,7 @@ up = "docker compose up -d --wait redis"
 
 
 def test_a_slow_check_gets_three_times_what_it_took() -> None:
-    slow = Tried(Check(name="a", command="b"), PASSED, 400.2, Path("log"), has_network=False)
+    slow = Tried(Check(name="a", command="b"), PASSED, 400.2, Path("log"))
     assert "timeout_s = 1201\n" in written(a_trial(slow))
 
 
