@@ -9,19 +9,21 @@ import json
 from prd.errors import PrdError
 from prd.read import parse_prd
 from prd.story import Prd, Story
-from prd.words import State, state_of
+from prd.words import State, is_dropped, state_of
 
 OPTIONAL_NOTE = "Optional: the work is complete without it."
 
 
-def to_snarktank(prd: Prd) -> str:
+def to_snarktank(prd: Prd, *, name: str = "the converted PRD") -> str:
     """The text of a prd.json that reads as the same PRD, but for what the notes of held and optional stories say besides.
+
+    `name` is what a message calls it.
 
     Raises: PrdError when some text cannot be kept.
     """
     text = _written(prd)
     wanted = prd.model_copy(update={"stories": tuple(_noted(story) for story in prd.stories)})
-    found = parse_prd(text.encode(), "the converted PRD")
+    found = parse_prd(text.encode(), name)
     for one, other in zip(wanted.stories, found.stories, strict=True):
         if _but_for_the_words(one) != _but_for_the_words(other):
             raise PrdError(f'story "{one.id}" cannot be kept as it is in a prd.json: {_difference(one, other)}.')
@@ -48,17 +50,17 @@ def _members(story: Story) -> dict[str, object]:
         "notes": story.notes,
         **({"dependsOn": list(story.depends_on)} if extra or story.depends_on else {}),
         **({"optional": True} if story.optional else {}),
-        **_held(story.held),
+        **_held(story),
         **extra,
     }
 
 
-def _held(word: str) -> dict[str, object]:
-    if not word:
-        return {}
-    if state_of(word) is State.HELD:
+def _held(story: Story) -> dict[str, object]:
+    """As a status where that word says no more than this: "cancelled" would make the story optional too."""
+    word = story.held
+    if word and state_of(word) is State.HELD and (story.optional or not is_dropped(word)):
         return {"status": word}
-    return {"blocked": word.removeprefix("blocked: ")}
+    return {"blocked": word.removeprefix("blocked: ")} if word else {}
 
 
 def _noted(story: Story) -> Story:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import BaseModel
 
 from prd.story import Story
-from prd.words import State, priority_of, state_of
+from prd.words import State, is_dropped, priority_of, state_of
 from ralph.screen_text import on_screen, one_line
 
 CLOSED = " (closed)"
@@ -55,6 +55,7 @@ def story_of(issue: Issue, listed: Iterable[int], still_open: Mapping[int, str])
     prose, criteria = _body(issue.body or "")
     needed = [number for number in dependencies(issue) if number != issue.number]
     waits = [still_open[number] for number in needed if number in still_open]
+    held = "" if issue.closed else _held(issue, waits)
     return Story(
         id=story_id(issue.number),
         title=one_line(issue.title) or story_id(issue.number),
@@ -64,7 +65,8 @@ def story_of(issue: Issue, listed: Iterable[int], still_open: Mapping[int, str])
         passes=issue.closed,
         notes=issue.url + (CLOSED if issue.closed else ""),
         depends_on=tuple(story_id(number) for number in needed if number in set(listed)),
-        held="" if issue.closed else _held(issue, waits),
+        optional=is_dropped(held),
+        held=held,
     )
 
 

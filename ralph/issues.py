@@ -65,7 +65,7 @@ def fetch(repo: str, label: str) -> Fetched:
     notes = (
         (f"only the newest {MAX_ISSUES} issues were read; close or unlabel some",) if len(issues) == MAX_ISSUES else ()
     )
-    return Fetched(parse_prd(to_snarktank(prd).encode(), f"the issues of {name}"), notes)
+    return Fetched(parse_prd(to_snarktank(prd, name=f"the issues of {name}").encode(), name), notes)
 
 
 def keep(home: Home, repo: Repo, source: str, label: str) -> tuple[Path, tuple[str, ...]]:
