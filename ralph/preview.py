@@ -11,6 +11,7 @@ from ralph.checks.check import Check
 from ralph.notebook import Notebook
 from ralph.progress import find_progress
 from ralph.prompts import SYSTEM, prompt
+from ralph.screen_text import one_line
 from ralph.state import StoryStates
 from ralph.survey import RunRequest, survey, wanted_branch
 from ralph.tools.schema import all_schemas
@@ -29,13 +30,16 @@ class DryRun:
     prompt_bytes: int
     worst_first_call_usd: float
     limit_usd: float
+    prd: str
+    notes: tuple[str, ...]  # which PRD was taken, and how it was read
 
     def lines(self) -> str:
+        notes = "".join(f"note:   {one_line(note)}\n" for note in self.notes)
         if self.story is None:
-            return f"no story can be worked on now: {self.reason}"
+            return f"{notes}{self.prd}: no story can be worked on now: {self.reason}"
         checks = "\n".join(f"  {check.name}: {check.command}" for check in self.checks) or "  none (unchecked)"
         return (
-            f"story:  {self.story.id} {self.story.title} ({self.reason})\nbranch: {self.branch}\nchecks:\n{checks}\n"
+            f"{notes}PRD:    {self.prd}\nstory:  {self.story.id} {self.story.title} ({self.reason})\nbranch: {self.branch}\nchecks:\n{checks}\n"
             f"prompt: {self.prompt_bytes} bytes (system text, tools, first message)\n"
             f"cost:   at most ${self.worst_first_call_usd:.4f} for the first call, at most ${self.limit_usd:.2f} for the run\n"
             "nothing was called and nothing was changed"
@@ -44,6 +48,8 @@ class DryRun:
     def as_json(self) -> str:
         story = self.story and {"id": self.story.id, "title": self.story.title}
         facts = {
+            "prd": self.prd,
+            "notes": list(self.notes),
             "story": story,
             "reason": self.reason,
             "branch": self.branch,
@@ -101,4 +107,6 @@ def dry_run(request: RunRequest) -> DryRun:
         size_bytes,
         min(worst / MICROS_PER_USD, settings.limits.per_run_usd),
         settings.limits.per_run_usd,
+        ground.place.name,
+        ground.notes,
     )
