@@ -211,10 +211,11 @@ def _network(lines: Sequence[str], _: Surroundings, __: str) -> Diagnosis | None
 def _tool(lines: Sequence[str], _: Surroundings, command: str) -> Diagnosis | None:
     for name in _subjects(lines, signs.TOOLS):
         program = PurePosixPath(name).name
-        if signs.INSTALLED_PATH.search(name) or signs.OF_NODE.match(command):
-            return _lacks_dependency(program)
         if "/" in name:
-            return Diagnosis(Kind.TOOL, f"{name} is not there", "Let `setup` make it, or correct the command.", name)
+            kind = Kind.DEPENDENCY if signs.INSTALLED_PATH.search(name) else Kind.TOOL
+            return Diagnosis(kind, f"{name} is not there", "Let `setup` make it, or correct the command.", name)
+        if signs.OF_NODE.match(command):
+            return _lacks_dependency(program)
         remedy = f"Install {program}" + (f": {TOOL_HINTS[program]}" if program in TOOL_HINTS else "") + "."
         return Diagnosis(Kind.TOOL, f"{program} is not on PATH", remedy, program)
     return None

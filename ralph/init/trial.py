@@ -135,9 +135,12 @@ class _Tries:
 
     def _starts_with_network(self, proposed: Check) -> bool:
         """Where no sandbox can take the network away, only a question tells whether it may have it elsewhere."""
-        return (
-            proposed.network and not self._can_isolate and self._allows_network(proposed, "it downloads what it needs")
-        )
+        if not proposed.network or self._can_isolate:
+            return False
+        allowed = self._allows_network(proposed, "it downloads what it needs")
+        if not allowed:
+            self._notes.append(f"{proposed.name} downloads; where there is a sandbox, it will need network = true.")
+        return allowed
 
     @property
     def _can_isolate(self) -> bool:

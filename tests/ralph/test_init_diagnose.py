@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from ralph.checks.baseline import BaseResult
 from ralph.init.diagnose import Diagnosis, Kind, Surroundings, diagnose, hint
 from ralph.init.surroundings import may_hold_secrets
 
@@ -58,7 +59,10 @@ def of(excerpt: str, exit_code: int = 1, command: str = "") -> Diagnosis:
         pytest.param("error: no such command: `clippy`", Kind.TOOL, "clippy", id="cargo-has-no-component"),
         pytest.param("bash: line 1: ./gradlew: No such file or directory", Kind.TOOL, "./gradlew", id="no-script"),
         pytest.param(
-            "bash: line 1: .venv/bin/python: No such file or directory", Kind.DEPENDENCY, "python", id="no-environment"
+            "bash: line 1: .venv/bin/python: No such file or directory",
+            Kind.DEPENDENCY,
+            ".venv/bin/python",
+            id="no-environment",
         ),
         pytest.param("/usr/bin/python: No module named pytest", Kind.DEPENDENCY, "pytest", id="python-module"),
         pytest.param(
@@ -182,6 +186,13 @@ def test_a_run_whose_checks_all_lack_something_is_sent_to_init() -> None:
         "no check can run here (tests: pytest is not on PATH). Run `ralph init`: it tries every check, finds what it "
         "lacks and writes the ralph.toml that mends it."
     )
+
+
+def test_what_is_remembered_of_the_base_is_enough_for_the_hint() -> None:
+    known = BaseResult(
+        name="tests", passed=False, exit_code=1, timed_out=False, failures=None, failing=(), excerpt="No module named x"
+    )
+    assert hint([known]).startswith("no check can run here (tests: x is not installed where the checks run).")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ralph.home import find_home
+from ralph.init import trial
 from ralph.init.consent import Consent
 from ralph.init.diagnose import Kind
 from ralph.init.report import report
@@ -20,6 +21,7 @@ from ralph.trust import TrustState
 
 NOBODY = Consent()
 YES = Consent(yes=True)
+needs_bwrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="no sandbox here")
 MAKE_READS = "test:\n\tcat config/local.json\n"
 SERVER = """import socket, sys
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -142,7 +144,8 @@ def test_a_node_repo_without_dependencies_needs_no_setup(shop: Shop) -> None:
     assert shop.toml == {"checks": [{"name": "test", "command": "npm run test"}]}
 
 
-@pytest.mark.skipif(not shutil.which("npm") or not shutil.which("bwrap"), reason="no Node or no sandbox here")
+@needs_bwrap
+@pytest.mark.skipif(not shutil.which("npm"), reason="no Node here")
 def test_a_setup_that_needs_the_network_is_proposed_and_not_switched_on_where_nobody_says_yes(shop: Shop) -> None:
     shop.put("package.json", '{"name": "s", "scripts": {"test": "jest"}, "devDependencies": {"jest": "^29.0.0"}}')
     consent, asked = answering(False)
@@ -159,31 +162,65 @@ def test_a_setup_that_needs_the_network_is_proposed_and_not_switched_on_where_no
     assert asked[0].startswith("setup: it needs the network (registry.npmjs.org was not found)")
 
 
-@pytest.mark.skipif(not shutil.which("bwrap"), reason="no sandbox here")
-def test_setup_alone_gets_the_network_and_only_when_it_failed_without(
-    shop: Shop, tmp_path: Path, on_path: Callable[[Path], None]
-) -> None:
-    shop.put("package.json", '{"name": "s", "scripts": {"test": "cat made"}, "dependencies": {"a": "1"}}')
+NODE = '{"name": "s", "scripts": {"test": "cat made"}, "dependencies": {"a": "1"}}'
+
+
+@pytest.fixture
+def npm(tmp_path: Path, on_path: Callable[[Path], None]) -> Callable[[str], None]:
+    """A package manager that is a few lines of bash."""
+
+    def write(text: str) -> None:
+        program = tmp_path / "bin" / "npm"
+        program.parent.mkdir()
+        program.write_text(text)
+        program.chmod(0o755)
+        on_path(program.parent)
+
+    return write
+
+
+@needs_bwrap
+def test_setup_alone_gets_the_network_and_only_when_it_failed_without(shop: Shop, npm: Callable[[str], None]) -> None:
+    shop.put("package.json", NODE)
     with socket.create_server(("127.0.0.1", 0)) as registry:
-        npm = tmp_path / "bin" / "npm"
-        npm.parent.mkdir()
-        npm.write_text(NPM.format(port=registry.getsockname()[1]))
-        npm.chmod(0o755)
-        on_path(npm.parent)
+        npm(NPM.format(port=registry.getsockname()[1]))
         outcome = shop.init(YES)
     assert kinds(outcome) == {"test": Kind.PASSED}, shop.said
-    assert [
-        line.rpartition(" (")[0] or line.rpartition("fund")[2] for line in shop.said if line.startswith("setup")
-    ] == [
-        " ...",
-        "setup: it needs the network (registry.npmjs.org was not found)",
-        " with the network ...",
-        "setup: ok",
-    ]
+    told = [line for line in shop.said if line.startswith("setup")]
+    assert [line.endswith("with the network ...") for line in told] == [False, False, True, False]
+    assert told[1].startswith("setup: it needs the network (registry.npmjs.org was not found)")
     assert shop.toml["checks"] == [{"name": "test", "command": "npm run test"}]
     setup = load_settings(shop.root, find_home()).settings.setup
     assert setup is not None
     assert setup.network
+
+
+@needs_bwrap
+def test_what_only_waits_for_the_network_is_not_waited_for(
+    shop: Shop, npm: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "OFFLINE_S", 0.4)
+    monkeypatch.setattr(trial, "HEARTBEAT_S", 0.1)
+    shop.put("package.json", NODE)
+    npm('#!/usr/bin/env bash\n[ "$1" = run ] && exit 1\nsleep 60\n')
+    outcome = shop.init()
+    assert outcome.trial is not None
+    assert outcome.trial.setup is not None
+    assert outcome.trial.setup.diagnosis.reason == "it downloads, and did not end without the network"
+    assert any(line.endswith(" s so far") for line in shop.said)
+
+
+@pytest.mark.parametrize(("consent", "network"), [(NOBODY, False), (YES, True)])
+def test_where_there_is_no_sandbox_the_network_is_written_down_only_with_a_yes(
+    shop: Shop, npm: Callable[[str], None], consent: Consent, network: bool
+) -> None:
+    find_home().config.write_text('sandbox = "none"\n')
+    shop.put("package.json", NODE)
+    npm('#!/usr/bin/env bash\n[ "$1" = run ] || echo > made\ncat made\n')
+    outcome = shop.init(consent)
+    assert kinds(outcome) == {"test": Kind.PASSED}
+    assert ("network = true" in shop.text) is network
+    assert any("setup downloads; where there is a sandbox" in line for line in report(outcome)) is not network
 
 
 # ignored files
@@ -297,10 +334,9 @@ def test_where_nobody_is_there_no_service_is_started(shop: Shop, database: Calla
     assert "nothing answers on 127.0.0.1:" in shop.text
 
 
+@needs_bwrap
 @pytest.mark.usefixtures("database")
 def test_a_service_that_is_up_already_needs_the_network_only(shop: Shop, free_port: int) -> None:
-    if not shutil.which("bwrap"):
-        pytest.skip("no sandbox here")
     with socket.create_server(("127.0.0.1", free_port)):
         outcome = shop.init(YES)
     assert kinds(outcome) == {"test": Kind.PASSED}
