@@ -158,14 +158,11 @@ class Bench:
         entry = progress_entry(story, finish.summary, snapshot.changed, shared.now(), finish.learnings)
         note = Note(entry, finish.patterns)
         with self._trace.span("commit", kind=SpanKind.CHAIN, input={"files": list(snapshot.changed)}) as span:
+            message = commit_message(facts, finish.summary)
+            extra = {**self._flag_in_tree(), **shared.notebook.in_commit(shared.plan.tip, note)}
             try:
-                sha = commit_story(
-                    shared.repo,
-                    shared.plan,
-                    snapshot,
-                    message=commit_message(facts, finish.summary),
-                    extra_files={**self._flag_in_tree(), **shared.notebook.in_commit(shared.plan.tip, note)},
-                )
+                with shared.files:  # in place, the checkout and the PRD in it change with the commit
+                    sha = commit_story(shared.repo, shared.plan, snapshot, message=message, extra_files=extra)
             except RalphError:
                 self._rescue(snapshot)
                 raise

@@ -33,7 +33,7 @@ class Board:
     prd: Prd
     done: Mapping[str, str]  # story id -> why it is done
     parked: Mapping[str, str]  # story id -> reason
-    unwritten: tuple[str, ...]  # committed, but the untracked PRD's flag is not written yet
+    unwritten: Mapping[str, str]  # story id -> its commit, whose flag the untracked PRD does not have yet
 
     def pick(self, only: str | None = None, *, busy: Collection[str] = ()) -> Pick:
         return pick(self.prd, done=self.done, parked=self.parked, only=only, busy=busy)
@@ -57,7 +57,7 @@ def read_board(repo: Repo, place: PrdPlace, plan: BranchPlan, states: StoryState
     prd = parse_prd(place.path.read_bytes(), place.name)
     commits = story_commits(repo, plan.tip)
     done: dict[str, str] = {}
-    unwritten: list[str] = []
+    unwritten: dict[str, str] = {}
     for story in prd.stories:
         commit = commits.get(story.id)
         committed = commit is not None and commit.title == story.title and not commit.unchecked
@@ -66,8 +66,8 @@ def read_board(repo: Repo, place: PrdPlace, plan: BranchPlan, states: StoryState
         elif committed and commit is not None and not _reopened(repo, place, story, commit, states):
             done[story.id] = f"committed as {commit.sha[:10]}"
             if not place.tracked:
-                unwritten.append(story.id)
-    return Board(prd, done, states.parked(repo.id, prd.stories), tuple(unwritten))
+                unwritten[story.id] = commit.sha
+    return Board(prd, done, states.parked(repo.id, prd.stories), unwritten)
 
 
 def _reopened(repo: Repo, place: PrdPlace, story: Story, commit: StoryCommit, states: StoryStates) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from prd.errors import PrdError
+from prd.read import parse_prd
 from prd.story import Story
 from prd.writeback import mark
 from ralph.agents.base import Session
@@ -59,7 +60,7 @@ class Workbench:
     model_label: str | None  # "by-hand" or "recording"
     now: Callable[[], datetime] = datetime.now
     landing: threading.Lock = field(default_factory=threading.Lock)  # one story at a time moves the branch
-    flags: threading.Lock = field(default_factory=threading.Lock)  # one thread at a time writes the PRD
+    files: threading.Lock = field(default_factory=threading.Lock)  # the PRD and the checkout: changed whole, then read
     territory: Territory = field(default_factory=Territory)
 
     def tell(self, kind: EventKind, text: str, **fields: str | float | bool | None) -> None:
@@ -67,18 +68,26 @@ class Workbench:
 
     def read_board(self) -> Board:
         """The board as it is now; a flag that a dead run committed and did not write yet is written first."""
-        board = read_board(self.repo, self.place, self.plan, self.states)
-        for story_id in board.unwritten:
-            self.write_flag(board.prd.story(story_id), self.plan.tip)
+        with self.files:
+            board = read_board(self.repo, self.place, self.plan, self.states)
+        for story_id, sha in board.unwritten.items():
+            self.write_flag(board.prd.story(story_id), sha)
         return board
 
     def write_flag(self, story: Story, sha: str) -> None:
         """Set the story's flag in an untracked PRD, in place: its bytes are read now, so edits made meanwhile stay."""
-        path = self.place.path
+        path, name = self.place.path, self.place.name
         try:
-            with self.flags:
-                write_atomically(path, mark(path.read_bytes(), story.id, passes=True, name=self.place.name))
+            with self.files:
+                write_atomically(path, _flagged(path.read_bytes(), story, name))
         except (PrdError, OSError) as error:
-            self.tell(EventKind.WARNING, f"{self.place.name}: the flag of {story.id} was not written: {error}")
+            self.tell(EventKind.WARNING, f"{name}: the flag of {story.id} was not written: {error}")
             return
         self.states.note_flag_written(self.repo.id, story, sha)
+
+
+def _flagged(data: bytes, story: Story, name: str) -> bytes:
+    flagged = mark(data, story.id, passes=True, name=name)
+    if parse_prd(data, name).story(story.id).title != story.title:
+        raise PrdError("it has another title now, so it is another story")
+    return flagged

@@ -3,6 +3,9 @@
 import time
 from typing import Any
 
+import pytest
+
+from prd.errors import PrdError
 from ralph.replay.scripted import Request, Turn, calls, finish_done
 from tracing.span import TraceStatus
 
@@ -10,12 +13,13 @@ World = Any
 LONGEST_S = 20.0
 
 
-def after(world: World, story_id: str, script: Any, *, at: tuple[str, int]) -> Any:
+def after(world: World, story_id: str, script: Any, *, at: tuple[str, int], asked: list[str] | None = None) -> Any:
     """The script; the answer to that request of that story comes when `story_id` is on the branch."""
+    so_far = script.asked if asked is None else asked
 
     def answer(request: Request) -> Turn:
         turn: Turn = script(request)
-        if script.asked[-1] == at[0] and script.asked.count(at[0]) == at[1]:
+        if so_far[-1] == at[0] and so_far.count(at[0]) == at[1]:
             give_up_s = time.monotonic() + LONGEST_S
             while "ralph/work" not in world.branches() or story_id not in world.stories_on():
                 assert time.monotonic() < give_up_s
@@ -61,3 +65,109 @@ def test_checks_that_the_runs_end_cut_short_are_not_remembered_as_red(world: Wor
     played = play(tools.solves(1))
     assert played.outcome.exit_code == 0
     assert [event.text for event in played.events if event.kind == "baseline"] == []
+
+
+def test_in_place_the_checkout_follows_each_of_several_landings(world: World, play: Any, tools: Any) -> None:
+    numbers = (1, 2, 3)
+    world.start_repo(*(tools.a_story(number) for number in numbers))
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in numbers}, together=3)
+    played = play(script, in_place=True, run__jobs=3)
+    assert played.outcome.exit_code == 0
+    branch = world.git("symbolic-ref", "--short", "HEAD")
+    assert sorted(world.stories_on(branch)) == ["US-001", "US-002", "US-003"]
+    assert world.git("status", "--porcelain") == ""
+    assert world.flags() == {"US-001": True, "US-002": True, "US-003": True}
+    assert [world.root.joinpath(f"src/{n}.txt").read_text() for n in numbers] == ["good\n"] * 3
+
+
+def test_the_flags_of_an_untracked_prd_follow_each_landing_and_a_tracked_log_gets_each_entry(
+    world: World, play: Any, tools: Any
+) -> None:
+    numbers = (1, 2, 3, 4)
+    world.start_repo(*(tools.a_story(number) for number in numbers))
+    world.git("rm", "-q", "--cached", "prd.json")
+    world.write(".gitignore", "prd.json\n")
+    world.write("progress.txt", "# Ralph Progress Log\n")
+    world.commit()
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in numbers}, together=3)
+    played = play(script, run__jobs=4)
+    assert played.outcome.exit_code == 0
+    assert len(played.outcome.results) == 4, "nobody's log entry crossed another's"
+    assert world.flags() == dict.fromkeys((f"US-00{n}" for n in numbers), True)
+    log = world.show("ralph/work:progress.txt").decode()
+    assert [log.count(f"Wrote number {n}.") for n in numbers] == [1] * 4
+    world.set_flag(2, passes=False)
+    again = play([calls("bash", {"command": "echo better > src/2.txt"}), finish_done("Better.")])
+    assert [result.story_id for result in again.outcome.results] == ["US-002"], "the user's word about it counts"
+
+
+def test_one_story_that_was_asked_for_is_the_only_one_with_several_jobs_too(
+    world: World, play: Any, tools: Any
+) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2))
+    script = tools.each_story({"US-002": [tools.writes(2, "broken"), *[finish_done("Done.")] * 4, *tools.solves(2)]})
+    played = play(script, story="US-002", run__jobs=3)
+    assert played.outcome.exit_code == 0
+    assert world.stories_on() == ["US-002"]
+    assert len(played.outcome.results) == 2
+
+
+def test_a_story_that_leaves_the_prd_while_it_is_worked_on_lands_and_the_others_go_on(
+    world: World, play: Any, tools: Any
+) -> None:
+    world.start_repo(*(tools.a_story(number) for number in (1, 2, 3)))
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2, 3)}, together=2)
+
+    def edited(request: Request) -> Turn:
+        turn: Turn = script(request)
+        if script.asked.count("US-001") == 2:
+            world.write("prd.json", tools.a_prd(tools.a_story(2), tools.a_story(3)))
+        return turn
+
+    played = play(edited, run__jobs=2)
+    assert played.outcome.exit_code == 0
+    assert sorted(world.stories_on()) == ["US-001", "US-002", "US-003"]
+    world.assert_clean()
+
+
+def test_a_prd_that_breaks_while_two_are_worked_on_costs_neither_its_work(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(*(tools.a_story(number) for number in (1, 2, 3)))
+    whole = world.prd.read_bytes()
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2, 3)}, together=2)
+
+    def half_an_edit(request: Request) -> Turn:
+        turn: Turn = script(request)
+        if len(script.asked) == 2:
+            world.prd.write_bytes(whole[:200])
+        return turn
+
+    with pytest.raises(PrdError):
+        play(after(world, "US-001", half_an_edit, at=("US-002", 2), asked=script.asked), run__jobs=2)
+    assert world.stories_on() == ["US-001", "US-002"]
+    assert world.attempts() == []
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_story_that_is_given_another_title_while_it_is_worked_on_stays_open(
+    world: World, play: Any, tools: Any, *, tracked: bool
+) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2))
+    if not tracked:
+        world.git("rm", "-q", "--cached", "prd.json")
+        world.write(".gitignore", "prd.json\n")
+        world.commit()
+    script = tools.each_story(
+        {
+            "US-001": [*tools.solves(1), calls("bash", {"command": "echo better > src/1.txt"}), finish_done("Better.")],
+            "US-002": tools.solves(2),
+        }
+    )
+
+    def renamed(request: Request) -> Turn:
+        turn: Turn = script(request)
+        if script.asked == ["US-001"]:
+            world.prd.write_bytes(world.prd.read_bytes().replace(b'"Story 1"', b'"Story 1, better"'))
+        return turn
+
+    played = play(renamed)
+    assert [result.story_id for result in played.outcome.results] == ["US-001", "US-001", "US-002"]

@@ -23,7 +23,7 @@ LONGEST_S = 10.0
 
 def a_board(*open_ids: str, done: tuple[str, ...] = ()) -> Board:
     stories = tuple(Story(id=story_id, title=story_id) for story_id in (*done, *open_ids))
-    return Board(Prd(project="p", stories=stories), dict.fromkeys(done, "done"), {}, ())
+    return Board(Prd(project="p", stories=stories), dict.fromkeys(done, "done"), {}, {})
 
 
 def passed(story: Story) -> Result:
