@@ -53,4 +53,5 @@ def tell(event: "Event") -> None:
     if event.kind is EventKind.TOOL_STARTED or (own and not event.fields.get("is_error")):
         return
     text = "what was handed in is not right yet; the model mends it" if own else event.text
-    click.echo(f"  {on_screen(text)}", err=True)
+    indent = "    " if event.kind is EventKind.TOOL else "  "
+    click.echo(f"{indent}{on_screen(text)}", err=True)

@@ -4,6 +4,7 @@ A smaller brother of `ralph.turns`: nothing is finished, checked or compacted he
 """
 
 from collections.abc import Callable
+from textwrap import shorten
 from typing import Protocol
 
 from ralph.drafting.desk import Desk
@@ -24,6 +25,7 @@ from tracing.tracer import Trace
 
 MOST_TURNS = 30
 MOST_NUDGES = 2
+MOST_SHOWN_CHARS = 200  # of what the model says beside its calls
 MAX_TOKENS = 32_000
 MAX_TOKENS_AFTER_A_CUT = 64_000
 NOT_RUN = "Not run: the turn ended before this call was complete. Call it again."
@@ -137,7 +139,7 @@ class Chat:
     def _tell_turn(self, reply: Reply) -> None:
         tools = [str(call["name"]) for call in reply.tool_calls]
         desk, fields = self._desk, {"cost_usd": reply.cost_micros / 1e6, "spent_usd": self._desk.spent_usd}
-        what = ", ".join(tools) or reply.raw_stop_reason
+        what = shorten(_words(reply), MOST_SHOWN_CHARS, placeholder=" ...") or ", ".join(tools) or reply.raw_stop_reason
         words = f"{what}  (${desk.spent_usd:.2f} of ${desk.ground.settings.limits.per_run_usd:.2f})"
         desk.report(Event(EventKind.TURN, words, {"tools": tools, **fields}))
 
@@ -149,5 +151,8 @@ class Chat:
 
 
 def _last_words(reply: Reply) -> str:
-    words = one_line(" ".join(str(block["text"]) for block in reply.content if block["type"] == "text"))
-    return f'"{words[:300]}"' if words else "none"
+    return f'"{shorten(_words(reply), MOST_SHOWN_CHARS, placeholder=" ...")}"' if _words(reply) else "none"
+
+
+def _words(reply: Reply) -> str:
+    return one_line(" ".join(str(block["text"]) for block in reply.content if block["type"] == "text"))

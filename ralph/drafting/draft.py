@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prd.story import Prd
-from ralph.companions import project_rules, shortened
+from ralph.companions import project_rules
 from ralph.drafting.chat import Chat
 from ralph.drafting.desk import Desk, Ground
 from ralph.drafting.proposal import as_json
@@ -60,7 +60,7 @@ def first_message(ground: Ground, wish: str, target: Target, answers: Answers) -
         questions=CAN_ASK if answers.can_answer else CANNOT_ASK.format(where=_where(target)),
         repo=root.name,
         files=tree_listing(paths, folders),
-        readme=_section("README (its beginning)", _readme(root, paths)),
+        readme=_section("README", _readme(root, paths)),
         rules=_section("The project's own rules", project_rules(root, folders)),
         checks="\n".join(f"- {check.name}: `{check.command}`" for check in ground.checks)
         or "(none were found: a first story may have to add tests)",
@@ -91,7 +91,8 @@ def _readme(root: Path, paths: Sequence[str]) -> str:
     name = next((path for path in paths if path.lower().startswith("readme") and "/" not in path), None)
     if name is None or not (root / name).is_file() or (root / name).is_symlink():
         return ""
-    return shortened(clean_text((root / name).read_text(encoding="utf-8", errors="replace")), MOST_README_CHARS)
+    text = clean_text((root / name).read_text(encoding="utf-8", errors="replace")).strip()
+    return text if len(text) <= MOST_README_CHARS else f"{text[:MOST_README_CHARS]}\n[...]"
 
 
 def _section(title: str, body: str) -> str:

@@ -26,7 +26,8 @@ def counted(draft: Prd) -> str:
 
 def _head(draft: Prd, target: Target, width: int) -> Iterator[str]:
     if target.prd:
-        yield f"{counted(draft)} for {target.name}, behind the {len(target.stories)} that are there"
+        done = " (all done; --out PATH starts a new PRD)" if target.prd.all_done() else ""
+        yield f"{counted(draft)} for {target.name}, behind the {len(target.stories)} that are there{done}"
         return
     yield f"{one_line(draft.project)}: {counted(draft)}, on branch {draft.branch_name}"
     if draft.description:
