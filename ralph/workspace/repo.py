@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ UNDER_WAY = {
     "CHERRY_PICK_HEAD": ("cherry-pick", "git cherry-pick --continue", "git cherry-pick --abort"),
     "REVERT_HEAD": ("revert", "git revert --continue", "git revert --abort"),
 }
+MOST_REFUSALS = 20
+BETWEEN_S = 0.05
 NO_IDENTITY = (
     "git does not know who you are, and Ralph commits in your name. Run\n"
     '  git config --global user.name "Your Name"\n'
@@ -130,7 +133,7 @@ class Repo:
         """Branches that a worktree has checked out, or is rebasing, with the worktree's path."""
         found: dict[str, Path] = {}
         path = self.root
-        for line in self._plain.text("worktree", "list", "--porcelain").splitlines():
+        for line in self._worktrees():
             word, _, rest = line.partition(" ")
             if word == "worktree":
                 path = Path(rest)
@@ -159,6 +162,15 @@ class Repo:
     def _really_differs(self, path: str) -> bool:
         """A file that was only touched has other times in the index, and the same content."""
         return bool(self.git.attempt("diff", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--", path)[0])
+
+    def _worktrees(self) -> list[str]:
+        """Git's listing. It refuses while anybody's worktree is half made or half removed, which lasts a moment."""
+        for _ in range(MOST_REFUSALS):
+            code, listing, _words = self._plain.attempt("worktree", "list", "--porcelain")
+            if code == 0:
+                return os.fsdecode(listing).splitlines()
+            time.sleep(BETWEEN_S)
+        return self._plain.text("worktree", "list", "--porcelain").splitlines()
 
     def _rebasing(self) -> dict[str, Path]:
         found: dict[str, Path] = {}

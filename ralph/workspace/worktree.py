@@ -112,7 +112,10 @@ def reopen_worktree(repo: Repo, path: Path, lock: Held) -> Worktree | None:
     if aside.is_dir():
         remove_tree(path)
         aside.rename(path)
-    admin = next((one for one in (repo.common_dir / "worktrees").glob(f"{path.name}*") if _belongs(one, path)), None)
+    folders = sorted(
+        (repo.common_dir / "worktrees").glob(f"{path.name}*")
+    )  # that of a verification has a number behind
+    admin = next((one for one in folders if _belongs(one, path)), None)
     if admin is None or not path.is_dir() or not _beside(path, ".index").is_file():
         return None
     return Worktree(repo, path, (admin / "HEAD").read_text().strip(), admin, lock)

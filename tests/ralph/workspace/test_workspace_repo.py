@@ -1,3 +1,5 @@
+import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +78,14 @@ def test_a_file_that_was_only_touched_is_not_dirty(pit: Pit) -> None:
     assert pit.repo.dirty_files() == []
     (pit.root / "a.txt").write_text("two\n")
     assert pit.repo.dirty_files() == ["a.txt"]
+
+
+def test_a_worktree_that_somebody_is_just_making_does_not_keep_the_others_from_being_listed(pit: Pit) -> None:
+    half_made = pit.root / ".git/worktrees/half"
+    half_made.mkdir(parents=True)
+    for name, text in {"gitdir": f"{pit.root}/half/.git", "HEAD": pit.repo.head, "commondir": ""}.items():
+        (half_made / name).write_text(text)
+    refused = subprocess.run(["git", "worktree", "list"], cwd=pit.root, check=False, capture_output=True)
+    assert refused.returncode, "git reads a file of it that is still empty"
+    threading.Timer(0.2, lambda: (half_made / "commondir").write_text("../..\n")).start()
+    assert pit.repo.checked_out() == {"main": pit.root}
