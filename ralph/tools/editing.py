@@ -50,7 +50,7 @@ def edit(places: Places, given: EditInput) -> ToolResult:
         raise ToolRefusedError(_not_found(place.name, text, given.old_string))
     if count > 1 and not given.replace_all:
         raise ToolRefusedError(
-            f"{place.name}: old_string occurs {count} times, at lines {_line_numbers(text, old)}. "
+            f"{place.name}: old_string occurs {count} times, at {_line_numbers(text, old)}. "
             "Add lines around it until it is unique, or set replace_all."
         )
     changed = text.replace(old, new)
@@ -131,7 +131,8 @@ def _line_numbers(text: str, old: str) -> str:
     while start >= 0 and len(numbers) < 10:
         numbers.append(text.count("\n", 0, start) + 1)
         start = text.find(old, start + len(old))
-    return ", ".join(map(str, numbers)) + (" …" if start >= 0 else "")
+    several = [str(number) for number in dict.fromkeys(numbers)]
+    return f"line{'s' if len(several) > 1 else ''} {', '.join(several)}" + (" …" if start >= 0 else "")
 
 
 def _not_found(name: str, text: str, old: str) -> str:

@@ -94,7 +94,9 @@ def _check_meaning(name: str, given: object) -> str | None:
 
 def _check_finish(given: Mapping[str, Any]) -> str | None:
     if given["status"] == "done" and "criteria" not in given:
-        return "finish: with status `done`, `criteria` needs one entry for each acceptance criterion."
+        return (
+            "finish: with status `done`, `criteria` needs one entry for each acceptance criterion; `[]` if it has none."
+        )
     if given["status"] == "blocked" and not given.get("blocked_reason", "").strip():
         return "finish: with status `blocked`, say in `blocked_reason` what stands in the way."
     return None

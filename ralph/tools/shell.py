@@ -126,7 +126,8 @@ class Shell:
         if self.bench.sandbox.level == "none" or done.exit_code == 0 or not any(word in text for word in _DENIALS):
             return []
         network = "" if self.bench.network else " and no network"
-        return [f"[the sandbox allows writing only in the repository, /tmp and $HOME{network}; do without]"]
+        places = "in the repository (.git and protected files excepted), /tmp and $HOME"
+        return [f"[the sandbox allows writing only {places}{network}; do without]"]
 
     def _start(self, command: str) -> ToolResult:
         if sum(process.thread.is_alive() for process in self._background) >= MAX_BACKGROUND:

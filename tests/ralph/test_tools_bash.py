@@ -162,8 +162,7 @@ def test_in_a_sandbox_git_and_protected_files_are_read_only_and_the_model_is_tol
     if box.sandbox_level == "none":
         pytest.skip("no sandbox: only the edit and write tools refuse this")
     refused = bash("touch /etc/ralph-x || touch .git/x; echo x > prd.json")
-    assert "[the sandbox allows writing only in the repository, /tmp and $HOME and no network; do without]" in str(
-        refused.content
-    )
+    allowed = "in the repository (.git and protected files excepted), /tmp and $HOME and no network"
+    assert f"[the sandbox allows writing only {allowed}; do without]" in str(refused.content)
     assert (box.root / "prd.json").read_text() == "{}"
     assert not (box.root / ".git" / "x").exists()

@@ -199,6 +199,11 @@ def test_edit_changes_the_text_and_nothing_else(call: Call, root: Path) -> None:
             "a.py: old_string occurs 2 times, at lines 3, 4. Add lines around it until it is unique, or set replace_all.",
             id="not-unique",
         ),
+        pytest.param(
+            "r",
+            "a.py: old_string occurs 2 times, at line 2. Add lines around it until it is unique, or set replace_all.",
+            id="not-unique-on-one-line",
+        ),
     ],
 )
 def test_an_edit_that_is_not_exact_and_unique_is_refused_with_help(call: Call, root: Path, old: str, said: str) -> None:

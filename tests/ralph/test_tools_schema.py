@@ -51,7 +51,7 @@ def box(tmp_path: Path) -> Iterator[Toolbox]:
         (
             "finish",
             {"status": "done", "summary": "s"},
-            "finish: with status `done`, `criteria` needs one entry for each acceptance criterion.",
+            "finish: with status `done`, `criteria` needs one entry for each acceptance criterion; `[]` if it has none.",
         ),
         ("finish", {**FINISH, "patterns": "one"}, "finish: `patterns` must be an array, not a string."),
         ("finish", {**FINISH, "learnings": ["a"], "patterns": ["b"]}, None),
