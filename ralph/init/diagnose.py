@@ -15,6 +15,7 @@ from ralph.init import signs
 
 MAX_LINES = 2000
 LINE_CHARS = 500
+IMPORTED = {".py", ".rb", ".js", ".mjs", ".cjs", ".ts", ".json", ".php"}  # named without their ending
 PORT_LINES = 200  # how far around the refusal its address may stand
 TOOL_HINTS = {
     "pytest": "pip install pytest",
@@ -74,7 +75,7 @@ class Surroundings:
     ignored_files: Sequence[str] = ()  # in the user's checkout, relative to its root
     variables: Mapping[str, str] = field(default_factory=dict)  # name -> the ignored file that sets it
     examples: Mapping[str, str] = field(default_factory=dict)  # name -> the tracked example of a file that is nowhere
-    own_modules: frozenset[str] = frozenset()  # names that the repo's own code is imported by
+    own_modules: frozenset[str] = frozenset()  # names that the repo's own Python and Ruby code is imported by
 
 
 class Ended(Protocol):
@@ -158,9 +159,9 @@ def _lacks_file(name: str, reason: str) -> Diagnosis:
 def _spellings(name: str) -> tuple[re.Pattern[str], ...]:
     """The path, how code imports it, and its last part; the longest says most."""
     path = PurePosixPath(name)
-    bare = str(path.with_suffix("")) if path.suffix else name
     words = [name, path.name]
-    if "/" in bare or len(path.stem) > 5:
+    if path.suffix in IMPORTED:
+        bare = str(path.with_suffix(""))
         words += [bare, bare.replace("/", ".")]
     return tuple(
         re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w-])") for word in dict.fromkeys(words) if len(word) > 3

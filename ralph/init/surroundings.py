@@ -95,9 +95,8 @@ def _names_in(root: Path, file: str) -> list[str]:
 
 
 def _own_modules(tracked: Iterable[str]) -> Iterator[str]:
-    """Folders and files near the root: what they are called is what they are imported by."""
+    """What code near the root is imported by: its name, or that of a folder around it."""
     for name in tracked:
         path = PurePosixPath(name)
-        if len(path.parts) <= 4:
-            yield from path.parts[:-1]
-            yield path.stem
+        if path.suffix in {".py", ".rb"} and len(path.parts) <= 4:
+            yield from (*path.parts[:-1], path.stem)

@@ -109,7 +109,7 @@ class _Tries:
         if self._proposal.setup is None:
             return None, None
         with self._fresh() as tree:
-            setup = self._settle(self._proposal.setup, tree)
+            setup = _as_setup(self._settle(self._proposal.setup, tree))
             return setup, self._try_each(tree) if setup.passed else None
 
     def _try_each(self, tree: Path) -> list[Tried]:
@@ -288,6 +288,14 @@ def _heartbeat(name: str, say: Say) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+def _as_setup(tried: Tried) -> Tried:
+    """A setup that fails by itself has to be mended, whatever a story may do about a red check."""
+    if tried.diagnosis.kind is not Kind.RED:
+        return tried
+    remedy = "Run it in a fresh clone until it works, or correct the command."
+    return replace(tried, diagnosis=replace(tried.diagnosis, remedy=remedy))
 
 
 def _without(setup: Tried, tried: Tried) -> Tried:

@@ -9,7 +9,7 @@ from ralph.init.diagnose import Diagnosis, Kind, Surroundings, diagnose, hint
 from ralph.init.surroundings import may_hold_secrets
 
 AROUND = Surroundings(
-    ignored_files=("config/local.json", ".env", "app/local_settings.py", "a"),
+    ignored_files=("config/local.json", ".env", "app/local_settings.py", "a", "pytest.ini"),
     variables={"DATABASE_URL": ".env", "STRIPE_KEY": ".env"},
     examples={"REDIS_URL": "api/.env.example"},
     own_modules=frozenset({"shop", "tests"}),

@@ -16,8 +16,10 @@ from ralph.init.consent import Consent
 from ralph.init.diagnose import Kind
 from ralph.init.report import report
 from ralph.init.start import Outcome, Request, initialise
+from ralph.init.surroundings import look_around
 from ralph.settings.load import load_settings
 from ralph.trust import TrustState
+from ralph.workspace.repo import Repo
 
 NOBODY = Consent()
 YES = Consent(yes=True)
@@ -221,6 +223,32 @@ def test_where_there_is_no_sandbox_the_network_is_written_down_only_with_a_yes(
     assert kinds(outcome) == {"test": Kind.PASSED}
     assert ("network = true" in shop.text) is network
     assert any("setup downloads; where there is a sandbox" in line for line in report(outcome)) is not network
+
+
+def test_a_setup_that_fails_by_itself_is_to_be_mended_and_what_works_without_it_is_kept(
+    shop: Shop, npm: Callable[[str], None]
+) -> None:
+    shop.put("package.json", NODE)
+    npm('#!/usr/bin/env bash\n[ "$1" = run ]\n')
+    outcome = shop.init()
+    assert outcome.is_ready
+    assert list(shop.toml) == ["checks"]
+    assert "# Not active: it fails on this commit (exit code 1). Run it in a fresh clone until it works" in shop.text
+
+
+def test_what_a_check_lacks_is_put_down_to_the_setup_that_failed(shop: Shop, npm: Callable[[str], None]) -> None:
+    shop.put("package.json", NODE)
+    npm('#!/usr/bin/env bash\n[ "$1" = run ] && echo "sh: 1: jest: not found"\nexit 127\n')
+    shop.init()
+    assert "jest is not installed where the checks run, as setup did not work" in " ".join(shop.text.split("\n# "))
+
+
+def test_the_repos_own_modules_are_those_of_its_code_alone(shop: Shop) -> None:
+    for name in ("shop/__init__.py", "pytest.ini", "infra/redis/run.sh", "test_a.py"):
+        shop.put(name, "")
+    shop.git("add", "-A")
+    shop.git("commit", "-qm", "start")
+    assert look_around(Repo.open(shop.root)).own_modules == {"shop", "__init__", "test_a"}
 
 
 # ignored files
