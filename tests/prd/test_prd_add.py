@@ -83,6 +83,20 @@ def test_the_first_story_of_an_empty_list_is_added() -> None:
         pytest.param(
             CHIEF,
             "prd.md",
+            Wish("Pay \x1b[2J"),
+            'the title "Pay \\x1b[2J" has characters that cannot be seen. Leave them out.',
+            id="invisible-characters",
+        ),
+        pytest.param(
+            "- [ ] Cart\n",
+            "fix_plan.md",
+            Wish("P1: Pay"),
+            'fix_plan.md: the title would be read as "Pay". Write it in other words.',
+            id="a-title-that-means-something-in-the-format",
+        ),
+        pytest.param(
+            CHIEF,
+            "prd.md",
             Wish("Pay", depends_on=("us1",)),
             'prd.md has no story "us1" to depend on. Did you mean "US-001"?',
             id="unknown-dependency-like-one",
