@@ -124,6 +124,8 @@ class _Search:
 
     def _at(self, place: str) -> Found | None:
         candidates = self._candidates(place)
+        if [path.name for path in candidates] == ["prd.json"]:
+            return self._found(candidates[0], candidates)
         with_stories: list[Path] = []
         for path in candidates:
             document = _document(path)

@@ -31,6 +31,14 @@ def parse_prd(data: bytes, name: str) -> Prd:
     return document.prd
 
 
+def read_good(path: Path, name: str) -> tuple[Source, Document]:
+    """The text and what it says, of a PRD without problems. Raises: PrdError as `parse_prd`."""
+    source, document = read_document(read_bytes(path, name), name)
+    if document.problems:
+        raise source.refusal(document.problems)
+    return source, document
+
+
 def read_document(data: bytes, name: str) -> tuple[Source, Document]:
     """The text and what it says; what is wrong with single stories is among the document's problems.
 

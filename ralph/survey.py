@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prd.find import find
-from prd.read import read_document, read_prd
+from prd.read import read_good
 from prd.story import Prd
 from ralph.board import PrdPlace, locate_prd
 from ralph.checks.check import Check
@@ -70,10 +70,11 @@ def look(request: RunRequest) -> Look:
     repo = Repo.open(request.repo)
     found = find(repo.root, request.prd)
     place = locate_prd(repo, found.path)
-    prd, data = read_prd(place.path, place.name)
-    notes = (*found.notes(repo.root), *read_document(data, place.name)[1].notes)
+    document = read_good(place.path, place.name)[1]
+    notes = (*found.notes(repo.root), *document.notes)
     loaded = load_settings(repo.root, home, request.overrides)
-    return Look(home, repo, place, prd, loaded, plan_of(repo, prd, loaded, in_place=request.in_place), notes)
+    plan = plan_of(repo, document.prd, loaded, in_place=request.in_place)
+    return Look(home, repo, place, document.prd, loaded, plan, notes)
 
 
 def survey(request: RunRequest) -> Ground:

@@ -8,7 +8,7 @@ import click
 from prd.check import summary_line
 from prd.errors import PrdError
 from prd.find import PLACES, find
-from prd.read import read_bytes, read_document
+from prd.read import read_good
 from ralph.cli.places import shown
 from ralph.cli.table import plain
 from ralph.errors import ExitCode
@@ -57,9 +57,7 @@ def _tell(path: Path, here: Path) -> bool:
     """Whether the PRD is good."""
     name = shown(path, here)
     try:
-        source, document = read_document(read_bytes(path, name), name)
-        if document.problems:
-            raise source.refusal(document.problems)
+        _, document = read_good(path, name)
     except PrdError as error:
         click.echo(str(error), err=True)
         return False

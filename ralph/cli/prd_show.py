@@ -28,15 +28,13 @@ def show_command(prd: Path | None, *, story_id: str | None, as_json: bool) -> No
     The file alone is read: `ralph status` also knows what was committed and what is parked. Nothing in it is run.
     """
     from prd.find import find  # noqa: PLC0415  # slow for --help
-    from prd.read import read_bytes, read_document  # noqa: PLC0415
+    from prd.read import read_good  # noqa: PLC0415
     from ralph.story_status import named_story  # noqa: PLC0415
 
     here = Path.cwd()
     found = find(here, prd)
     name = shown(found.path, here)
-    source, document = read_document(read_bytes(found.path, name), name)
-    if document.problems:
-        raise source.refusal(document.problems)
+    source, document = read_good(found.path, name)
     notes = (*found.notes(here), *document.notes)
     chosen = document.prd.stories if story_id is None else (named_story(document.prd, story_id, name),)
     places = {story.id: source.place(document.places[story.id]) for story in chosen}
