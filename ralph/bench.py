@@ -71,7 +71,7 @@ def prepare(shared: Workbench, board: Board, story: Story, number: int) -> "Iter
             bench.keep_work()
             raise
         finally:
-            worktree.remove()
+            worktree.remove() if bench.is_kept else worktree.leave()
 
 
 class Bench:
@@ -85,6 +85,7 @@ class Bench:
         self._prepared = shared.verifier.preparation.of(worktree, trace, self._report)
         self._snapshot: Snapshot | None = None
         self._last_failures = ""
+        self.is_kept = True  # False: the worktree alone has the work, since nothing can be written (a full disk, say)
         self.repairs = shared.settings.agent.repairs
 
     @contextmanager
@@ -230,7 +231,9 @@ class Bench:
         if snapshot is None or snapshot.is_empty:
             return
         with suppress(RalphError, OSError):  # the error that brought us here is the one to show
+            self.is_kept = False
             kept = self._rescue(snapshot)
+            self.is_kept = True
             self._tell(EventKind.NOTE, f"the work on {self._story.id} is kept at {kept}", kept=kept)
 
     def _task(self, control: Control) -> Task:
@@ -266,7 +269,8 @@ class Bench:
         try:
             return self._collect()
         except (RalphError, OSError) as error:
-            self._tell(EventKind.WARNING, f"the work could not be kept: {error}")
+            self._tell(EventKind.WARNING, f"the work could not be kept, so it stays at {self._worktree.path}: {error}")
+            self.is_kept = False
             return self._snapshot
 
     def _rescue(self, snapshot: Snapshot) -> str:

@@ -77,6 +77,10 @@ class Worktree:
         self.lock.path.unlink(missing_ok=True)
         self.lock.release()
 
+    def leave(self) -> None:
+        """Let every file of it be: the next run keeps the work and clears up, as it does after a killed one."""
+        self.lock.release()
+
 
 def open_worktree(repo: Repo, home: Home, sha: str, key: str) -> Worktree:
     """A checkout of `sha` in a folder of its own; `key` (a trace id, say) names the folder.

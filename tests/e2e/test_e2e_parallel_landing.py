@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from prd.errors import PrdError
-from ralph.replay.scripted import Request, Turn, calls, finish_done
+from ralph.errors import RalphError
+from ralph.replay.scripted import Request, Turn, calls, finish_blocked, finish_done
 from tracing.span import TraceStatus
 
 World = Any
@@ -171,3 +172,18 @@ def test_a_story_that_is_given_another_title_while_it_is_worked_on_stays_open(
 
     played = play(renamed)
     assert [result.story_id for result in played.outcome.results] == ["US-001", "US-001", "US-002"]
+
+
+def test_work_that_cannot_be_put_aside_stays_in_its_folder_until_a_run_can(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2))
+    in_the_way = world.write(".git/refs/ralph/attempts", "")
+    script = tools.each_story(
+        {f"US-00{n}": [tools.writes(n), finish_blocked("There is no key.")] for n in (1, 2)}, together=2
+    )
+    with pytest.raises(RalphError, match="update-ref"):
+        play(script, run__jobs=2)
+    in_the_way.unlink()
+    assert play([*tools.solves(1), *tools.solves(2)]).outcome.exit_code == 0
+    kept = {path for ref in world.attempts() for path in world.git("diff", "--name-only", f"{ref}^", ref).split()}
+    assert kept == {"src/1.txt", "src/2.txt"}
+    world.assert_clean()
