@@ -84,7 +84,8 @@ def find(repo: Path, named: Path | None = None) -> Found:
     if found := search.first(PLACES):
         return found
     raise PrdError(
-        f"{repo}: no PRD found. Write one at one of these places, or name yours, for example: ralph run docs/prd.json"
+        f'{repo}: no PRD found. Have one drafted with: ralph prd new "what you want"; or name yours, for example: '
+        "ralph run docs/prd.json"
         f"{_lines(search)}\nlooked for: {', '.join(PLACES)}"
     )
 

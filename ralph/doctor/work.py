@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prd.check import summary_line
-from prd.find import find_prd
-from prd.read import read_prd
+from prd.find import find
+from prd.read import read_good
 from ralph.board import locate_prd
 from ralph.checks.check import Check
 from ralph.copies import find_copies
@@ -102,10 +102,12 @@ def prd(patient: Patient) -> Iterator[Finding]:
     """Raises: PrdError when there is none, or it cannot be read."""
     if patient.repo is None and patient.prd is None:
         return
-    found = find_prd(patient.root, patient.prd)
-    name = locate_prd(patient.repo, found).name if patient.repo else str(found)
-    content, _ = read_prd(found, name)
-    yield Finding("PRD", Status.OK, summary_line(content, name))
+    found = find(patient.root, patient.prd)
+    name = locate_prd(patient.repo, found.path).name if patient.repo else str(found.path)
+    _, document = read_good(found.path, name)
+    yield Finding("PRD", Status.OK, summary_line(document.prd, name))
+    for note in (*found.notes(patient.root), *document.notes):
+        yield Finding("PRD", Status.OK, note)
 
 
 def checks(patient: Patient) -> Iterator[Finding]:

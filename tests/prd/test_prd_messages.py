@@ -639,7 +639,8 @@ OTHERS: list[tuple[str, Callable[[Path], object], str]] = [
         "find-none",
         find_prd,
         (
-            "{at}: no PRD found. Write one at one of these places, or name yours, for example: ralph run docs/prd.json"
+            '{at}: no PRD found. Have one drafted with: ralph prd new "what you want"; or name yours, for example: '
+            "ralph run docs/prd.json"
             f"\nlooked for: {PLACES_IN_ORDER}"
         ),
     ),
