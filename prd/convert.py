@@ -21,7 +21,7 @@ def to_snarktank(prd: Prd, *, name: str = "the converted PRD") -> str:
 
     Raises: PrdError when some text cannot be kept.
     """
-    text = _written(prd)
+    text = snarktank_text(prd)
     wanted = prd.model_copy(update={"stories": tuple(_noted(story) for story in prd.stories)})
     found = parse_prd(text.encode(), name)
     for one, other in zip(wanted.stories, found.stories, strict=True):
@@ -30,7 +30,8 @@ def to_snarktank(prd: Prd, *, name: str = "the converted PRD") -> str:
     return text
 
 
-def _written(prd: Prd) -> str:
+def snarktank_text(prd: Prd) -> str:
+    """The same, not read again: its stories may depend on others that stand elsewhere."""
     head = {"project": prd.project, **({"branchName": prd.branch_name} if prd.branch_name else {})}
     stories = [_members(_noted(story)) for story in prd.stories]
     whole = {**head, "description": prd.description, "userStories": stories}

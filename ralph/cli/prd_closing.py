@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import click
 
+from prd.convert import snarktank_text
 from prd.errors import PrdError
 from prd.story import Prd
 from ralph.cli.prd_talk import read_line
 from ralph.drafting.draft import Drafted
-from ralph.drafting.proposal import as_json, edited
+from ralph.drafting.proposal import edited
 from ralph.drafting.show import counted, shown
 from ralph.drafting.target import Target
 from ralph.drafting.tools import Draft, findings_of
@@ -54,16 +55,16 @@ class Closing:
         if yes:
             self._show(self.draft)
             return self._write(self.draft.prd)
-        click.echo(as_json(self.draft.prd), nl=False)
+        click.echo(snarktank_text(self.draft.prd), nl=False)
         click.echo(f"{self._weak_spots()}{self._cost}", err=True)
         click.echo(f"Nothing was written, since nobody could be asked. {self._how_to_write}", err=True)
         return NOT_WRITTEN
 
     def in_json(self, *, yes: bool) -> int:
         if yes:
-            self.target.write(self.draft.prd, as_json(self.draft.prd))
+            self.target.write(self.draft.prd, snarktank_text(self.draft.prd))
         facts = {
-            "prd": json.loads(as_json(self.draft.prd)),
+            "prd": json.loads(snarktank_text(self.draft.prd)),
             "findings": [vars(finding) for finding in self.draft.findings],
             "cost_usd": self.drafted.cost_usd,
             "trace": self.drafted.trace_id,
@@ -75,11 +76,13 @@ class Closing:
 
     def _show(self, draft: Draft) -> None:
         click.echo("\n" + shown(draft.prd, draft.findings, self.target, shutil.get_terminal_size().columns))
+        if self.target.loses_dependencies(draft.prd):
+            click.echo(f"\n! {self.target.name} has no place for dependencies; the order of the stories keeps them.")
         click.echo(f"\n{self._cost}")
 
     def _edited(self, draft: Draft) -> Draft:
         """The draft as the person's editor leaves it; as it was when that makes no PRD and they give up."""
-        text = as_json(draft.prd)
+        text = snarktank_text(draft.prd)
         while True:
             try:
                 text = click.edit(text, extension=".json") or text
@@ -96,9 +99,9 @@ class Closing:
 
     def _write(self, draft: Prd) -> int:
         try:
-            self.target.write(draft, as_json(draft))
+            self.target.write(draft, snarktank_text(draft))
         except (PrdError, RalphError):
-            click.echo(as_json(draft), nl=False)
+            click.echo(snarktank_text(draft), nl=False)
             raise
         done = "Added" if self.target.prd else "Wrote"
         where = f"{'to' if self.target.prd else 'as'} {self.target.name}"

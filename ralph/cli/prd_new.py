@@ -76,7 +76,7 @@ def new_command(
     ground = read_ground(request)
     target = find_target(ground.repo.root, out)
     has_person = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    announce(request, ground, "Drafting")
+    announce(request, ground, "Drafting", target.notes)
     with open_desk(ground, request, tell) as desk:
         drafted = make_draft(desk, wish, target, _answers(answers, may_ask=has_person and not no_questions))
     closing = Closing(drafted, target, target.run_command(ground.repo.root))

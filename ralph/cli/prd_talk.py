@@ -1,5 +1,6 @@
 """Talking with the person while a model works on a PRD: questions on the terminal, what goes on to standard error."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +12,12 @@ if TYPE_CHECKING:
     from ralph.survey import RunRequest
 
 
-def announce(request: "RunRequest", ground: "Ground", doing: str) -> None:
+def announce(request: "RunRequest", ground: "Ground", doing: str, notes: Sequence[str] = ()) -> None:
     who = "you as the model, by hand" if request.by_hand else "a recording" if request.recording else ground.model
     limit_usd = ground.settings.limits.per_run_usd
     click.echo(f"{doing} with {who}, for at most ${limit_usd:.2f}. Ctrl-C ends it; nothing is written.", err=True)
+    for note in notes:
+        click.echo(f"  note: {note}", err=True)
 
 
 def ask(question: "Question", number: int, of: int) -> str:

@@ -5,11 +5,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from prd.convert import snarktank_text
 from prd.story import Prd
 from ralph.companions import project_rules
 from ralph.drafting.chat import Chat
 from ralph.drafting.desk import Desk, Ground
-from ralph.drafting.proposal import as_json
 from ralph.drafting.questions import Answers
 from ralph.drafting.reading import ReadingTools
 from ralph.drafting.target import Target
@@ -46,7 +46,7 @@ def make_draft(desk: Desk, wish: str, target: Target, answers: Answers) -> Draft
         trace.root.set_input(wish)
         Chat(desk, trace, tools, prompt("draft_prd")).hold(first_message(ground, wish, target, answers))
         assert tools.draft is not None
-        trace.root.set_output(as_json(tools.draft.prd))
+        trace.root.set_output(snarktank_text(tools.draft.prd))
     return Drafted(tools.draft, desk.spent_usd, trace.trace_id, desk.played_by)
 
 

@@ -1,13 +1,13 @@
-"""From what the model proposes to a PRD, to the JSON in which it is written, and back from what a person made of that.
+"""From what the model proposes to a PRD, and from the text that a person made of that.
 
 Knows nothing about conversations and terminals.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prd.branch_name import branch_fault, proposed_branch
+from prd.convert import snarktank_text
 from prd.errors import PrdError, quoted
 from prd.read import parse_prd
 from prd.story import Prd, Story
@@ -35,19 +35,8 @@ def draft_of(given: Mapping[str, Any], target: Target) -> Prd:
             for number, story in enumerate(stories)
         ),
     )
-    target.check(draft, as_json(draft))
+    target.check(draft, snarktank_text(draft))
     return draft
-
-
-def as_json(prd: Prd) -> str:
-    """In the words of snarktank's loop, which most people's tools read."""
-    members = {
-        "project": prd.project,
-        **({"branchName": prd.branch_name} if prd.branch_name else {}),
-        "description": prd.description,
-        "userStories": [_member(story) for story in prd.stories],
-    }
-    return json.dumps(members, ensure_ascii=False, indent=2) + "\n"
 
 
 def edited(text: str, target: Target) -> Prd:
@@ -61,7 +50,7 @@ def edited(text: str, target: Target) -> Prd:
     if not own:
         raise PrdError(f"{name}: there is no story left. Leave at least one, or answer n to write nothing.")
     draft = whole.model_copy(update={"stories": own})
-    target.check(draft, as_json(draft))
+    target.check(draft, snarktank_text(draft))
     return draft
 
 
@@ -74,19 +63,6 @@ def _story(given: Mapping[str, Any], ids: Sequence[str], number: int, priority: 
         priority=priority,
         depends_on=tuple(dict.fromkeys(_meant(one, ids) for one in given.get("dependsOn", []))),
     )
-
-
-def _member(story: Story) -> dict[str, object]:
-    return {
-        "id": story.id,
-        "title": story.title,
-        "description": story.description,
-        "acceptanceCriteria": list(story.acceptance_criteria),
-        **({"priority": story.priority} if story.priority is not None else {}),
-        "passes": story.passes,
-        "notes": story.notes,
-        **({"dependsOn": list(story.depends_on)} if story.depends_on else {}),
-    }
 
 
 def _problems(stories: Sequence[Mapping[str, Any]], existing: set[str]) -> list[str]:

@@ -1,15 +1,14 @@
 """The file that a draft is for: a new one, or a PRD that is there and gets more stories. Writes only when it is told to."""
 
-import re
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from prd.add import next_id, next_priority
 from prd.errors import PrdError
-from prd.find import find_prd
-from prd.naming import derived_id
+from prd.find import Found, find
 from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
 from prd.writeback import append_story
@@ -18,7 +17,6 @@ from ralph.progress import write_atomically
 
 NEW_NAME = "prd.json"
 FIRST_ID = "US-001"
-_NUMBERED = re.compile(r"([A-Za-z]{0,12}[-_. ]?)(\d+)")
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class Target:
     name: str
     prd: Prd | None = None
     data: bytes | None = None
+    notes: tuple[str, ...] = ()  # on why it is this file
 
     @property
     def stories(self) -> tuple[Story, ...]:
@@ -36,28 +35,28 @@ class Target:
 
     @property
     def first_priority(self) -> int | None:
-        """Behind everything that is there; None where the stories there have no priorities."""
-        known = [story.priority for story in self.stories if story.priority is not None]
-        return max(known) + 1 if known else None if self.stories else 1
+        """Behind everything that is there; None where the stories there do not have one each."""
+        return next_priority(self.stories) if self.stories else 1
 
     def ids(self, titles: Sequence[str]) -> list[str]:
         """An id for each new story, going on in the way of those that are there."""
-        taken = {story.id for story in self.stories}
-        last = next((story.id for story in reversed(self.stories) if _NUMBERED.fullmatch(story.id)), None)
-        found: list[str] = []
+        stories = list(self.stories)
         for title in titles:
-            if self.stories and last is None:
-                found.append(derived_id(title, taken))
-            else:
-                last = _following(last, taken) if last else FIRST_ID
-                found.append(last)
-            taken.add(found[-1])
-        return found
+            stories.append(Story(id=next_id(stories, title) if stories else FIRST_ID, title=title))
+        return [story.id for story in stories[len(self.stories) :]]
+
+    def loses_dependencies(self, draft: Prd) -> bool:
+        """Whether the format of the file that is there has no place for them."""
+        if self.data is None:
+            return False
+        kept = parse_prd(with_stories(self.data, draft.stories, self.name), self.name)
+        count = sum(len(story.depends_on) for story in (*self.stories, *draft.stories))
+        return sum(len(story.depends_on) for story in kept.stories) < count
 
     def run_command(self, root: Path) -> str:
         """How a run on this PRD is started."""
-        is_usual = _existing(root) == self.path
-        return "ralph run" if is_usual else f"ralph run {shlex.quote(self.name)}"
+        usual = _existing(root)
+        return "ralph run" if usual and usual.path == self.path else f"ralph run {shlex.quote(self.name)}"
 
     def check(self, draft: Prd, text: str) -> None:
         """See that the draft would make a good PRD here.
@@ -98,11 +97,12 @@ def find_target(root: Path, out: Path | None) -> Target:
         PrdError: there is a PRD that cannot be read.
         RalphError: a new file would be of a kind that Ralph does not write.
     """
-    path = out or _existing(root) or root / NEW_NAME
+    found = None if out else _existing(root)
+    path = out or (found.path if found else root / NEW_NAME)
     name = _shown(path, root)
     if path.exists():
         prd, data = read_prd(path, name)
-        return Target(path, name, prd, data)
+        return Target(path, name, prd, data, found.notes(root) if found else ())
     if path.suffix.lower() != ".json":
         raise RalphError(f"{name}: a new PRD is written as JSON. Name a file that ends in .json, or one that exists.")
     return Target(path, name)
@@ -115,9 +115,9 @@ def with_stories(data: bytes, stories: Sequence[Story], name: str) -> bytes:
     return data
 
 
-def _existing(root: Path) -> Path | None:
+def _existing(root: Path) -> Found | None:
     with suppress(PrdError):
-        return find_prd(root)
+        return find(root)
     return None
 
 
@@ -126,13 +126,3 @@ def _shown(path: Path, root: Path) -> str:
         return path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
         return str(path)
-
-
-def _following(last: str, taken: set[str]) -> str:
-    found = _NUMBERED.fullmatch(last)
-    assert found is not None, last
-    prefix, digits = found.groups()
-    number = int(digits) + 1
-    while (name := f"{prefix}{number:0{len(digits)}d}") in taken:
-        number += 1
-    return name

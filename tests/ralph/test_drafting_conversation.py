@@ -251,14 +251,14 @@ def test_a_conversation_that_leads_to_nothing_says_why_and_leaves_everything_as_
 
 def test_a_model_that_looks_around_for_ever_is_stopped(bench: Bench) -> None:
     def look(request: Request) -> Turn:
-        return calls("grep", {"pattern": f"word{request.number}"})
+        return calls("glob", {"pattern": f"word{request.number}"})
 
     with pytest.raises(NothingCameError, match="30 turns were not enough"):
         bench.draft(look)
 
 
 def test_a_draft_never_costs_more_than_its_limit_and_ends_as_over_budget(bench: Bench) -> None:
-    turns = [calls("grep", {"pattern": f"w{number}"}).costing(4_000) for number in range(20)]
+    turns = [calls("glob", {"pattern": f"w{number}"}).costing(4_000) for number in range(20)]
     with pytest.raises(LimitError, match=r"The run limit of \$0.3\d? .*Nothing was written"):
         bench.draft(turns, limit="0.30")
     assert bench.trace_status() == "over_budget"
@@ -266,7 +266,7 @@ def test_a_draft_never_costs_more_than_its_limit_and_ends_as_over_budget(bench: 
 
 
 def test_the_model_is_told_once_when_the_money_is_nearly_spent(bench: Bench) -> None:
-    looks = [calls("grep", {"pattern": f"w{number}"}).costing(5_000) for number in range(8)]
+    looks = [calls("glob", {"pattern": f"w{number}"}).costing(5_000) for number in range(8)]
     bench.draft([*looks, proposal()], limit="1.00")
     told = str(bench.service.requests[-1]["messages"])
     assert told.count("Most of the budget is spent. Call `propose` now") == 1

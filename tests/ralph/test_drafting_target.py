@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from prd.convert import snarktank_text
 from prd.errors import PrdError
 from prd.read import parse_prd
 from prd.story import Prd, Story
-from ralph.drafting.proposal import as_json, draft_of, edited
+from ralph.drafting.proposal import draft_of, edited
 from ralph.drafting.target import find_target
 from ralph.errors import RalphError
 
@@ -33,6 +34,7 @@ SNARKTANK = {
         {"id": "US-009", "title": "Add", "acceptanceCriteria": ["x"], "priority": 4, "passes": False, "notes": ""},
     ],
 }
+TITLES = ("Print the list", "Print it twice", "Print it backwards")
 FIX_PLAN = "# Fix plan\n\n## High priority\n- [x] Parse amounts\n- [ ] Print the list\n"
 CHIEF = "# Kitty\n\n## User Stories\n\n### US-001: List\n**Status:** done\n\n- [x] prints\n\n### US-002: Add\n\n- [ ] adds\n"
 
@@ -40,7 +42,7 @@ CHIEF = "# Kitty\n\n## User Stories\n\n### US-001: List\n**Status:** done\n\n- [
 def test_a_new_prd_is_written_in_the_words_of_snarktank(tmp_path: Path) -> None:
     target = find_target(tmp_path, None)
     draft = draft_of(GIVEN, target)
-    target.write(draft, as_json(draft))
+    target.write(draft, snarktank_text(draft))
     assert json.loads((tmp_path / "prd.json").read_text()) == {
         "project": "Kitty",
         "branchName": "ralph/csv",
@@ -93,7 +95,7 @@ def test_stories_are_added_behind_those_of_a_json_prd_with_ids_and_priorities_go
     (tmp_path / "prd.json").write_text(before)
     target = find_target(tmp_path, None)
     draft = draft_of(GIVEN, target)
-    target.write(draft, as_json(draft))
+    target.write(draft, snarktank_text(draft))
     after = (tmp_path / "prd.json").read_text()
     assert after.startswith(before[: before.rindex("}\n    ]")])
     found = parse_prd(after.encode(), "prd.json")
@@ -112,7 +114,7 @@ def test_stories_are_added_to_a_markdown_prd(tmp_path: Path, name: str, text: st
     (tmp_path / name).write_text(text)
     target = find_target(tmp_path, tmp_path / name)
     draft = draft_of(GIVEN | {"stories": [STORY]}, target)
-    target.write(draft, as_json(draft))
+    target.write(draft, snarktank_text(draft))
     after = (tmp_path / name).read_text()
     found = parse_prd(after.encode(), name)
     assert [one.title for one in found.stories][2:] == ["Add csv"]
@@ -125,10 +127,10 @@ def test_a_prd_that_others_have_added_to_meanwhile_keeps_both(tmp_path: Path) ->
     target = find_target(tmp_path, None)
     draft = draft_of(GIVEN, target)
     path.write_text(json.dumps(SNARKTANK).replace('"List"', '"List all"'))
-    target.write(draft, as_json(draft))
+    target.write(draft, snarktank_text(draft))
     assert '"List all"' in path.read_text()
     with pytest.raises(PrdError, match='there already is a story "US-010"'):
-        target.write(draft, as_json(draft))
+        target.write(draft, snarktank_text(draft))
 
 
 def test_a_file_that_was_made_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_new_ids_go_on_in_the_way_of_those_that_are_there(
     tmp_path: Path, ids: tuple[str, ...], expected: list[str]
 ) -> None:
     target = find_target(tmp_path, None)
-    there = Prd(stories=tuple(Story(id=one, title=one) for one in ids))
+    there = Prd(stories=tuple(Story(id=one, title=title) for one, title in zip(ids, TITLES, strict=False)))
     named = type(target)(target.path, target.name, there if ids else None)
     assert named.ids(["Add csv", "Sort it"]) == expected
 
@@ -161,7 +163,7 @@ def test_new_ids_go_on_in_the_way_of_those_that_are_there(
 def test_an_edited_draft_may_need_stories_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "prd.json").write_text(json.dumps(SNARKTANK))
     target = find_target(tmp_path, None)
-    text = as_json(draft_of(GIVEN, target)).replace(
+    text = snarktank_text(draft_of(GIVEN, target)).replace(
         '"dependsOn": [\n        "US-010"', '"dependsOn": [\n        "US-009"'
     )
     assert [one.depends_on for one in edited(text, target).stories] == [(), ("US-009",)]
@@ -181,7 +183,7 @@ def test_an_edited_draft_that_makes_no_prd_is_refused_with_the_place(
     (tmp_path / "prd.json").write_text(json.dumps(SNARKTANK))
     target = find_target(tmp_path, None)
     with pytest.raises(PrdError, match=words):
-        edited(as_json(draft_of(GIVEN, target)).replace(*change), target)
+        edited(snarktank_text(draft_of(GIVEN, target)).replace(*change), target)
 
 
 def test_an_edited_draft_without_stories_is_refused(tmp_path: Path) -> None:
