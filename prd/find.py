@@ -100,7 +100,7 @@ def _named(repo: Path, named: Path) -> Found:
         if _is_folder(path):
             raise PrdError(f"{named}: there is no PRD in this folder. Name the file itself.{_lines(search)}")
     raise PrdError(
-        f"{named}: there is no such PRD. Name a file that exists, or leave it out to use the first of {', '.join(PLACES)}."
+        f"{named}: there is no such PRD. Name a file that exists, or leave it out to have one looked for at the usual places."
     )
 
 

@@ -648,8 +648,7 @@ OTHERS: list[tuple[str, Callable[[Path], object], str]] = [
         "find-named",
         lambda at: find_prd(at, Path("todo.json")),
         (
-            "todo.json: there is no such PRD. Name a file that exists, or leave it out to use the first of "
-            f"{PLACES_IN_ORDER}."
+            "todo.json: there is no such PRD. Name a file that exists, or leave it out to have one looked for at the usual places."
         ),
     ),
     (
