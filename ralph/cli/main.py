@@ -3,20 +3,16 @@
 Subcommands are imported when they are used, so that `ralph --help` starts fast.
 """
 
-import importlib
 import sys
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import click
 
+from ralph.cli.lazy import LazyRows
 from ralph.errors import ExitCode, RalphError
 from ralph.version import VERSION
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 
 class Part(StrEnum):
@@ -104,20 +100,8 @@ Examples:
 """
 
 
-class LazyGroup(click.Group):
-    """A group that imports a subcommand's module only when that subcommand runs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        command: click.Command = getattr(importlib.import_module(entry.module), entry.attribute)
-        return command
+class PartedGroup(LazyRows):
+    """The commands under their headings."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -128,18 +112,10 @@ class LazyGroup(click.Group):
                     [(f"{name:<{width}}", entry.help) for name, entry in COMMANDS.items() if entry.part is part]
                 )
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Names of commands without importing them: a key press must not wait for a second."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415  # only the shell asks
-
-        names = [
-            CompletionItem(name, help=entry.help) for name, entry in COMMANDS.items() if name.startswith(incomplete)
-        ]
-        return names or click.Command.shell_complete(self, ctx, incomplete)
-
 
 @click.group(
-    cls=LazyGroup,
+    cls=PartedGroup,
+    rows={name: (entry.module, entry.attribute, entry.help) for name, entry in COMMANDS.items()},
     help="Read a repo's PRD, have an agent implement the next story, run the checks, commit what passes.",
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -56,7 +56,11 @@ class Target:
     def run_command(self, root: Path) -> str:
         """How a run on this PRD is started."""
         usual = _existing(root)
-        return "ralph run" if usual and usual.path == self.path else f"ralph run {shlex.quote(self.name)}"
+        return (
+            "ralph run"
+            if usual and usual.path.resolve() == self.path.resolve()
+            else f"ralph run {shlex.quote(self.name)}"
+        )
 
     def check(self, draft: Prd, text: str) -> None:
         """See that the draft would make a good PRD here.
