@@ -1,6 +1,7 @@
 """What the checks say about the base commit, so that a story is blamed only for what it made worse.
 
-Cached by tree, commands and environment. A red result is kept for an hour only: its cause may lie outside of the tree.
+Cached by tree, commands and environment. A red result is kept for an hour only, and one that proves
+nothing not at all: its cause may lie outside of the tree.
 """
 
 import hashlib
@@ -60,6 +61,11 @@ class Baseline(BaseModel):
     def red(self) -> tuple[str, ...]:
         """Names of the checks that do not pass on the base."""
         return tuple(result.name for result in self.results if not result.passed)
+
+    @property
+    def proves_nothing(self) -> bool:
+        """No check could tell good work from bad: each fails, and none says how many tests do."""
+        return bool(self.results) and all(not result.passed and result.failures is None for result in self.results)
 
     def of(self, name: str) -> BaseResult | None:
         return next((result for result in self.results if result.name == name), None)
@@ -131,7 +137,8 @@ class BaselineCache:
         if row is None:
             return None
         baseline = Baseline.model_validate_json(row["baseline"])
-        is_stale = bool(baseline.red) and self.clock_ns() - row["at_ns"] > RED_KEPT_NS
+        is_old = self.clock_ns() - row["at_ns"] > RED_KEPT_NS
+        is_stale = baseline.proves_nothing or (bool(baseline.red) and is_old)
         return None if is_stale else baseline
 
     def _put(self, key: str, baseline: Baseline) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ralph.errors import RalphError
 from ralph.replay.scripted import calls, finish_blocked, finish_done
 from tracing.span import TraceStatus
 
@@ -76,6 +77,19 @@ def test_a_check_that_is_red_before_the_work_is_shown_and_not_blamed_but_may_not
     assert any("red before the work began" in text for text in told)
     assert any("repair 1 of 2: failed: sound" in text for text in told)
     assert "red" in str(played.model.requests[0]["messages"])
+
+
+def test_a_run_whose_checks_all_fail_before_any_work_ends_at_once_and_costs_nothing(
+    world: World, play: Any, tools: Any
+) -> None:
+    world.start_repo(tools.a_story(1), checks='[[checks]]\nname = "tests"\ncommand = "no-such-tool --run"\n')
+    with pytest.raises(RalphError, match=r"every check fails(.|\n)*no-such-tool(.|\n)*ralph init"):
+        play([])
+    assert world.charged_micros() == 0
+    world.write("no-such-tool", "#!/bin/sh\nexit 0\n")
+    world.write("ralph.toml", '[[checks]]\nname = "tests"\ncommand = "sh no-such-tool"\n')
+    world.commit()
+    assert play(tools.solves(1)).outcome.exit_code == 0
 
 
 def test_a_claim_without_a_change_is_not_believed(world: World, play: Any, tools: Any) -> None:
