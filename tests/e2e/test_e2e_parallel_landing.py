@@ -7,7 +7,7 @@ import pytest
 
 from prd.errors import PrdError
 from ralph.errors import RalphError
-from ralph.replay.scripted import Request, Turn, calls, finish_blocked, finish_done
+from ralph.replay.scripted import Request, Turn, calls, finish_blocked, finish_done, says, stalls
 from tracing.span import TraceStatus
 
 World = Any
@@ -186,4 +186,56 @@ def test_work_that_cannot_be_put_aside_stays_in_its_folder_until_a_run_can(world
     assert play([*tools.solves(1), *tools.solves(2)]).outcome.exit_code == 0
     kept = {path for ref in world.attempts() for path in world.git("diff", "--name-only", f"{ref}^", ref).split()}
     assert kept == {"src/1.txt", "src/2.txt"}
+    world.assert_clean()
+
+
+def test_a_flag_that_is_written_later_is_the_users_to_set_back(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2))
+    world.git("rm", "-q", "--cached", "prd.json")
+    world.write(".gitignore", "prd.json\n")
+    world.commit()
+    whole = world.prd.read_bytes()
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2)}, together=2)
+
+    def without_them(request: Request) -> Turn:
+        turn: Turn = script(request)
+        if len(script.asked) == 3:
+            world.write("prd.json", tools.a_prd(tools.a_story(3, passes=True)))
+        return turn
+
+    assert play(without_them, run__jobs=2).outcome.exit_code == 0
+    world.prd.write_bytes(whole)
+    assert play([]).outcome.exit_code == 0
+    assert world.flags() == {"US-001": True, "US-002": True}
+    first = world.stories_on()[0]
+    world.set_flag(int(first[-1]), passes=False)
+    again = play([calls("bash", {"command": "echo better > src/more.txt"}), finish_done("Better.")])
+    assert [result.story_id for result in again.outcome.results] == [first]
+
+
+def test_the_runs_time_ends_all_stories_and_their_work_is_kept(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2), tools.a_story(3))
+    slow = calls("bash", {"command": "sleep 30"})
+    script = tools.each_story({f"US-00{n}": [tools.writes(n), slow, says("Hm.")] for n in (1, 2, 3)}, together=2)
+    played = play(script, run__jobs=2, run__max_duration="3s")
+    assert played.outcome.exit_code == 3
+    assert [result.status for result in played.outcome.results] == [TraceStatus.TIMEOUT] * 2
+    assert len(world.attempts()) == 2
+    world.assert_clean()
+
+
+def test_two_runs_in_one_repository_work_on_their_own_branches_at_once(world: World, tools: Any) -> None:
+    world.start_repo(tools.a_story(1))
+    world.write("other.json", tools.a_prd(tools.a_story(2), tools.a_story(3), branch="ralph/other"))
+    world.commit()
+    with world.started(script=[tools.writes(1), stalls(), finish_done("Wrote it.")]) as first:
+        first.wait_until(lambda: first.model.stalls.count == 1)
+        second = world.ralph("other.json", script=tools.solves(2, 3))
+        assert second.exit_code == 0, second.out + second.err
+        assert "killed run" not in second.out
+        assert len(world.git("worktree", "list").splitlines()) == 2, "the first one's is left alone"
+        first.model.release()
+        code, out = first.end()
+    assert code == 0, out
+    assert (world.stories_on("ralph/work"), world.stories_on("ralph/other")) == (["US-001"], ["US-002", "US-003"])
     world.assert_clean()
