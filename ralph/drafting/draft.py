@@ -17,6 +17,7 @@ from ralph.drafting.tools import Draft, DraftTools
 from ralph.drafting.words import words_of
 from ralph.excerpts import clean_text
 from ralph.prompts import prompt
+from ralph.screen_text import one_line
 from ralph.tree_listing import named_folders, tracked_paths, tree_listing
 
 MOST_README_CHARS = 4_000
@@ -39,7 +40,7 @@ def make_draft(desk: Desk, wish: str, target: Target, answers: Answers) -> Draft
     """Raises: RalphError: a limit was reached, the service is away, or the model handed nothing in."""
     ground = desk.ground
     with (
-        desk.trace({"ralph.prd": target.name, "ralph.wish": wish}) as trace,
+        desk.trace({"ralph.prd": target.name, "ralph.story.title": f"draft: {one_line(wish)}"}) as trace,
         closing(ReadingTools(ground.repo.root, desk.scratch, desk.sandbox)) as reading,
     ):
         tools = DraftTools(reading, answers, target, words_of(ground.checks))

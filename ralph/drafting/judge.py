@@ -25,7 +25,7 @@ class Judged:
 def judge(desk: Desk, prd: Prd, name: str) -> Judged:
     """Raises: RalphError: a limit was reached, the service is away, or the model reported nothing."""
     stories = [story for story in prd.stories if not story.passes]
-    with desk.trace({"ralph.prd": name}) as trace:
+    with desk.trace({"ralph.prd": name, "ralph.story.title": f"judge: {name}"}) as trace:
         tools = _Report({story.id for story in stories})
         words = "\n\n".join([f"# {name}\n{prd.description}".rstrip(), *map(_told, stories)])
         checks = ", ".join(check.name for check in desk.ground.checks) or "none"

@@ -280,6 +280,7 @@ def test_the_trace_has_the_wish_every_call_and_the_draft(bench: Bench) -> None:
     finally:
         store.close()
     assert (found.trace.agent_id, str(found.trace.status)) == ("ralph-prd", "success")
+    assert found.trace.metadata["ralph.story.title"] == f"draft: {WISH}"
     names = [span.name for span in found.spans]
     assert sorted(set(names)) == [
         "chat claude-opus-5-5",

@@ -1,6 +1,7 @@
 """Where a draft goes: a new file, or behind the stories that are there; and what a person may make of its text."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,17 @@ def test_an_edited_draft_without_stories_is_refused(tmp_path: Path) -> None:
     target = find_target(tmp_path, None)
     with pytest.raises(PrdError, match="story"):
         edited('{"project": "Kitty", "userStories": []}', target)
+
+
+def test_stories_can_be_added_to_every_prd_of_other_people_and_edited_before(shared: Path) -> None:
+    done = 0
+    for path in sorted((shared / "prds").glob("*/*.*")):
+        if path.suffix not in {".json", ".md"}:
+            continue
+        with suppress(PrdError):  # those that cannot be read at all, which tests/prd/ names
+            parse_prd(path.read_bytes(), path.name)
+            target = find_target(path.parent, path)
+            draft = draft_of(GIVEN, target)
+            assert edited(snarktank_text(draft), target).stories == draft.stories, path.name
+            done += 1
+    assert done > 30
