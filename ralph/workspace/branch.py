@@ -85,14 +85,25 @@ def _in_place(repo: Repo, wanted: str) -> BranchPlan:
 
 def _free(repo: Repo, name: str, base: str | None) -> BranchPlan:
     tip = repo.branch_tip(name)
-    if tip is not None:
-        return BranchPlan(name, tip, repo.merge_base("HEAD", tip) or tip, tip, merge_command=_merge(name))
     start = repo.resolve(base or "HEAD")
     if start is None:
         raise RalphError(
             f'no commit "{base}" to start {name} at. Set `base` to a branch, tag or commit of {repo.root}.'
         )
+    if tip is not None:
+        return _existing(repo, name, tip, start, base or "HEAD")
     return BranchPlan(name, start, start, None, merge_command=_merge(name), notes=_remote_note(repo, name))
+
+
+def _existing(repo: Repo, name: str, tip: str, start: str, base: str) -> BranchPlan:
+    """The work goes on from the branch; one whose commits `start` has already is brought up to it with the next commit."""
+    merge = _merge(name)
+    if repo.is_ancestor(tip, start):
+        note = () if tip == start else (f"{base} has all of {name} and more, so the work starts at {base}",)
+        return BranchPlan(name, start, start, tip, merge_command=merge, notes=note)
+    moved_on = f"{base} has moved on since {name} left it; the work goes on from {name} without those commits"
+    notes = () if repo.is_ancestor(start, tip) else (moved_on,)
+    return BranchPlan(name, tip, repo.merge_base(start, tip) or tip, tip, merge_command=merge, notes=notes)
 
 
 def _beside(repo: Repo, wanted: str, beside: str) -> BranchPlan:

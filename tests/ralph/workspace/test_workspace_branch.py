@@ -60,6 +60,29 @@ def test_work_beside_a_branch_that_has_moved_on_says_so(pit: Pit) -> None:
     assert "main has moved on since" in plan.notes[1]
 
 
+def test_a_branch_that_was_merged_and_left_behind_starts_at_head_again(pit: Pit) -> None:
+    pit.story(pit.plan("ralph/login"))
+    pit.git("merge", "-q", "ralph/login")
+    pit.write("plan.txt", "two more stories\n")
+    pit.commit()
+    plan = pit.plan("ralph/login")
+    assert plan.tip == pit.repo.head
+    assert "has all of ralph/login and more" in plan.notes[0]
+    sha = pit.story(plan)
+    assert pit.git("rev-parse", f"{sha}^") == plan.tip
+    assert pit.git("rev-parse", "ralph/login") == sha
+
+
+def test_a_branch_that_went_another_way_than_head_says_so(pit: Pit) -> None:
+    sha = pit.story(pit.plan("ralph/login"))
+    assert pit.plan("ralph/login").notes == ()
+    pit.write("other.txt", "by the user\n")
+    pit.commit()
+    plan = pit.plan("ralph/login")
+    assert plan.tip == sha
+    assert "HEAD has moved on since ralph/login left it" in plan.notes[0]
+
+
 @pytest.mark.parametrize("name", ["-x", "a..b", "a b", "x.lock", "", "a~1", "--upload-pack=x"])
 def test_a_name_that_git_refuses_is_refused(pit: Pit, name: str) -> None:
     with pytest.raises(RalphError, match="is no branch name that git accepts"):
