@@ -193,15 +193,17 @@ def test_an_edited_draft_without_stories_is_refused(tmp_path: Path) -> None:
         edited('{"project": "Kitty", "userStories": []}', target)
 
 
+def _can_be_read(path: Path) -> bool:
+    with suppress(PrdError):
+        parse_prd(path.read_bytes(), path.name)
+        return True
+    return False
+
+
 def test_stories_can_be_added_to_every_prd_of_other_people_and_edited_before(shared: Path) -> None:
-    done = 0
-    for path in sorted((shared / "prds").glob("*/*.*")):
-        if path.suffix not in {".json", ".md"}:
-            continue
-        with suppress(PrdError):  # those that cannot be read at all, which tests/prd/ names
-            parse_prd(path.read_bytes(), path.name)
-            target = find_target(path.parent, path)
-            draft = draft_of(GIVEN, target)
-            assert edited(snarktank_text(draft), target).stories == draft.stories, path.name
-            done += 1
-    assert done > 30
+    files = [path for path in (shared / "prds").glob("*/*.*") if path.suffix in {".json", ".md"} and _can_be_read(path)]
+    assert len(files) > 30
+    for path in files:
+        target = find_target(path.parent, path)
+        draft = draft_of(GIVEN, target)
+        assert edited(snarktank_text(draft), target).stories == draft.stories, path.name
