@@ -15,6 +15,9 @@ from tracing.budget import CALL, BrokenAssumption, LedgerLike, Limit, OverBudget
 from tracing.prices import PriceBook, TokenUsage
 
 
+LOOK_UP_S = 0.25  # how often a call that waits for room is asked whether it is still wanted
+
+
 @dataclass(frozen=True)
 class Grant:
     """Leave to make one attempt with at most `max_tokens` of output."""
@@ -65,9 +68,18 @@ class Meter:
         return self._prices.version
 
     def admit(
-        self, model: str, *, input_bound_tokens: int, max_tokens: int, limits: Sequence[Limit], trace_id: str = ""
+        self,
+        model: str,
+        *,
+        input_bound_tokens: int,
+        max_tokens: int,
+        limits: Sequence[Limit],
+        trace_id: str = "",
+        still_wanted: Callable[[], None] = lambda: None,
     ) -> Grant:
         """Reserve the worst case of one attempt, durable on return; retries ask again.
+
+        `still_wanted` is asked while the call waits for room beside others; what it raises ends the wait.
 
         Raises:
             OverBudgetError: what is left does not pay for the floor of output tokens.
@@ -82,7 +94,8 @@ class Meter:
                     grant = self._reserve(wish, floor)
                 except OverBudgetError as error:
                     if self._open[error.limit.scope]:
-                        self._room.wait()
+                        self._room.wait(LOOK_UP_S)
+                        still_wanted()
                     elif floor > least:
                         floor = least
                     else:

@@ -123,6 +123,18 @@ def test_a_call_that_does_not_fit_beside_another_waits_until_that_one_is_settled
     assert [grant.max_tokens for grant in waiting] == [32_000]
 
 
+def test_a_call_that_is_not_wanted_any_more_does_not_wait_for_room(meter: Meter, ledger: Ledger) -> None:
+    first = admit(meter, run_micros=1_000_000)
+
+    def stopped() -> None:
+        raise InterruptedError
+
+    limits = [Limit("run:1", 1_000_000)]
+    with pytest.raises(InterruptedError):
+        meter.admit(OPUS, input_bound_tokens=1_000, max_tokens=32_000, limits=limits, still_wanted=stopped)
+    assert ledger.spent("run:1").total_micros == first.reservation.micros
+
+
 def test_a_call_that_fits_nowhere_is_refused_although_others_are_open(meter: Meter) -> None:
     admit(meter, run_micros=10_000_000)
     with pytest.raises(OverBudgetError):
