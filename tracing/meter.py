@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from tracing.budget import CALL, BrokenAssumption, LedgerLike, Limit, OverBudgetError, Reservation
 from tracing.prices import PriceBook, TokenUsage
 
-
 LOOK_UP_S = 0.25  # how often a call that waits for room is asked whether it is still wanted
 
 
@@ -122,9 +121,14 @@ class Meter:
         return self._settle(grant, self._prices.cost_micros(grant.model, usage, grant.at), "exact")
 
     def settle_broken(
-        self, grant: Grant, input_tokens_seen: int | None = None, *, usage_seen: TokenUsage | None = None
+        self,
+        grant: Grant,
+        input_tokens_seen: int | None = None,
+        *,
+        usage_seen: TokenUsage | None = None,
+        ended: bool = False,
     ) -> int:
-        """The attempt was sent and its end never came. Returns what stays counted, in micro-dollars.
+        """The attempt was sent and its end never came, or (`ended`) no counts with it. Returns what stays counted, in micro-dollars.
 
         Input that the stream reported (in detail, or just its total) is charged with the worst output; with
         nothing seen the whole reservation stays.
@@ -132,21 +136,21 @@ class Meter:
         if usage_seen is not None:
             worst = replace(usage_seen, output_tokens=max(grant.max_tokens, usage_seen.output_tokens))
             return self._settle(
-                grant, self._prices.cost_micros(grant.model, worst, grant.at), "broken stream: worst output"
+                grant, self._prices.cost_micros(grant.model, worst, grant.at), "broken stream: worst output", seen=ended
             )
         if input_tokens_seen is not None:
             worst_micros = self._prices.worst_case_micros(grant.model, input_tokens_seen, grant.max_tokens, grant.at)
-            return self._settle(grant, worst_micros, "broken stream: worst output")
-        return self._settle(grant, grant.reservation.micros, "sent and nothing seen: all stays")
+            return self._settle(grant, worst_micros, "broken stream: worst output", seen=ended)
+        return self._settle(grant, grant.reservation.micros, "sent and nothing seen: all stays", seen=ended)
 
     def release(self, grant: Grant) -> None:
         """The attempt was never sent, or was refused with an HTTP error status: it cost nothing."""
         with self._closing(grant):
             self._ledger.release(grant.reservation, note="not sent or refused")
 
-    def _settle(self, grant: Grant, micros: int, note: str) -> int:
+    def _settle(self, grant: Grant, micros: int, note: str, *, seen: bool = True) -> int:
         with self._closing(grant):
-            broken = self._ledger.settle(grant.reservation, micros, note=note)
+            broken = self._ledger.settle(grant.reservation, micros, note=note, seen=seen)
         if broken:
             self._broken.append(broken)
         return micros
