@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -140,46 +141,57 @@ def test_a_question_without_suggestions_may_be_left_to_the_model() -> None:
         assert prd_talk.ask(Question("Which separator?"), 1, 1) == ""
 
 
+CTRL_C = "\x03"
+
+
 class Terminal:
     """A command on a terminal of its own, answered line by line as its prompts come."""
 
     def __init__(self, argv: Sequence[str], cwd: Path, **environ: str) -> None:
         self.shown = ""
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(cwd)
-            os.execve(
-                sys.executable,
-                [sys.executable, "-m", "ralph", *argv],
-                {**os.environ, "PYTHONPATH": str(ROOT), **environ},
-            )
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ralph", *argv],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
 
     def answer(self, prompt: str, keys: str) -> None:
-        before = len(self.shown)
-        self._until(prompt, before)
-        os.write(self._fd, keys.encode())
+        self._until(prompt, len(self.shown))
+        self._type(keys)
 
     def end(self, again: str = "") -> int:
         """The exit code. `again` is typed whenever nothing happens: a signal may come just before the prompt is read."""
         self._until(None, 0, again)
-        os.close(self._fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.close(self._ours)
+        return self._process.wait(10)
+
+    def _type(self, keys: str) -> None:
+        if keys == CTRL_C:
+            self._process.send_signal(signal.SIGINT)
+        else:
+            os.write(self._ours, keys.encode())
 
     def _until(self, prompt: str | None, start: int, again: str = "") -> None:
         end_s = time.monotonic() + 60
         while prompt is None or prompt not in self.shown[start:]:
             assert time.monotonic() < end_s, self.shown
-            if not select.select([self._fd], [], [], 1)[0]:
-                os.write(self._fd, again.encode())
-            else:
+            if select.select([self._ours], [], [], 1)[0]:
                 try:
-                    data = os.read(self._fd, 65_536)
-                except OSError:
+                    data = os.read(self._ours, 65_536)
+                except OSError:  # the other end is closed
                     data = b""
                 if not data:
                     assert prompt is None, self.shown
                     return
                 self.shown += data.decode(errors="replace")
+            elif again:
+                self._type(again)
 
 
 def test_on_a_terminal_a_person_answers_edits_and_says_yes(folder: Folder) -> None:
@@ -196,7 +208,7 @@ def test_on_a_terminal_a_person_answers_edits_and_says_yes(folder: Folder) -> No
 
 
 @pytest.mark.parametrize(
-    ("keys", "code"), [pytest.param("\n", 1, id="no-is-the-default"), pytest.param("\x03", 130, id="ctrl-c")]
+    ("keys", "code"), [pytest.param("\n", 1, id="no-is-the-default"), pytest.param(CTRL_C, 130, id="ctrl-c")]
 )
 def test_without_a_yes_nothing_is_written(folder: Folder, keys: str, code: int) -> None:
     folder.ready(("propose", PROPOSAL))
