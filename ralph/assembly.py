@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from prd.errors import PrdError
 from ralph.agents.base import Session
 from ralph.agents.native import NativeAgent
-from ralph.board import Board
+from ralph.announcements import tell_end, tell_start
 from ralph.checks.baseline import BaselineCache
 from ralph.control import Attendance, Control
 from ralph.errors import RalphError
@@ -28,7 +29,7 @@ from ralph.notebook import Notebook
 from ralph.preparation import Preparation, Prepared, plan_copies
 from ralph.prepared_tools import PreparedTools
 from ralph.progress import find_progress
-from ralph.run import Loop, Outcome
+from ralph.run import Loop
 from ralph.sandbox.choose import choose_sandbox
 from ralph.services import Services
 from ralph.signals import StopSignal, listen
@@ -40,9 +41,10 @@ from ralph.turns import Task
 from ralph.verify import Verifier
 from ralph.workbench import Workbench
 from ralph.workspace.lock import Held, branch_lock
+from ralph.workspace.rebase import require_rebase
 from ralph.workspace.recover import recover
 from ralph.workspace.worktree import Worktree
-from tracing.budget import CALL, MICROS_PER_USD, NO_LIMIT_MICROS, Ledger, LedgerLike, Limit, day_scope
+from tracing.budget import CALL, NO_LIMIT_MICROS, Ledger, LedgerLike, Limit, day_scope
 from tracing.contents import Content
 from tracing.meter import Meter
 from tracing.redact import Redactor, secret_values
@@ -91,6 +93,8 @@ def open_run(
     `player` and `pace` are seams: who plays the model instead of the one that is asked for, and another clock.
     """
     ground = survey(request)
+    if ground.loaded.settings.run.jobs > 1:
+        require_rebase(ground.repo)
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
@@ -101,7 +105,7 @@ def open_run(
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         _clear_up(ground, store, lock, session.report)
         workbench = stack.enter_context(_workbench(ground, playing, store, stop, session, pace=pace))
-        _announce(ground, workbench, playing)
+        tell_start(ground, workbench)
         if workbench.read_board().pick(request.story).story:
             if playing.transport is None:
                 require_access(ground.loaded.settings)
@@ -243,52 +247,13 @@ def run_limits(ground: Ground, run_id: str) -> list[Limit]:
     ]
 
 
-def _announce(ground: Ground, workbench: Workbench, player: Player) -> None:
-    settings = ground.loaded.settings
-    who = {None: settings.agent.model, "by-hand": "a person, by hand", "recording": "a recording"}[player.label]
-    left = sum(story.id not in workbench.read_board().done for story in ground.prd.stories)
-    text = f"{ground.place.name}: {left} of {len(ground.prd.stories)} stories to do, on {ground.plan.name}; model: {who}; limit ${settings.limits.per_run_usd:.2f}; sandbox: {workbench.verifier.sandbox.level}"
-    workbench.tell(
-        EventKind.RUN_STARTED,
-        text,
-        run=workbench.run_id,
-        branch=ground.plan.name,
-        model=settings.agent.model,
-        limit_usd=settings.limits.per_run_usd,
-        sandbox=workbench.verifier.sandbox.level,
-        played_by=player.label,
-    )
-    for note in (*ground.notes, *ground.plan.notes):
-        workbench.tell(EventKind.NOTE, note)
-
-
 def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:
-    def tell_end(outcome: Outcome, board: Board) -> None:
-        done = sum(story.id in board.done for story in board.prd.stories)
-        spent = workbench.ledger.spent(f"run:{workbench.run_id}").total_micros / MICROS_PER_USD
-        simulated = " (simulated)" if workbench.model_label else ""
-        limit = workbench.settings.limits.per_run_usd
-        text = f"{outcome.reason}: {done} of {len(board.prd.stories)} stories done, ${spent:.4f}{simulated} of ${limit:.2f} spent"
-        workbench.tell(
-            EventKind.RUN_ENDED,
-            text,
-            exit_code=int(outcome.exit_code),
-            done=done,
-            stories=len(board.prd.stories),
-            spent_usd=spent,
-        )
-        if any(result.commit for result in outcome.results) and workbench.plan.merge_command:
-            workbench.tell(
-                EventKind.NOTE,
-                f"the commits are on {workbench.plan.name}; to take them over: {workbench.plan.merge_command}",
-            )
-
     return Loop(
         read_board=telling(workbench.read_board, only, workbench.report),
         iterate=lambda board, story, number: iterate(workbench, board, story, number),
         time_is_up=lambda: workbench.deadline_s is not None and time.monotonic() >= workbench.deadline_s,
         stopped=lambda: stop.exit_code if stop.event.is_set() or workbench.attendance.stopped else None,
-        tell_end=tell_end,
+        tell_end=partial(tell_end, workbench),
         max_iterations=workbench.settings.run.max_iterations,
         only=only,
         jobs=workbench.settings.run.jobs,
