@@ -58,6 +58,7 @@ ITERATION = "ralph.iteration"
 ATTEMPT = "ralph.attempt"
 PHASE = "ralph.phase"
 COST_MICROS = "ralph.cost.micros"
+UNSEEN_MICROS = "ralph.cost.unseen_micros"  # the part of the cost that is a bound: nobody saw how an attempt ended
 PRICE_VERSION = "ralph.price.version"
 COST_SIMULATED = "ralph.cost.simulated"
 UNCACHED_INPUT_TOKENS = "ralph.usage.uncached_input_tokens"

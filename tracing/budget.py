@@ -35,7 +35,8 @@ MIGRATIONS = [
         reservation_id INTEGER PRIMARY KEY REFERENCES reservations(id), reserved_micros INTEGER NOT NULL,
         charged_micros INTEGER NOT NULL, noticed_at_ns INTEGER NOT NULL);
     CREATE INDEX reservations_by_trace ON reservations(trace_id);
-    """
+    """,
+    "CREATE TABLE unseen_totals(scope TEXT PRIMARY KEY, micros INTEGER NOT NULL) WITHOUT ROWID",
 ]
 
 
@@ -63,6 +64,12 @@ class Reservation:
 class Spend:
     settled_micros: int
     held_micros: int  # reserved and not closed: in flight, or left behind by a dead process
+    unseen_micros: int = 0  # of what is settled: bounds for calls whose end was never seen
+
+    @property
+    def known_micros(self) -> int:
+        """What was really spent, as far as anybody knows."""
+        return self.settled_micros - self.unseen_micros
 
     @property
     def total_micros(self) -> int:
@@ -109,7 +116,9 @@ class LedgerLike(Protocol):
         trace_id: str = "",
         at_least_micros: int | None = None,
     ) -> Reservation: ...
-    def settle(self, reservation: Reservation, micros: int, *, note: str = "") -> BrokenAssumption | None: ...
+    def settle(
+        self, reservation: Reservation, micros: int, *, note: str = "", seen: bool = True
+    ) -> BrokenAssumption | None: ...
     def release(self, reservation: Reservation, *, note: str = "") -> None: ...
     def left(self, limits: Sequence[Limit]) -> int: ...
     def spent(self, scope: str) -> Spend: ...
@@ -158,13 +167,20 @@ class Ledger:
             granted = min(micros, tightest[0]) if tightest else micros
             return self._hold(granted, {limit.scope for limit in limits} - {CALL}, model, trace_id)
 
-    def settle(self, reservation: Reservation, micros: int, *, note: str = "") -> BrokenAssumption | None:
-        """Replace what was held by what it cost; above the reservation it is recorded as a broken assumption too."""
+    def settle(
+        self, reservation: Reservation, micros: int, *, note: str = "", seen: bool = True
+    ) -> BrokenAssumption | None:
+        """Replace what was held by what it cost; above the reservation it is recorded as a broken assumption too.
+
+        `seen` False: nobody saw how it ended, and `micros` is what it may have cost at most.
+        """
         if micros < 0:
             raise ValueError(f"cannot settle {micros} micro-dollars")
         broken = BrokenAssumption(reservation.id, reservation.micros, micros) if micros > reservation.micros else None
         with self._lock, transaction(self._connection):
             self._close_row(reservation, ReservationState.SETTLED, micros, note)
+            if not seen:
+                self._note_unseen(reservation, micros)
             if broken:
                 self._connection.execute(
                     "INSERT INTO broken_assumptions VALUES (?, ?, ?, ?)",
@@ -201,7 +217,10 @@ class Ledger:
         return 0 if scope == CALL else self._spent(scope).total_micros
 
     def _spent(self, scope: str) -> Spend:
-        query = "SELECT settled_micros, held_micros FROM scope_totals WHERE scope = ?"
+        query = (
+            "SELECT settled_micros, held_micros, coalesce(micros, 0) "
+            "FROM scope_totals LEFT JOIN unseen_totals USING (scope) WHERE scope = ?"
+        )
         row = self._connection.execute(query, (scope,)).fetchone()
         return Spend(*row) if row else Spend(0, 0)
 
@@ -232,6 +251,13 @@ class Ledger:
             "UPDATE scope_totals SET held_micros = held_micros - ?, settled_micros = settled_micros + ? "
             "WHERE scope IN (SELECT scope FROM reservation_scopes WHERE reservation_id = ?)",
             (reservation.micros, charged_micros, reservation.id),
+        )
+
+    def _note_unseen(self, reservation: Reservation, micros: int) -> None:
+        self._connection.execute(
+            "INSERT INTO unseen_totals SELECT scope, ? FROM reservation_scopes WHERE reservation_id = ? "
+            "ON CONFLICT(scope) DO UPDATE SET micros = micros + excluded.micros",
+            (micros, reservation.id),
         )
 
 

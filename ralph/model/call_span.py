@@ -26,6 +26,7 @@ class Attempts:
     streak: Streak
     errors: list[str] = field(default_factory=list)
     broken_micros: int = 0
+    unseen_micros: int = 0  # of these: bounds, since nobody saw how the attempt ended
     first_token_s: float | None = None
 
 

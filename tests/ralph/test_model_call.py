@@ -221,6 +221,8 @@ def test_a_passing_failure_is_tried_again_and_charged_for_what_may_have_been_bil
     assert span.attributes["ralph.call.attempts"] == 2
     assert len(span.attributes["ralph.call.attempt_errors"]) == 1  # type: ignore[arg-type]
     assert span.attributes["ralph.cost.micros"] == bench.spent_micros
+    assert span.attributes["ralph.cost.unseen_micros"] == bench.ledger.spent(RUN).unseen_micros
+    assert (span.unseen_micros > 0) is stays_charged
     assert [event.name for event in span.events] == ["attempt_failed"]
 
 

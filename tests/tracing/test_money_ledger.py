@@ -101,6 +101,16 @@ class LedgerContract(ABC):
         assert ledger.spent("run:1") == Spend(250, 0)
         assert ledger.left([RUN]) == 750
 
+    def test_what_nobody_saw_the_end_of_counts_against_limits_and_is_known_apart(self, ledger: LedgerLike) -> None:
+        ledger.settle(ledger.reserve(600, [RUN, DAY], model="m"), 250)
+        for _ in range(2):
+            ledger.settle(ledger.reserve(300, [RUN, DAY], model="m"), 300, seen=False)
+
+        spent = ledger.spent("run:1")
+        assert (spent.total_micros, spent.known_micros, spent.unseen_micros) == (850, 250, 600)
+        assert ledger.spent(DAY.scope) == spent
+        assert ledger.left([RUN]) == 150
+
     def test_releasing_gives_back_everything(self, ledger: LedgerLike) -> None:
         ledger.release(ledger.reserve(600, [RUN], model="m"))
 

@@ -81,7 +81,13 @@ def test_all_stays_when_the_call_was_sent_and_nothing_was_seen(meter: Meter, led
     grant = admit(meter)
 
     assert meter.settle_broken(grant) == grant.reservation.micros
-    assert ledger.spent("run:1") == Spend(grant.reservation.micros, 0)
+    assert ledger.spent("run:1") == Spend(grant.reservation.micros, 0, unseen_micros=grant.reservation.micros)
+
+
+def test_what_ended_without_counts_is_no_call_whose_end_was_not_seen(meter: Meter, ledger: Ledger) -> None:
+    meter.settle_broken(admit(meter), ended=True)
+
+    assert ledger.spent("run:1").unseen_micros == 0
 
 
 def test_a_call_that_was_never_sent_costs_nothing(meter: Meter, ledger: Ledger) -> None:

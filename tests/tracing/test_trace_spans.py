@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import logging
 import os
 import signal
@@ -22,8 +23,9 @@ from tracing.observe import child_environment, default_tracer, observe, start_tr
 from tracing.owner import is_alive, this_process
 from tracing.redact import Redactor
 from tracing.span import Owner, SpanKind, SpanStatus, TraceStatus, parse_traceparent
-from tracing.sqlite import StateError
+from tracing.sqlite import StateError, connect, migrate
 from tracing.store import GroupBy, TraceFilter, TraceNotFoundError, TraceStore
+from tracing.store.schema import COMPONENT, MIGRATIONS
 from tracing.tracer import Trace, Tracer, current_span, use_span
 
 NOON_NS = 1_800_014_400_000_000_000
@@ -204,6 +206,33 @@ def test_traces_are_found_by_status_story_repo_cost_time_and_text(store: TraceSt
     assert found(TraceFilter(text="pangolin")) == found(TraceFilter(text="boom")) == ["second"]
     assert found(TraceFilter(text='no "such" AND (thing')) == []
     assert found(TraceFilter(limit=1)) == ["second"]
+
+
+def test_costs_tell_what_is_simulated_and_what_is_only_a_bound(store: TraceStore) -> None:
+    trace = a_tracer(store).start_trace("t", metadata={"story": "US-1"})
+    a_call(trace, cost_micros=10)
+    with trace.span("chat m-1", kind=SpanKind.LLM) as span:
+        span.set({names.COST_MICROS: 40, names.COST_SIMULATED: True})
+    with trace.span("chat m-1", kind=SpanKind.LLM) as span:
+        span.set({names.COST_MICROS: 500, names.UNSEEN_MICROS: 500})
+    trace.end(TraceStatus.ERROR)
+    (cost,), (row,) = store.costs(GroupBy.STORY), store.traces()
+    assert (cost.cost_micros, cost.known_micros, cost.unseen_micros, cost.simulated_micros) == (550, 50, 500, 40)
+    assert (row.cost_micros, row.known_micros, row.unseen_micros, row.simulated_micros) == (550, 50, 500, 40)
+
+
+def test_traces_from_before_this_was_told_learn_what_was_simulated(tmp_path: Path) -> None:
+    with contextlib.closing(connect(tmp_path / "traces.db", synchronous="NORMAL")) as old:
+        migrate(old, COMPONENT, MIGRATIONS[:1])
+        for number, attributes in enumerate(({names.COST_SIMULATED: True}, {})):
+            old.execute(
+                "INSERT INTO span(trace_id, span_id, name, kind, status, started_at_ns, attributes, events, turns, cost_micros) "
+                "VALUES ('t', ?, 'chat', 'LLM', 'OK', 1, ?, '[]', 1, 7)",
+                (str(number), json.dumps(attributes)),
+            )
+    with contextlib.closing(TraceStore.open(tmp_path / "traces.db")) as store:
+        (row,) = store.costs(GroupBy.MODEL)
+    assert (row.cost_micros, row.simulated_micros) == (14, 7)
 
 
 def test_costs_add_up_by_day_repo_story_and_model(store: TraceStore) -> None:

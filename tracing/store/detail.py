@@ -44,6 +44,7 @@ class SpanRow:
     cache_write_tokens: int
     output_tokens: int
     cost_micros: int
+    unseen_micros: int
     load: Loader = field(repr=False, compare=False)
 
     @property
@@ -157,5 +158,6 @@ def _span_row(row: sqlite3.Row, loader: Loader) -> SpanRow:
         cache_write_tokens=row["cache_write_tokens"],
         output_tokens=row["output_tokens"],
         cost_micros=row["cost_micros"],
+        unseen_micros=row["unseen_micros"],
         load=loader,
     )

@@ -50,6 +50,13 @@ class TraceRow:
     cache_write_tokens: int
     output_tokens: int
     cost_micros: int
+    unseen_micros: int  # of the cost: bounds for calls whose end was never seen
+    simulated_micros: int  # of the cost: what no real model was paid for
+
+    @property
+    def known_micros(self) -> int:
+        """What was really spent, as far as anybody knows."""
+        return self.cost_micros - self.unseen_micros
 
     @property
     def duration_ns(self) -> int:
@@ -79,12 +86,18 @@ class CostRow:
     cache_read_tokens: int
     output_tokens: int
     cost_micros: int
+    unseen_micros: int = 0  # of the cost: bounds for calls whose end was never seen
+    simulated_micros: int = 0  # of the cost: what no real model was paid for
+
+    @property
+    def known_micros(self) -> int:
+        return self.cost_micros - self.unseen_micros
 
 
 COLUMNS = (
     "trace_id", "root_span_id", "name", "agent_id", "session_id", "status", "error", "started_at_ns", "ended_at_ns",
     "updated_at_ns", "metadata", "story", "repo", "spans", "errors", "turns", "input_tokens", "cache_read_tokens",
-    "cache_write_tokens", "output_tokens", "cost_micros",
+    "cache_write_tokens", "output_tokens", "cost_micros", "unseen_micros", "simulated_micros",
 )  # fmt: skip
 
 
@@ -165,7 +178,8 @@ def costs(connection: sqlite3.Connection, group_by: GroupBy, since_ns: int) -> l
     rows = connection.execute(
         f"""SELECT {_GROUPS[group_by]} AS grouped, count(*) AS calls, sum(span.input_tokens) AS input_tokens,
           sum(span.cache_read_tokens) AS cache_read_tokens, sum(span.output_tokens) AS output_tokens,
-          sum(span.cost_micros) AS cost_micros
+          sum(span.cost_micros) AS cost_micros, sum(span.unseen_micros) AS unseen_micros,
+          sum(span.simulated_micros) AS simulated_micros
         FROM span LEFT JOIN trace ON trace.trace_id = span.trace_id
         WHERE span.turns > 0 AND span.started_at_ns >= ? GROUP BY grouped ORDER BY {order}""",  # noqa: S608  constants
         (since_ns,),

@@ -84,4 +84,13 @@ CREATE TABLE conversation(
 CREATE INDEX conversation_messages ON conversation(message_hash);
 CREATE VIRTUAL TABLE payload_text USING fts5(text, content='', tokenize='unicode61');
 """,
+    """
+ALTER TABLE trace ADD COLUMN unseen_micros INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trace ADD COLUMN simulated_micros INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE span ADD COLUMN unseen_micros INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE span ADD COLUMN simulated_micros INTEGER NOT NULL DEFAULT 0;
+UPDATE span SET simulated_micros = cost_micros WHERE json_extract(attributes, '$."ralph.cost.simulated"');
+UPDATE trace SET simulated_micros =
+  (SELECT coalesce(sum(simulated_micros), 0) FROM span WHERE span.trace_id = trace.trace_id);
+""",
 )

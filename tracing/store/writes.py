@@ -115,6 +115,8 @@ _COUNTED = (
     "cache_write_tokens",
     "output_tokens",
     "cost_micros",
+    "unseen_micros",
+    "simulated_micros",
 )
 
 _PUT_TRACE = """
@@ -178,6 +180,8 @@ def _counted(state: SpanState) -> dict[str, int]:
         "cache_write_tokens": _number(read, names.CACHE_WRITE_TOKENS),
         "output_tokens": _number(read, names.OUTPUT_TOKENS),
         "cost_micros": _number(read, names.COST_MICROS),
+        "unseen_micros": _number(read, names.UNSEEN_MICROS),
+        "simulated_micros": _number(read, names.COST_MICROS) if read.get(names.COST_SIMULATED) else 0,
     }
 
 
