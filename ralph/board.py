@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prd.pick import Pick, pick
-from prd.read import parse_prd
+from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
 from ralph.state import StoryStates
 from ralph.workspace.branch import BranchPlan
@@ -54,7 +54,7 @@ def locate_prd(repo: Repo, path: Path) -> PrdPlace:
 
 def read_board(repo: Repo, place: PrdPlace, plan: BranchPlan, states: StoryStates) -> Board:
     """Read everything afresh; called before each iteration, so that the user may edit the PRD while a run goes on."""
-    prd = parse_prd(place.path.read_bytes(), place.name)
+    prd, _ = read_prd(place.path, place.name)
     commits = story_commits(repo, plan.tip)
     done: dict[str, str] = {}
     unwritten: dict[str, str] = {}

@@ -21,6 +21,17 @@ class Conflict:
     paths: tuple[str, ...]
 
 
+def require_rebase(repo: Repo) -> None:
+    """Find out before anything is spent.
+
+    Raises:
+        RalphError: git is older than OLDEST_GIT.
+    """
+    code, _, stderr = repo.store.attempt("merge-tree", "--write-tree", repo.head, repo.head)
+    if code:
+        raise _refused(stderr, code)
+
+
 def rebase(repo: Repo, snapshot: Snapshot, tip: str) -> Snapshot | Conflict:
     """The same work on top of `tip`; the snapshot itself where the branch has not moved.
 

@@ -1,6 +1,9 @@
 """`--jobs N`: what is said of work that lands on other work, where the PRD and the log are kept, and edits meanwhile."""
 
+import os
+import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -239,3 +242,33 @@ def test_two_runs_in_one_repository_work_on_their_own_branches_at_once(world: Wo
     assert code == 0, out
     assert (world.stories_on("ralph/work"), world.stories_on("ralph/other")) == (["US-001"], ["US-002", "US-003"])
     world.assert_clean()
+
+
+def test_a_prd_that_is_deleted_while_a_run_goes_on_is_named(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2))
+    script = tools.each_story({"US-001": tools.solves(1)})
+
+    def deletes(request: Request) -> Turn:
+        turn: Turn = script(request)
+        world.prd.unlink(missing_ok=True)
+        return turn
+
+    with pytest.raises(PrdError, match=r"prd\.json"):
+        play(deletes)
+    assert world.stories_on() == ["US-001"]
+
+
+def test_a_git_that_cannot_land_parallel_stories_is_refused_before_anything_is_spent(
+    world: World, play: Any, tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2))
+    old = tmp_path / "bin/git"
+    old.parent.mkdir()
+    words = 'case "$*" in *merge-tree*) echo "usage: git merge-tree <base> <a> <b>" >&2; exit 129;; esac'
+    old.write_text(f'#!/bin/sh\n{words}\nexec {shutil.which("git")} "$@"\n')
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    script = tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2)})
+    with pytest.raises(RalphError, match=r"needs git 2\.38"):
+        play(script, run__jobs=2)
+    assert script.asked == []
