@@ -42,7 +42,6 @@ from ralph.verify import Verifier
 from ralph.workbench import Workbench
 from ralph.workspace.lock import Held, branch_lock
 from ralph.workspace.rebase import require_rebase
-from ralph.workspace.rebase import require_rebase
 from ralph.workspace.recover import recover
 from ralph.workspace.worktree import Worktree
 from tracing.budget import CALL, NO_LIMIT_MICROS, Ledger, LedgerLike, Limit, day_scope
