@@ -2,6 +2,7 @@
 
 from ralph.board import Board
 from ralph.events import EventKind
+from ralph.limits import run_scope
 from ralph.models import BY_HAND, RECORDING
 from ralph.run import Outcome
 from ralph.survey import Ground
@@ -42,7 +43,7 @@ def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
     """Why it ended, what is done, what it cost, and how to take the commits over."""
     required = [story for story in board.prd.stories if not story.optional]
     done = sum(story.id in board.done for story in required)
-    spend = workbench.ledger.spent(f"run:{workbench.run_id}")
+    spend = workbench.ledger.spent(run_scope(workbench.run_id))
     spent_usd, held_usd = spend.settled_micros / MICROS_PER_USD, spend.held_micros / MICROS_PER_USD
     simulated = " (simulated)" if workbench.model_label else ""
     held = f" and ${held_usd:.4f} reserved by calls whose end was not seen" if held_usd else ""

@@ -21,6 +21,7 @@ from ralph.errors import RalphError
 from ralph.event_log import EventLog, RunFolders, RunHead, tee
 from ralph.events import Event, EventKind, Reporter
 from ralph.iteration import iterate
+from ralph.limits import run_limits
 from ralph.model.access import require_access
 from ralph.model.pace import Pace
 from ralph.model.pool import Models
@@ -44,7 +45,7 @@ from ralph.workspace.lock import Held, branch_lock
 from ralph.workspace.rebase import require_rebase
 from ralph.workspace.recover import recover
 from ralph.workspace.worktree import Worktree
-from tracing.budget import CALL, NO_LIMIT_MICROS, Ledger, LedgerLike, Limit, day_scope
+from tracing.budget import Ledger, LedgerLike
 from tracing.contents import Content
 from tracing.meter import Meter
 from tracing.redact import Redactor, secret_values
@@ -200,7 +201,7 @@ def _workbench(
             attendance=session.attendance,
             report=report,
             run_id=session.run_id,
-            limits=lambda: run_limits(ground, session.run_id),
+            limits=lambda: run_limits(settings, session.run_id),
             deadline_s=deadline_s,
             stop=stop.event,
             model_label=player.label,
@@ -232,19 +233,6 @@ def _services(ground: Ground, workbench: Workbench) -> Services:
         workbench.stop,
         users,
     )
-
-
-def run_limits(ground: Ground, run_id: str) -> list[Limit]:
-    """Of the call, the run and this day (UTC). What has no limit is counted all the same: one may be set later."""
-    limits = ground.loaded.settings.limits
-    per_run = limits.micros("per_run_usd")
-    assert per_run is not None
-    per_call = limits.micros("per_call_usd")
-    return [
-        *([Limit(CALL, per_call)] if per_call else []),
-        Limit(f"run:{run_id}", per_run),
-        Limit(day_scope(datetime.now(UTC).date()), limits.micros("per_day_usd") or NO_LIMIT_MICROS),
-    ]
 
 
 def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:

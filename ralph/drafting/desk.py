@@ -17,6 +17,7 @@ from ralph.detect import detect_checks
 from ralph.errors import LimitError, RalphError
 from ralph.events import Event, EventKind, Reporter
 from ralph.home import Home, find_home
+from ralph.limits import run_limits, run_scope
 from ralph.model.access import price_book, require_access
 from ralph.model.call import Model
 from ralph.model.failures import ContextTooLongError, WorstCaseError
@@ -29,7 +30,7 @@ from ralph.settings.load import load_settings
 from ralph.settings.schema import Settings
 from ralph.survey import RunRequest
 from ralph.workspace.repo import Repo
-from tracing.budget import CALL, MICROS_PER_USD, NO_LIMIT_MICROS, Ledger, Limit, OverBudgetError, day_scope
+from tracing.budget import MICROS_PER_USD, Ledger, Limit, OverBudgetError
 from tracing.contents import Content
 from tracing.meter import Meter
 from tracing.prices import PriceBook, UnknownPriceError
@@ -84,14 +85,7 @@ class Desk:
 
     def limits(self) -> Sequence[Limit]:
         """Of the call, the conversation and this day (UTC)."""
-        limits = self.ground.settings.limits
-        per_call, per_run = limits.micros("per_call_usd"), limits.micros("per_run_usd")
-        assert per_run is not None
-        return [
-            *([Limit(CALL, per_call)] if per_call else []),
-            Limit(self._scope, per_run),
-            Limit(day_scope(datetime.now(UTC).date()), limits.micros("per_day_usd") or NO_LIMIT_MICROS),
-        ]
+        return run_limits(self.ground.settings, self.run_id)
 
     @property
     def spent_usd(self) -> float:
@@ -103,7 +97,7 @@ class Desk:
 
     @property
     def _scope(self) -> str:
-        return f"run:{self.run_id}"
+        return run_scope(self.run_id)
 
     @contextmanager
     def trace(self, metadata: Mapping[str, object]) -> Iterator[Trace]:
