@@ -54,10 +54,7 @@ class Loop:
                 try:
                     board = self.read_board()
                     story = self._next(board, list(working.values()))
-                except (
-                    PrdError,
-                    OSError,
-                ):  # an edit may be half made: what is begun is finished, and then we look again
+                except PrdError:  # an edit may be half made: what is begun is finished, and then we look again
                     if not working:
                         raise
                     story = None

@@ -15,6 +15,14 @@ from tracing.span import TraceStatus
 
 World = Any
 LONGEST_S = 20.0
+NO_BUGS = """
+[[checks]]
+name = "bugs"
+command = "! grep -rn bug src"
+[[checks]]
+name = "there"
+command = "test -d src"
+"""
 
 
 def after(world: World, story_id: str, script: Any, *, at: tuple[str, int], asked: list[str] | None = None) -> Any:
@@ -36,9 +44,7 @@ def after(world: World, story_id: str, script: Any, *, at: tuple[str, int], aske
 def test_a_check_that_another_story_mended_meanwhile_may_not_be_broken_again(
     world: World, play: Any, tools: Any
 ) -> None:
-    world.start_repo(
-        tools.a_story(1), tools.a_story(2), checks='[[checks]]\nname = "bugs"\ncommand = "! grep -rn bug src"\n'
-    )
+    world.start_repo(tools.a_story(1), tools.a_story(2), checks=NO_BUGS)
     world.write("src/old.txt", "bug\n")
     world.commit()
     mends = [calls("bash", {"command": "rm src/old.txt; echo good > src/1.txt"}), finish_done("Mended.")]
@@ -52,9 +58,7 @@ def test_a_check_that_another_story_mended_meanwhile_may_not_be_broken_again(
 
 
 def test_a_check_that_is_still_red_on_what_landed_is_still_not_blamed(world: World, play: Any, tools: Any) -> None:
-    world.start_repo(
-        tools.a_story(1), tools.a_story(2), checks='[[checks]]\nname = "bugs"\ncommand = "! grep -rn bug src"\n'
-    )
+    world.start_repo(tools.a_story(1), tools.a_story(2), checks=NO_BUGS)
     world.write("src/old.txt", "bug\n")
     world.commit()
     script = tools.each_story({f"US-00{n}": tools.solves(n) for n in (1, 2)}, together=2)
