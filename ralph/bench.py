@@ -94,7 +94,7 @@ class Bench:
         shared = self._shared
         self._prepared.prepare()
         self._inspection.take_baseline()  # what is red on the base is not blamed on the story
-        self._inspection.require_evidence()
+        self._inspection.require_working_checks()
         with shared.attendance.story(self._story.id) as control:
             session = shared.agent.open(self._task(control), self._trace, self._worktree, self._prepared)
             try:

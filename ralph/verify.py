@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare
+from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare, proves_nothing
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.runner import run_checks
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.feedback import checked
+from ralph.feedback import NOTHING_CHANGED, checked
 from ralph.finish import Ending
 from ralph.init.diagnose import hint
 from ralph.preparation import Preparation
@@ -23,12 +23,6 @@ from ralph.workspace.snapshot import Snapshot
 from ralph.workspace.worktree import Worktree
 from tracing.span import SpanKind
 from tracing.tracer import Trace
-
-SHOWN_LINES = 10
-NOTHING_CHANGED = (
-    "No file differs from the base commit. If the story needs no change, show it: add the test that its acceptance "
-    "criteria call for. If it cannot be done, call `finish` with status `blocked`."
-)
 
 
 @dataclass(frozen=True)
@@ -94,15 +88,15 @@ class Inspection:
             text = f"red before the work began, and not blamed on the story: {', '.join(red)}"
             self._tell(EventKind.BASELINE, text, {"red": list(red), "cached": cached})
 
-    def require_evidence(self) -> None:
-        """See that at least one check can tell good work from bad.
+    def require_working_checks(self) -> None:
+        """See that the checks can run here at all.
 
         Raises:
-            RalphError: each fails before any work; the message is the remedy.
+            RalphError: each fails for want of something that no story brings; the message is the remedy.
         """
         is_over = self.verifier.stop.is_set() or self.verifier.left_s() <= 0
-        if self.baseline.proves_nothing and not is_over:
-            raise RalphError(_no_evidence(self.baseline, self.worktree.base_sha))
+        if not is_over and (why := hint(self.baseline.results)):
+            raise RalphError(f"on the commit {self.worktree.base_sha[:10]}, before any work, {why}")
 
     def verify(self, snapshot: Snapshot) -> Verdict:
         """Whether the snapshot may be committed; if not, what the agent has to mend."""
@@ -121,6 +115,9 @@ class Inspection:
             return Verdict(passed=False, text="stopped while the checks ran", stopped=Ending.INTERRUPTED)
         if self.verifier.left_s() <= 0:
             return Verdict(passed=False, text="the time was over while the checks ran", stopped=Ending.DEADLINE)
+        if comparison.passed and proves_nothing(results):
+            names = ", ".join(result.name for result in results)
+            return _failed(f"no check passes, so nothing vouches for the work: {names}", checked(results, results))
         if comparison.passed:
             return Verdict(passed=True, text="every check passed")
         names = ", ".join(result.name for result in comparison.blamed)
@@ -184,16 +181,6 @@ class Inspection:
 
     def _tell(self, kind: EventKind, text: str, fields: Mapping[str, EventValue]) -> None:
         self.verifier.report(Event(kind, text, {"story": self.story_id, **fields}))
-
-
-def _no_evidence(baseline: Baseline, sha: str) -> str:
-    first = baseline.results[0]
-    shown = "\n".join(f"  {line}" for line in first.excerpt.strip().splitlines()[-SHOWN_LINES:])
-    what = hint(baseline.results) or "Mend the checks, or try them out with `ralph init`."
-    return (
-        f"every check fails on the commit {sha[:10]} before any work, so Ralph could not tell good work from bad. "
-        f"{first.name} ends with exit code {first.exit_code}:\n{shown}\n{what}"
-    )
 
 
 def _refused(snapshot: Snapshot) -> Verdict | None:

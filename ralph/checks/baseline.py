@@ -62,11 +62,6 @@ class Baseline(BaseModel):
         """Names of the checks that do not pass on the base."""
         return tuple(result.name for result in self.results if not result.passed)
 
-    @property
-    def proves_nothing(self) -> bool:
-        """No check could tell good work from bad: each fails, and none says how many tests do."""
-        return bool(self.results) and all(not result.passed and result.failures is None for result in self.results)
-
     def of(self, name: str) -> BaseResult | None:
         return next((result for result in self.results if result.name == name), None)
 
@@ -81,6 +76,11 @@ class Comparison:
     @property
     def passed(self) -> bool:
         return not self.blamed
+
+
+def proves_nothing(results: Sequence[BaseResult] | Sequence[CheckResult]) -> bool:
+    """Whether no check tells good work from bad: each fails, and none says how many tests do."""
+    return bool(results) and all(not result.passed and result.failures is None for result in results)
 
 
 def compare(baseline: Baseline, after: Sequence[CheckResult]) -> Comparison:
@@ -138,7 +138,7 @@ class BaselineCache:
             return None
         baseline = Baseline.model_validate_json(row["baseline"])
         is_old = self.clock_ns() - row["at_ns"] > RED_KEPT_NS
-        is_stale = baseline.proves_nothing or (bool(baseline.red) and is_old)
+        is_stale = proves_nothing(baseline.results) or (bool(baseline.red) and is_old)
         return None if is_stale else baseline
 
     def _put(self, key: str, baseline: Baseline) -> None:

@@ -79,17 +79,27 @@ def test_a_check_that_is_red_before_the_work_is_shown_and_not_blamed_but_may_not
     assert "red" in str(played.model.requests[0]["messages"])
 
 
-def test_a_run_whose_checks_all_fail_before_any_work_ends_at_once_and_costs_nothing(
-    world: World, play: Any, tools: Any
-) -> None:
+def test_a_run_whose_checks_cannot_run_here_ends_at_once_and_costs_nothing(world: World, play: Any, tools: Any) -> None:
     world.start_repo(tools.a_story(1), checks='[[checks]]\nname = "tests"\ncommand = "no-such-tool --run"\n')
-    with pytest.raises(RalphError, match=r"every check fails(.|\n)*no-such-tool(.|\n)*ralph init"):
+    with pytest.raises(RalphError, match=r"no check can run here(.|\n)*no-such-tool(.|\n)*ralph init"):
         play([])
     assert world.charged_micros() == 0
     world.write("no-such-tool", "#!/bin/sh\nexit 0\n")
     world.write("ralph.toml", '[[checks]]\nname = "tests"\ncommand = "sh no-such-tool"\n')
     world.commit()
     assert play(tools.solves(1)).outcome.exit_code == 0
+
+
+def test_where_every_check_is_red_only_work_that_turns_one_green_is_believed(
+    world: World, play: Any, tools: Any
+) -> None:
+    world.start_repo(tools.a_story(1), checks='[[checks]]\nname = "there"\ncommand = "test -e src/1.txt"\n')
+    other = calls("write", {"file_path": "src/other.txt", "content": "x\n"})
+    played = play([other, finish_done("Done."), tools.writes(1), finish_done("Done.")])
+    assert played.outcome.exit_code == 0
+    told = [event.text for event in played.events]
+    assert any("no check passes, so nothing vouches for the work: there" in text for text in told)
+    assert "exit code 1" in str(played.model.requests[2]["messages"][-1])
 
 
 def test_a_claim_without_a_change_is_not_believed(world: World, play: Any, tools: Any) -> None:
