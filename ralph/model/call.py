@@ -13,7 +13,7 @@ from ralph.errors import ServiceError
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call_span import BROKEN_MICROS, Attempts, describe
 from ralph.model.client import credential_errors, decoding_errors
-from ralph.model.concessions import UNSUPPORTED, Concessions, Feature
+from ralph.model.concessions import UNSUPPORTED, Concessions, Feature, Taken
 from ralph.model.dialogue import CACHED, Dialogue
 from ralph.model.failures import (
     BrokenStreamError,
@@ -68,6 +68,7 @@ class Model:
         self.name = name
         self._provider = provider
         self._concessions = Concessions(name, set(UNSUPPORTED.get(provider, ())))
+        self._learning = threading.Lock()
         self.pace = pace or Pace()
 
     def close(self) -> None:
@@ -111,12 +112,13 @@ class Model:
         """Attempt until one succeeds or trying again makes no sense."""
         while True:
             self.pace.check(terms.deadline_s)
+            sent = self._concessions.taken()
             outcome = self._attempt(dialogue, terms, trace_id, attempts)
             if isinstance(outcome, Reply):
                 return outcome
             attempts.errors.append(outcome.text)
             self._check_worst_case()
-            if dropped := self._concede(outcome, terms):
+            if dropped := self._concede(outcome, terms, sent):
                 span.event("feature_dropped", {"features": dropped, "error": outcome.text})
                 terms.attempt_failed(len(attempts.errors), replace(outcome, dropped=tuple(dropped)), 0.0)
                 continue
@@ -126,13 +128,16 @@ class Model:
             terms.attempt_failed(len(attempts.errors), outcome, wait_s)
             self.pace.pause(wait_s, terms.cancel)
 
-    def _concede(self, failure: Failure, terms: CallTerms) -> list[str]:
+    def _concede(self, failure: Failure, terms: CallTerms, sent: Taken) -> list[str]:
         """What the service refused and is not sent any more; the request can go out again at once."""
         if not failure.refused_request:
             return []
-        too_long = failure.verdict is Verdict.TOO_LONG
-        learn = self._concessions.learn_window if too_long else self._concessions.learn
-        return [str(feature) for feature in learn(failure.text, self._concessions.max_tokens(terms.max_tokens))]
+        with self._learning:
+            if since := self._concessions.given_up_since(sent):
+                return [str(feature) for feature in since]  # another thread's call has learnt it meanwhile
+            too_long = failure.verdict is Verdict.TOO_LONG
+            learn = self._concessions.learn_window if too_long else self._concessions.learn
+            return [str(feature) for feature in learn(failure.text, self._concessions.max_tokens(terms.max_tokens))]
 
     def _wait_s(self, failure: Failure, attempts: Attempts, terms: CallTerms) -> float:
         if failure.verdict is Verdict.TOO_LONG:
@@ -150,6 +155,7 @@ class Model:
             max_tokens=self._concessions.max_tokens(terms.max_tokens),
             limits=terms.limits(),
             trace_id=trace_id,
+            still_wanted=lambda: self.pace.check_wanted(terms.deadline_s, terms.cancel),
         )
         seen = Assembly()
         try:
@@ -157,7 +163,7 @@ class Model:
         except _ways_to_break() as error:
             return self._failed(error, grant, seen, attempts)
         except BaseException:
-            self._charge_broken(grant, seen, attempts)
+            attempts.broken_micros += self._charge(grant, seen)
             raise
         cost_micros = self._charge(grant, seen)
         usage = None if seen.is_counted else seen.bound(grant.input_bound_tokens, grant.max_tokens)
@@ -168,13 +174,8 @@ class Model:
         if failure.charge is Charge.NOTHING:
             self._meter.release(grant)
         else:
-            self._charge_broken(grant, seen, attempts)
+            attempts.broken_micros += self._charge(grant, seen)
         return failure
-
-    def _charge_broken(self, grant: Grant, seen: Assembly, attempts: Attempts) -> None:
-        micros = self._charge(grant, seen)
-        attempts.broken_micros += micros
-        attempts.unseen_micros += 0 if seen.is_counted or seen.complete else micros
 
     def _charge(self, grant: Grant, seen: Assembly) -> int:
         """Exact when the final count came before the break, else the worst that may have been billed."""
@@ -182,7 +183,7 @@ class Model:
             assert seen.usage is not None
             return self._meter.settle_exact(grant, seen.usage)
         seen_input = seen.usage if seen.usage is not None and seen.usage.input_tokens else None
-        return self._meter.settle_broken(grant, usage_seen=seen_input, ended=seen.complete)
+        return self._meter.settle_broken(grant, usage_seen=seen_input)
 
     def _stream(
         self,
@@ -246,7 +247,6 @@ class Model:
                     {
                         BROKEN_MICROS: attempts.broken_micros,
                         names.COST_MICROS: attempts.broken_micros,
-                        names.UNSEEN_MICROS: attempts.unseen_micros,
                         names.USAGE_COST_USD: attempts.broken_micros / 1e6,
                         names.CALL_ATTEMPTS: len(attempts.errors),
                         names.CALL_ATTEMPT_ERRORS: attempts.errors,

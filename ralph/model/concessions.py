@@ -36,6 +36,14 @@ INPUT = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What had been given up when a request went out."""
+
+    given_up: frozenset[Feature]
+    most_output_tokens: int
+
+
 @dataclass
 class Concessions:
     """What is still sent to `model`."""
@@ -63,6 +71,14 @@ class Concessions:
 
     def max_tokens(self, wanted: int) -> int:
         return min(wanted, self.most_output_tokens)
+
+    def taken(self) -> Taken:
+        return Taken(frozenset(self.given_up), self.most_output_tokens)
+
+    def given_up_since(self, sent: Taken) -> list[Feature]:
+        """What was given up after a request went out, so that its refusal may be about what is not sent any more."""
+        shorter = [Feature.LONG_OUTPUT] if self.most_output_tokens < sent.most_output_tokens else []
+        return sorted({*(self.given_up - sent.given_up), *shorter})
 
     def learn(self, message: str, sent_max_tokens: int) -> list[Feature]:
         """The features given up because of a refusal with this message; none: it is about something else."""

@@ -50,6 +50,12 @@ class Pace:
         if deadline_s is not None and self.clock() >= deadline_s:
             raise DeadlineError("the run's time is over")
 
+    def check_wanted(self, deadline_s: float | None, cancel: threading.Event) -> None:
+        """As `check`; also raises CallCancelledError once the run was asked to stop."""
+        self.check(deadline_s)
+        if cancel.is_set():
+            raise CallCancelledError("stopped before the model was called")
+
     def wait_s(self, failure: Failure, streak: "Streak", deadline_s: float | None) -> float:
         """How long to wait after `failure`, which `streak` counts already.
 
