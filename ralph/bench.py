@@ -15,7 +15,7 @@ from ralph.briefing import Brief, first_message
 from ralph.commit_text import CommitFacts, commit_message, progress_entry
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue
-from ralph.feedback import repair_message
+from ralph.feedback import failing_lines, repair_message
 from ralph.notebook import Note
 from ralph.roles import model_for, role_of
 from ralph.steering import Control
@@ -31,6 +31,7 @@ from tracing.span import SpanKind, TraceStatus
 from tracing.tracer import Trace
 
 LEARNINGS_CHARS = 6_000
+MOST_FILES = 20
 WORDS = {Ending.BLOCKED: "is blocked", Ending.SKIPPED: "is left out"}
 UNCHECKED = (
     "committed as {sha} without any check, so it stays open; look at it and set its flag yourself, or add checks"
@@ -113,10 +114,11 @@ class Bench:
                 root=self._worktree.path,
                 progress=shared.notebook.shown(self._worktree.base_sha),
                 previous=shared.states.learnings(shared.repo.id, self._story),
-                red_on_base=self._inspection.baseline.red,
+                baseline=self._inspection.baseline,
                 prd=self._board.prd,
                 done=self._board.done,
                 checkout=shared.repo.root,
+                kept_files=(shared.place.name, shared.notebook.log.name),
             )
         )
 
@@ -211,7 +213,7 @@ class Bench:
             outcome=finish.ending.value,
             reason=reason,
             trace_id=trace_id,
-            learnings=_learnings(finish, reason, self._last_failures) if remembered else "",
+            learnings=_learnings(finish, reason, self._last_failures, snapshot, kept) if remembered else "",
             counted=costs_attempt,
         )
         allowed = shared.settings.agent.attempts
@@ -222,7 +224,7 @@ class Bench:
             shared.states.park(shared.repo.id, story, f"{self._attempt} attempts failed, the last one: {reason}")
         self._trace.end(status, error=None if parks else reason)
         text = f"{story.id} {WORDS.get(finish.ending, 'did not pass')}: {reason}"
-        text += f"; the work is kept at {kept}" if kept else ""
+        text = f"{text.rstrip('.')}; the work is kept at {kept}" if kept else text
         self._tell(EventKind.STORY_ENDED, text, status=status.value, reason=reason, kept=kept, trace=trace_id)
         return reason
 
@@ -319,8 +321,15 @@ def _conflict(conflict: Conflict, tip: str) -> Verdict:
     return Verdict(passed=False, text=words, feedback=f"Another story landed first: {words}.")
 
 
-def _learnings(finish: Finish, reason: str, failures: str) -> str:
-    """What the next attempt is told: how this one ended, what the agent said of it and learned, and the failing output."""
+def _learnings(finish: Finish, reason: str, failures: str, snapshot: Snapshot | None, kept: str | None) -> str:
+    """What the next attempt is told: how this one ended, what the agent said and learned, where its work is, what failed."""
     learned = "\n".join(["What it learned:", *(f"- {line}" for line in finish.learnings)]) if finish.learnings else ""
     said = finish.summary and f"The agent's own summary: {finish.summary}"
-    return "\n".join(part for part in (f"It ended with: {reason}.", said, learned, failures) if part)[:LEARNINGS_CHARS]
+    work = _where(snapshot, kept) if snapshot is not None and kept else ""
+    parts = (f"It ended with: {reason}.", said, learned, work, failing_lines(failures))
+    return "\n".join(part for part in parts if part)[:LEARNINGS_CHARS]
+
+
+def _where(snapshot: Snapshot, kept: str) -> str:
+    files = ", ".join(snapshot.changed[:MOST_FILES]) + (", ..." if len(snapshot.changed) > MOST_FILES else "")
+    return f"It changed {files}; `git show {kept}` shows how."

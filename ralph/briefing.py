@@ -4,21 +4,27 @@ Reads the repo's own rules from the worktree; knows nothing about conversations 
 or the budget, so that the same story gives the same bytes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prd.story import Prd, Story
+from ralph.checks.baseline import Baseline, BaseResult
 from ralph.checks.check import Check
 from ralph.companions import project_rules, shortened
 from ralph.prompts import prompt
 from ralph.tree_listing import named_folders, tracked_paths, tree_listing
 
-MOST_PRODUCT_CHARS = 2_000
+MOST_PRODUCT_CHARS = 3_000
 MOST_MORE_CHARS = 3_000
 MOST_PROGRESS_CHARS = 8_000
 MOST_ATTEMPT_CHARS = 4_000  # of each earlier attempt
+MOST_NAMES = 10  # of red tests
 MOST_ATTEMPTS = 3
+
+
+NO_BASELINE = Baseline(results=())
+NO_CRITERIA = "The story names none: its own words above are what counts. `criteria` of `finish` is `[]` then."
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,11 @@ class Brief:
     root: Path
     progress: str = ""
     previous: Sequence[str] = ()
-    red_on_base: Collection[str] = ()  # names of checks that failed before any change
+    baseline: Baseline = NO_BASELINE  # the checks before any change
     prd: Prd | None = None  # what the story is a part of
     done: Collection[str] = ()  # ids of the PRD's stories that are done
     checkout: Path | None = None  # the user's: for companions that are not tracked
+    kept_files: Sequence[str] = ()  # the PRD and the progress log, which Ralph writes itself
 
 
 def first_message(brief: Brief) -> str:
@@ -48,10 +55,9 @@ def first_message(brief: Brief) -> str:
         "story",
         id=story.id,
         title=_flat(story.title),
-        description=_given(story.description, story.notes and f"Notes of the PRD: {story.notes}", _more(story))
-        or "(no description)",
-        criteria=_bullets(story.acceptance_criteria) or "(none given: the title and the description say it all)",
-        checks=_bullets([_check_line(check, brief.red_on_base) for check in brief.checks]) or "(none)",
+        description=_paragraphs(story.description, story.notes and f"Notes of the PRD: {story.notes}", _more(story)),
+        criteria=_bullets(story.acceptance_criteria) or NO_CRITERIA,
+        checks=_bullets([_check_line(check, brief.baseline.of(check.name)) for check in brief.checks]) or "(none)",
         builds_on=_section("Builds on", _builds_on(brief)),
         product=_section("The PRD that it is a part of", _product(brief.prd)),
         repository=_repository(brief, paths, folders),
@@ -69,18 +75,41 @@ def _more(story: Story) -> str:
     return shortened(_bullets([_flat(line) for line in story.more]), MOST_MORE_CHARS)
 
 
-def _check_line(check: Check, red_on_base: Collection[str]) -> str:
+def _check_line(check: Check, base: BaseResult | None) -> str:
     place = "" if check.cwd == "." else f" (in {check.cwd})"
-    red = (
-        " - red before your change; it is not yours to blame, but do not make it worse"
-        if check.name in red_on_base
-        else ""
-    )
-    return f"{check.name}: `{check.command}`{place}{red}"
+    return f"{check.name}: `{check.command}`{place}{_before(base)}"
+
+
+def _before(base: BaseResult | None) -> str:
+    """How the check ended before the work."""
+    if base is None:
+        return ""
+    if base.passed:
+        return " - passed before your change"
+    return f" - red before your change{_red_tests(base)}; you are not blamed for it, but do not make it worse"
+
+
+def _red_tests(base: BaseResult) -> str:
+    if not base.failing:
+        return f" ({base.failures} failing)" if base.failures else ""
+    more = [f"{len(base.failing) - MOST_NAMES} more"] if len(base.failing) > MOST_NAMES else []
+    return f" ({', '.join([*base.failing[:MOST_NAMES], *more])})"
 
 
 def _repository(brief: Brief, paths: Sequence[str], folders: Sequence[str]) -> str:
-    return f"A clean worktree of branch {brief.branch} at {brief.base_sha[:12]}. Its files:\n{tree_listing(paths, folders)}"
+    return "\n".join(
+        [
+            f"A clean worktree of branch {brief.branch} at {brief.base_sha[:12]}. Its files:",
+            tree_listing(paths, folders),
+            *_kept(brief.kept_files, paths),
+        ]
+    )
+
+
+def _kept(names: Sequence[str], paths: Sequence[str]) -> Iterator[str]:
+    """Which files of the tree are the harness's."""
+    if there := [f"`{name}`" for name in names if name in paths]:
+        yield f"Not yours to edit, since the harness keeps {'it' if len(there) == 1 else 'them'}: {', '.join(there)}."
 
 
 def _product(prd: Prd | None) -> str:
@@ -120,6 +149,12 @@ def _bullets(items: Sequence[str]) -> str:
 
 def _section(title: str, body: str) -> str:
     return f"\n## {title}\n{body}\n" if body else ""
+
+
+def _paragraphs(*parts: str) -> str:
+    """The parts as a block with empty lines around it; nothing at all for nothing."""
+    body = _given(*parts)
+    return f"\n{body}\n" if body else ""
 
 
 def _given(*parts: str) -> str:

@@ -3,11 +3,27 @@
 Knows nothing about how checks are run or held against the base.
 """
 
+import re
 from collections.abc import Collection, Sequence
 
 from ralph.checks.check import CheckResult
 from ralph.checks.runner import feedback
+from ralph.companions import shortened
+from ralph.marks import without_marks
 from ralph.prompts import prompt
+
+NOTHING_CHANGED = (
+    "No file differs from the base commit; what git ignores does not count, nor do the PRD and the progress log. If the "
+    "story needs no change, show it: add the test that its acceptance criteria call for. If it cannot be done, call "
+    "`finish` with status `blocked`."
+)
+MOST_FAILING_CHARS = 1_500
+_TELLS = re.compile(
+    r"fail|error|not ok|panic|exception|assert|expected|actual|received|undefined|unresolved|cannot|can't|no such|missing"
+    r"|^(?:Passed|Red before|The check |\$ )|^E\s|[✖✗●]",
+    re.IGNORECASE,
+)
+_SAYS_NOTHING = re.compile(r"^\W*at\s|^\s*$")
 
 
 def checked(results: Sequence[CheckResult], blamed: Collection[CheckResult]) -> str:
@@ -19,14 +35,22 @@ def checked(results: Sequence[CheckResult], blamed: Collection[CheckResult]) -> 
         _names("Passed", [result for result in results if result.passed]),
         _names("Red before your change, and no worse", tolerated),
     ]
-    return " ".join(filter(None, verdicts)) + "\n\n" + feedback(failed)
+    return " ".join(filter(None, verdicts)) + "\n\n" + without_marks(feedback(failed))
 
 
 def repair_message(verdict: str, repair: int, repairs: int) -> str:
     """The message that asks for repair number `repair` of `repairs`; `verdict`: `checked`, or why no check was run."""
     left = repairs - repair
     after = f"{left} more {'is' if left == 1 else 'are'} allowed after it" if left else "no other is allowed after it"
-    return f"{prompt('repair', failures=verdict)} This is repair {repair} of {repairs}: {after}."
+    name = "repair_unchanged" if verdict == NOTHING_CHANGED else "repair"
+    return f"{prompt(name, failures=verdict)} This is repair {repair} of {repairs}: {after}."
+
+
+def failing_lines(verdict: str) -> str:
+    """The lines of a verdict that say what failed, each once and bounded, for somebody who was not there."""
+    lines = [line.strip() for line in verdict.splitlines() if not _SAYS_NOTHING.search(line)]
+    telling = list(dict.fromkeys(line for line in lines if _TELLS.search(line)))
+    return shortened("\n".join(telling or lines), MOST_FAILING_CHARS)
 
 
 def _names(word: str, results: Sequence[CheckResult]) -> str:

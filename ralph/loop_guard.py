@@ -54,7 +54,7 @@ class LoopGuard:
         self._idle_turns = 0
         return True
 
-    def too_many_format_errors(self, *, malformed: bool) -> bool:
-        """Note whether a turn had no well-formed call; True at the third such turn in a row."""
+    def format_errors_left(self, *, malformed: bool) -> int:
+        """Note whether a turn had no well-formed call; how many more such turns in a row end the session: 0 ends it."""
         self._format_errors = self._format_errors + 1 if malformed else 0
-        return self._format_errors >= STOP_AT_FORMAT_ERRORS
+        return max(0, STOP_AT_FORMAT_ERRORS - self._format_errors)

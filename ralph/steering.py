@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ralph.events import Event, EventKind, Reporter
 from ralph.finish import Ending, Finish
+from ralph.marks import FROM_USER
 
 if TYPE_CHECKING:
     from tracing.tracer import Trace
@@ -101,4 +102,4 @@ class Helm:
 
 def as_said(messages: Sequence[str]) -> str:
     """The user's words as the agent reads them."""
-    return "\n\n".join(f"[from the user] {words}" for words in messages)
+    return "\n\n".join(f"{FROM_USER} {words}" for words in messages)

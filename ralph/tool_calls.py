@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.loop_guard import STOP_AT_IDENTICAL_CALLS, WARN_AT_IDENTICAL_CALLS, LoopGuard
+from ralph.marks import without_marks
 from ralph.model.blocks import Block, append_text, scrub
 from ralph.prompts import prompt
 from ralph.screen_text import last_lines, one_line
@@ -53,6 +54,7 @@ class Batch:
     results: list[Block]
     well_formed: bool  # at least one call could be run
     stuck_on: str = ""  # the tool whose same call brought the same result too often
+    refusal: str = ""  # why the last call that could not be run was refused
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class ToolCalls:
             results=[result for result, _ in answers],
             well_formed=not all(problems.values()),
             stuck_on=stuck[0] if stuck else "",
+            refusal=next((problem for problem in reversed(problems.values()) if problem), ""),
         )
 
     def _problem(self, call: Block, malformed: Mapping[str, str]) -> str | None:
@@ -111,7 +114,7 @@ class ToolCalls:
 
     def _refused(self, call: Block, problem: str) -> tuple[Block, int]:
         self._tell(call, "refused", is_error=True)
-        return answer(call, problem, is_error=True), 0
+        return answer(call, without_marks(problem), is_error=True), 0
 
     def _carried_out(self, call: Block, span: Span) -> tuple[Block, int]:
         left_s = self.seconds_left()
@@ -131,7 +134,7 @@ class ToolCalls:
         if result.is_error:
             span.error(str(result.content)[:500], "tool_error")
         self._tell(call, _outcome(result), is_error=result.is_error, lines=last_lines(result.content))
-        block = answer(call, result.content, is_error=result.is_error)
+        block = answer(call, _own_words(result.content), is_error=result.is_error)
         with self._lock:
             times = self.guard.saw(call["name"], call["input"], str(result.content), changed=result.changed)
         if times == WARN_AT_IDENTICAL_CALLS:
@@ -165,6 +168,13 @@ def answer(call: Block, content: str | list[Block], *, is_error: bool) -> Block:
     """The one result that the API wants for each call."""
     given = content or "(no output)"
     return {"type": "tool_result", "tool_use_id": call["id"], "content": scrub(given), "is_error": is_error}
+
+
+def _own_words(content: str | list[Block]) -> str | list[Block]:
+    """What a tool gave back, which is never the harness or the user speaking."""
+    if isinstance(content, str):
+        return without_marks(content)
+    return [{**block, "text": without_marks(block["text"])} if "text" in block else block for block in content]
 
 
 def _outcome(result: ToolResult) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MOST_NUDGES = 2
 MOST_RESUMES = 5
+MOST_REFUSAL_CHARS = 300
 MAX_TOKENS = 64_000
 MAX_TOKENS_AFTER_A_CUT = 128_000
 CUT_OFF = "Not run: your turn was cut off at the output limit before this call was complete. Call it again, in smaller pieces."
@@ -53,6 +54,7 @@ class Task:
     progress: Callable[[], str] = lambda: ""  # what a compacted conversation starts with: notes and diff stat
     cancel: threading.Event = field(default_factory=threading.Event)
     control: Control = field(default_factory=NobodySpeaks)  # how the user speaks to this session
+    has_criteria: bool = True  # False: the story names none, so `finish` needs no `criteria`
 
 
 class TurnLoop:
@@ -167,30 +169,36 @@ class TurnLoop:
         batch = self._calls.run(reply.tool_calls, reply.malformed)
         if not batch.results:
             return self._nudge(reply)
-        idle = self._guard.turn_idled()
-        self._answer(batch.results, prompt("nudge_no_progress", turns=NUDGE_AT_IDLE_TURNS) if idle else "")
+        left = self._guard.format_errors_left(malformed=not batch.well_formed)
+        self._answer(batch.results, self._note(left))
         if batch.stuck_on:
             return Finish(
                 Ending.STUCK, detail=f"the same {batch.stuck_on} call brought the same result again and again"
             )
-        if self._guard.too_many_format_errors(malformed=not batch.well_formed):
-            return Finish(
-                Ending.FORMAT_ERRORS, detail=f"{STOP_AT_FORMAT_ERRORS} turns in a row without a valid tool call"
-            )
+        if not left:
+            why = " ".join(batch.refusal.split())[:MOST_REFUSAL_CHARS].rstrip(".")
+            said = f"{STOP_AT_FORMAT_ERRORS} turns in a row without a valid tool call, the last one: {why}"
+            return Finish(Ending.FORMAT_ERRORS, detail=said)
         return None
+
+    def _note(self, format_errors_left: int) -> str:
+        """What the harness says of the turn as a whole."""
+        if self._guard.turn_idled():
+            return prompt("nudge_no_progress", turns=NUDGE_AT_IDLE_TURNS)
+        return prompt("nudge_invalid") if format_errors_left == 1 else ""
 
     def _finished(self, reply: Reply) -> Finish | None:
         """The `finish` call, when it is valid and alone; it stays unanswered until the checks have run."""
         call = reply.tool_calls[0] if len(reply.tool_calls) == 1 else None
-        if (
-            call is None
-            or call["name"] != FINISH
-            or call["id"] in reply.malformed
-            or self._tools.validate(FINISH, call["input"])
-        ):
+        if call is None or call["name"] != FINISH or call["id"] in reply.malformed:
+            return None
+        given = call["input"]
+        if isinstance(given, dict) and not self._task.has_criteria:
+            given = {"criteria": [], **given}
+        if self._tools.validate(FINISH, given):
             return None
         self._pending_finish = call
-        return finish_of(call["input"])
+        return finish_of(given)
 
     def _nudge(self, reply: Reply) -> Finish | None:
         """The turn ended without a call: ask for `finish`, twice at most."""

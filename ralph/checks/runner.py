@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ralph.checks.check import Check, CheckResult
+from ralph.checks.condense import condensed, relative_to
 from ralph.checks.tally import read_tally
 from ralph.environment import clean_env
 from ralph.errors import RalphError
-from ralph.excerpts import excerpt
+from ralph.excerpts import clean_text, excerpt, looks_binary
 from ralph.process import Completed, run_process
 from ralph.sandbox.base import Sandbox
 
 EXCERPT_CHARS = 16_000
+MOST_CONDENSED_BYTES = 2_000_000
 NO_SUCH_FOLDER = 127
 
 
@@ -98,7 +100,7 @@ def run_check(
         )
     except OSError as error:
         raise RalphError(f'the check "{check.name}" cannot be started: {error}. Checks need `bash` on PATH.') from error
-    return _result(check, completed, output)
+    return _result(check, completed, output, tree)
 
 
 def run_setup(
@@ -139,7 +141,7 @@ def _ending(result: CheckResult) -> str:
     return f"failed with exit code {result.exit_code}"
 
 
-def _result(check: Check, completed: Completed, output: Path) -> CheckResult:
+def _result(check: Check, completed: Completed, output: Path, tree: Path) -> CheckResult:
     tally = read_tally(output)
     return CheckResult(
         name=check.name,
@@ -148,12 +150,21 @@ def _result(check: Check, completed: Completed, output: Path) -> CheckResult:
         exit_code=completed.exit_code,
         timed_out=completed.timed_out,
         duration_s=completed.duration_s,
-        excerpt=excerpt(output, EXCERPT_CHARS)[0],
+        excerpt=_shown(output, tree),
         output=output,
         failures=tally.failures,
         failing=tally.failing,
         cancelled=completed.cancelled,
     )
+
+
+def _shown(output: Path, tree: Path) -> str:
+    """What the check printed, short: all of what failed if it fits, paths as they are in the repository."""
+    data = output.read_bytes() if output.stat().st_size <= MOST_CONDENSED_BYTES else b""
+    if not data or looks_binary(data):
+        return relative_to(excerpt(output, EXCERPT_CHARS)[0], str(tree))
+    text = relative_to(clean_text(data.decode(errors="replace")), str(tree))
+    return excerpt(condensed(text), EXCERPT_CHARS, whole=str(output))[0]
 
 
 def _output_file(check: Check, scratch: Path) -> Path:

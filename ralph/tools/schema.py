@@ -59,14 +59,15 @@ def _check(value: object, schema: Schema, tool: str, where: str) -> str | None:
 
 def _check_object(value: Mapping[str, object], schema: Schema, tool: str, where: str) -> str | None:
     known = schema["properties"]
-    for name in schema["required"]:
-        if name not in value:
-            return f"{tool}: required parameter {_label(_join(where, name))} is missing."
-    for name in value:
-        if name not in known:
-            close = get_close_matches(name, known, 1)
-            hint = f"Did you mean `{close[0]}`?" if close else f"Known: {', '.join(known)}."
-            return f"{tool}: unknown parameter {_label(_join(where, _short(name)))}. {hint}"
+    missing = next((name for name in schema["required"] if name not in value), None)
+    unknown = next((name for name in value if name not in known), None)
+    if unknown is not None:
+        lacks = f"required parameter {_label(_join(where, missing))} is missing, and " if missing else ""
+        close = get_close_matches(unknown, known, 1)
+        hint = f"Did you mean `{close[0]}`?" if close else f"Known: {', '.join(known)}."
+        return f"{tool}: {lacks}unknown parameter {_label(_join(where, _short(unknown)))}. {hint}"
+    if missing:
+        return f"{tool}: required parameter {_label(_join(where, missing))} is missing."
     parts = (_check(item, known[name], tool, _join(where, name)) for name, item in value.items())
     return next((problem for problem in parts if problem), None)
 

@@ -6,6 +6,7 @@ import pytest
 
 from prd.story import Prd, Story
 from ralph.briefing import Brief, first_message
+from ralph.checks.baseline import Baseline, BaseResult
 from ralph.checks.check import Check
 from ralph.companions import MOST_CHARS
 from ralph.prompts import prompt
@@ -80,8 +81,49 @@ def test_words_of_other_loops_in_a_prd_are_handed_on_and_mean_nothing(root: Path
     )
 
 
-def test_a_check_that_is_red_on_the_base_is_marked(root: Path) -> None:
-    assert "- tests: `pytest -q` - red before your change" in first_message(a_brief(root, red_on_base={"tests"}))
+def a_baseline(*, passed: bool, failures: int | None = None, failing: tuple[str, ...] = ()) -> Baseline:
+    result = BaseResult(
+        name="tests",
+        passed=passed,
+        exit_code=int(not passed),
+        timed_out=False,
+        failures=failures,
+        failing=failing,
+        excerpt="",
+    )
+    return Baseline(results=(result,))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [
+        pytest.param(a_baseline(passed=True), "passed before your change\n", id="passed"),
+        pytest.param(a_baseline(passed=False), "red before your change; you are not blamed", id="red"),
+        pytest.param(a_baseline(passed=False, failures=3), "red before your change (3 failing); you are", id="count"),
+        pytest.param(
+            a_baseline(passed=False, failures=12, failing=tuple(f"t{number}" for number in range(12))),
+            "red before your change (t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, 2 more); you are not blamed for it",
+            id="names",
+        ),
+    ],
+)
+def test_the_message_says_how_each_check_ended_before_the_work(root: Path, baseline: Baseline, said: str) -> None:
+    assert f"- tests: `pytest -q` - {said}" in first_message(a_brief(root, baseline=baseline))
+
+
+def test_a_story_that_is_a_title_alone_is_told_without_contradiction(root: Path) -> None:
+    message = first_message(a_brief(root, story=Story(id="US-001", title="Add a greeting")))
+    assert message.startswith(
+        "Story: US-001 - Add a greeting\n\n## Acceptance criteria\nThe story names none: its own words above are what "
+        "counts. `criteria` of `finish` is `[]` then.\n\n## Checks"
+    )
+
+
+def test_the_files_that_ralph_keeps_are_named_where_they_are_in_the_tree(root: Path) -> None:
+    (root / "prd.json").write_text("{}", encoding="utf-8")
+    message = first_message(a_brief(root, kept_files=("prd.json", "progress.txt")))
+    assert "\nNot yours to edit, since the harness keeps it: `prd.json`.\n" in message
+    assert "progress.txt" not in message
 
 
 def test_a_rules_file_and_its_link_are_given_once_and_shortened(root: Path) -> None:

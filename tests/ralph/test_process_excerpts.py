@@ -79,3 +79,19 @@ def test_binary_output_is_described_not_shown(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.write_bytes(b"\x7fELF" + bytes(1000))
     assert excerpt(out) == (f"[binary output, 1004 bytes, not shown; it is in {out}]", True)
+
+
+def test_a_cut_falls_on_line_ends_where_there_are_some() -> None:
+    text = "".join(f"{number}: 1234567890\n" for number in range(100))
+    shown, _ = excerpt(text, 400)
+    lines = shown.split("\n")
+    assert set(text.split("\n")) >= {line for line in lines if "omitted" not in line}
+    assert (lines[0], lines[-2]) == ("0: 1234567890", "99: 1234567890")
+
+
+def test_a_cut_in_a_long_line_is_not_in_the_middle_of_a_number() -> None:
+    text = " ".join(str(number) for number in range(100_000, 200_000))
+    shown, _ = excerpt(text, 1_000)
+    first, _, last = shown.partition("\n[…")
+    assert {len(word) for word in first.split()} == {6}
+    assert {len(word) for word in last.partition("]\n")[2].split()} == {6}
