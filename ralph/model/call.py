@@ -163,7 +163,7 @@ class Model:
         except _ways_to_break() as error:
             return self._failed(error, grant, seen, attempts)
         except BaseException:
-            attempts.broken_micros += self._charge(grant, seen)
+            self._charge_broken(grant, seen, attempts)
             raise
         cost_micros = self._charge(grant, seen)
         usage = None if seen.is_counted else seen.bound(grant.input_bound_tokens, grant.max_tokens)
@@ -174,8 +174,13 @@ class Model:
         if failure.charge is Charge.NOTHING:
             self._meter.release(grant)
         else:
-            attempts.broken_micros += self._charge(grant, seen)
+            self._charge_broken(grant, seen, attempts)
         return failure
+
+    def _charge_broken(self, grant: Grant, seen: Assembly, attempts: Attempts) -> None:
+        micros = self._charge(grant, seen)
+        attempts.broken_micros += micros
+        attempts.unseen_micros += 0 if seen.is_counted or seen.complete else micros
 
     def _charge(self, grant: Grant, seen: Assembly) -> int:
         """Exact when the final count came before the break, else the worst that may have been billed."""
@@ -183,7 +188,7 @@ class Model:
             assert seen.usage is not None
             return self._meter.settle_exact(grant, seen.usage)
         seen_input = seen.usage if seen.usage is not None and seen.usage.input_tokens else None
-        return self._meter.settle_broken(grant, usage_seen=seen_input)
+        return self._meter.settle_broken(grant, usage_seen=seen_input, ended=seen.complete)
 
     def _stream(
         self,
@@ -247,6 +252,7 @@ class Model:
                     {
                         BROKEN_MICROS: attempts.broken_micros,
                         names.COST_MICROS: attempts.broken_micros,
+                        names.UNSEEN_MICROS: attempts.unseen_micros,
                         names.USAGE_COST_USD: attempts.broken_micros / 1e6,
                         names.CALL_ATTEMPTS: len(attempts.errors),
                         names.CALL_ATTEMPT_ERRORS: attempts.errors,
