@@ -7,6 +7,12 @@ from collections.abc import Collection
 MAX_ID_CHARS = 40
 MAX_TITLE_CHARS = 80
 
+LITTLE_WORDS = (
+    "a an and as at be but by for from has have if in into is it its must of on or over shall should show shows so "
+    "than that the their then this through to under until via was when where whether which while who will with "
+    "without"
+)
+
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 
 
@@ -20,6 +26,11 @@ def derived_id(title: str, taken: Collection[str]) -> str:
     while (found := slug if number == 1 else f"{slug}-{number}") in taken:
         number += 1
     return found
+
+
+def is_derived(story_id: str, title: str) -> bool:
+    """Whether the id says nothing that the title does not."""
+    return re.fullmatch(re.escape(_slug(title)) + r"(-\d+)?", story_id) is not None
 
 
 def headline(text: str) -> str:
@@ -37,7 +48,17 @@ def _visible(line: str) -> str:
 
 def _slug(title: str) -> str:
     plain = "".join(char for char in unicodedata.normalize("NFKD", title.lower()) if not unicodedata.combining(char))
-    return _at_a_word(re.sub(r"[\W_]+", "-", plain).strip("-"), MAX_ID_CHARS, "-") or "story"
+    whole = re.sub(r"[\W_]+", "-", plain).strip("-")
+    short = _at_a_word(whole, MAX_ID_CHARS, "-")
+    return (short if short == whole else _without_loose_end(short)) or "story"
+
+
+def _without_loose_end(slug: str) -> str:
+    """Without the little words that lead on to what was cut off."""
+    words = slug.split("-")
+    while len(words) > 1 and words[-1] in LITTLE_WORDS.split():
+        words.pop()
+    return "-".join(words)
 
 
 def _at_a_word(text: str, limit_chars: int, between: str) -> str:

@@ -38,3 +38,13 @@ def distance(one: str, other: str) -> int:
             line.append(steps)
         before_last, last = last, line
     return last[-1]
+
+
+def begun_by(start: str, known: Iterable[str]) -> list[str]:
+    """The known word that is `start`; else those that begin so, whatever the case."""
+    words = list(known)
+    return (
+        [start]
+        if start in words
+        else [word for word in words if start and word.casefold().startswith(start.casefold())]
+    )
