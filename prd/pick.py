@@ -10,6 +10,8 @@ from prd.errors import PrdError, quoted
 from prd.spelling import same_but_for_spelling
 from prd.story import Prd, Story
 
+COMMITTED = "its commit is on the branch"
+
 
 class Verdict(StrEnum):
     NEXT = "next"
@@ -48,13 +50,14 @@ def pick(
 ) -> Pick:
     """The open story with the lowest priority number (none comes last), then the first in the file, whose dependencies are done.
 
-    `done` are ids that count as done whatever the PRD's flag says; `parked` are ids with the reason why they wait for a person,
+    `done` are ids that count as done whatever the PRD's flag says, with the reason why where it is known; `parked` are ids with the reason why they wait for a person,
     and `busy` those that somebody works on right now, which are not done either. `only` leaves just that story to choose from,
     and is the one way to an optional story.
 
     Raises: PrdError when `only` is no story of the PRD.
     """
-    board = _Board(prd, frozenset(done), parked or {}, only, frozenset(busy))
+    why = done if isinstance(done, Mapping) else dict.fromkeys(done, COMMITTED)
+    board = _Board(prd, why, parked or {}, only, frozenset(busy))
     board.check_only()
     return Pick(board.first, {story.id: board.reason(story) for story in prd.stories})
 
@@ -66,7 +69,7 @@ def _order(story: Story) -> tuple[bool, int]:
 @dataclass(frozen=True)
 class _Board:
     prd: Prd
-    done: frozenset[str]
+    done: Mapping[str, str]
     parked: Mapping[str, str]
     only: str | None
     busy: frozenset[str]
@@ -123,7 +126,7 @@ class _Board:
             verdict = Verdict.NEXT if story is self.first else Verdict.LATER
         words = {
             Verdict.NEXT: self._next_words,
-            Verdict.DONE: _done_words,
+            Verdict.DONE: self._done_words,
             Verdict.PARKED: self._parked_words,
             Verdict.WAITS_FOR: self._waits_words,
             Verdict.LATER: self._later_words,
@@ -161,12 +164,11 @@ class _Board:
             return f"{chosen.id} has the same priority and stands first in the file"
         return f"{chosen.id} comes first ({_priority(chosen)}, this one {_priority(story)})"
 
+    def _done_words(self, story: Story) -> str:
+        return "the PRD says so" if story.passes else self.done[story.id]
+
     def _not_chosen_words(self, _story: Story) -> str:
         return f"only {self.only} was asked for"
-
-
-def _done_words(story: Story) -> str:
-    return "the PRD says so" if story.passes else "its commit is on the branch"
 
 
 def _optional_words(story: Story) -> str:

@@ -202,3 +202,11 @@ def test_every_verdict_has_a_reason_in_this_table() -> None:
 )
 def test_a_good_prd_is_told_in_one_line(prd: Prd, line: str) -> None:
     assert summary_line(prd, "prd.json", done={"committed"}, parked={"stuck": "why"}) == line
+
+
+def test_why_a_story_is_done_is_told_in_the_words_of_whoever_knows() -> None:
+    picked = pick(a_prd(a_story("A"), a_story("B", passes=True)), done={"A": "committed as 0123456789", "B": "x"})
+    assert [reason.text for reason in picked.reasons.values()] == [
+        "done: committed as 0123456789",
+        "done: the PRD says so",
+    ]
