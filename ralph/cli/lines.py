@@ -24,19 +24,23 @@ FOR_VIEWS = {EventKind.STORIES, EventKind.TOOL_STARTED}  # another line says the
 
 
 class Lines:
-    """Turns events into lines for a person. While several stories are worked on at once, a line names its own."""
+    """Turns events into lines for a person. Where several stories are worked on at a time, a line names its own."""
 
     def __init__(self) -> None:
         self._at_work: set[EventValue] = set()
+        self._side_by_side = False
 
     def line(self, event: Event, at_s: float) -> str | None:
         """None for what is told for a live view alone. `at_s`: seconds since the epoch."""
         if event.kind in FOR_VIEWS:
             return None
         story = event.fields.get("story")
+        if event.kind is EventKind.RUN_STARTED:
+            self._side_by_side = event.fields.get("jobs") not in {None, 1}
         if event.kind is EventKind.STORY_STARTED:
             self._at_work.add(story)
-        is_one_of_many = story in self._at_work and len(self._at_work) > 1
+            self._side_by_side |= len(self._at_work) > 1
+        is_one_of_many = story is not None and self._side_by_side
         if event.kind in {EventKind.COMMITTED, EventKind.STORY_ENDED}:
             self._at_work.discard(story)
         prefix = "! " if event.kind is EventKind.WARNING else INDENT.get(event.kind, "")

@@ -36,8 +36,14 @@ def test_while_several_are_worked_on_each_line_names_its_story() -> None:
     assert lines[2:] == [
         "07:00:00     A: turn 1: read",
         "07:00:00   committed 123: A passes",
-        "07:00:00     turn 1: read",
+        "07:00:00     B: turn 1: read",
     ]
+
+
+def test_in_a_run_with_several_jobs_each_line_names_its_story_from_the_first_on() -> None:
+    begun = Event(EventKind.RUN_STARTED, "prd.json: 2 stories to do", {"jobs": 2})
+    lines = shown(begun, about("A", EventKind.STORY_STARTED, "A First"), about("A", EventKind.TURN, "turn 1: read"))
+    assert lines[1:] == ["07:00:00 A First", "07:00:00     A: turn 1: read"]
 
 
 def test_what_is_told_for_a_view_alone_has_no_line() -> None:
