@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from ralph.errors import ExitCode
+from ralph.events import Event, EventKind, Reporter
+
+POLL_S = 0.2
+STOPPING = "stopping after this step; once more stops now, and nothing is lost either"
 
 
 @dataclass
@@ -40,3 +44,27 @@ def listen() -> Iterator[StopSignal]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def announced(stop: StopSignal, report: Reporter) -> Iterator[None]:
+    """Tell at once that a signal was heard: the step that is being finished may take minutes.
+
+    By a thread, since a handler interrupts whatever goes on, a report too.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if stop.event.wait(POLL_S):
+                if stop.signum:
+                    report(Event(EventKind.NOTE, STOPPING))
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
