@@ -3,7 +3,6 @@
 Traces outlast `ralph unblock` and edits of the story, so that tries from before are told too.
 """
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,9 +17,9 @@ from ralph.checks.tally import tally
 from ralph.excerpts import clean_text
 from ralph.next_steps import Step, next_steps
 from ralph.state import Attempt, StoryStates
-from ralph.story_status import last_run, named_story
+from ralph.story_status import last_run, named_story, spent_by
 from ralph.survey import Look, RunRequest, look
-from ralph.trace_reading import blocked_reason, finish_call, verdict_of
+from ralph.trace_reading import blocked_reason, failing_lines, finish_call, verdict_of
 from ralph.workspace.branch import BranchPlan
 from ralph.workspace.commit import ATTEMPTS, story_commits
 from ralph.workspace.repo import Repo
@@ -28,11 +27,7 @@ from tracing.span import JsonValue, SpanKind, SpanStatus, TraceStatus
 from tracing.store import TraceDetail, TraceFilter, TraceRow, TraceStore
 
 MOST_TRIES = 200
-FAILING_LINES = 6
-FAILING = re.compile(
-    r"^(E  |FAILED|ERROR|FAIL\b|--- FAIL|not ok|\s*[✗✕●]|error(\[\w+\])?:|panicked|thread '|Traceback )"
-    r"|: (fatal )?error\b|\bAssertionError\b|\bassertion\b.*failed"
-)
+FAILING_LINES = 8
 ENDED = {
     TraceStatus.RUNNING: "still at work",
     TraceStatus.SUCCESS: "every check passed",
@@ -65,7 +60,9 @@ class Try:
     began_at_ns: int
     duration_ns: int
     turns: int
-    cost_micros: int
+    cost_micros: int  # known to be spent
+    unseen_micros: int  # reserved by calls whose end was never seen
+    under_way_micros: int  # reserved by a call that goes on
     played_by: str  # "" for a real model; else its cost is simulated
     status: TraceStatus
     attempt: int | None  # which of the story's attempts it used up, as the story is worded now; None: none of them
@@ -81,12 +78,12 @@ class Try:
 
 @dataclass(frozen=True)
 class Landed:
-    """The commit that did the story."""
+    """The commit that did the story. `where` is as in "in your checkout"."""
 
     sha: str
     when: str
     subject: str
-    branch: str
+    where: str
     merge_command: str | None
 
 
@@ -119,7 +116,7 @@ def explain(repo_path: Path, story_id: str, prd: Path | None = None) -> Explanat
         store.close_interrupted()
         found = store.traces(TraceFilter(story=story.id, repo=str(seen.repo.root), limit=MOST_TRIES))
         ours = [row for row in reversed(found) if _is_of(row, story, seen.plan)]
-        tries = tuple(_tries(store, seen.repo, ours, history))
+        tries = tuple(_tries(store, seen, ours, history))
     reason = picked.reasons[story.id]
     place, landed = _place(seen, story), _landed(seen, story)
     return Explanation(
@@ -148,20 +145,24 @@ def _plain(branch: str) -> str:
     return branch.removesuffix("-ralph")
 
 
-def _tries(store: TraceStore, repo: Repo, rows: Sequence[TraceRow], history: Sequence[Attempt]) -> Iterator[Try]:
+def _tries(store: TraceStore, seen: Look, rows: Sequence[TraceRow], history: Sequence[Attempt]) -> Iterator[Try]:
     recorded = {attempt.trace_id: attempt for attempt in history}
     counted = [attempt.trace_id for attempt in history if attempt.counted]
     for row in rows:
         detail = store.trace(row.trace_id)
         commit = row.metadata.get("ralph.commit")
         finish = _last_finish(detail)
+        held_micros = spent_by(seen.home, f"trace:{row.trace_id}").held_micros
+        is_going = row.status is TraceStatus.RUNNING
         yield Try(
             trace_id=row.trace_id,
             run=row.session_id,
             began_at_ns=row.started_at_ns,
             duration_ns=row.duration_ns,
             turns=row.turns,
-            cost_micros=row.cost_micros,
+            cost_micros=row.known_micros,
+            unseen_micros=row.unseen_micros + (0 if is_going else held_micros),
+            under_way_micros=held_micros if is_going else 0,
             played_by=str(row.metadata.get("ralph.model.played_by") or ""),
             status=row.status,
             attempt=counted.index(row.trace_id) + 1 if row.trace_id in counted else None,
@@ -171,7 +172,7 @@ def _tries(store: TraceStore, repo: Repo, rows: Sequence[TraceRow], history: Seq
             repairs=_repairs(detail),
             checks=tuple(_failed_checks(detail)),
             said=str(finish.get("summary") or ""),
-            kept=_kept(repo, row.trace_id),
+            kept=_kept(seen.repo, row.trace_id),
             commit=str(commit) if commit else None,
         )
 
@@ -205,20 +206,15 @@ def _failed_checks(detail: TraceDetail) -> Iterator[FailedCheck]:
         name = span.name.removeprefix("check ")
         if span.kind is SpanKind.EVALUATOR and span.status is SpanStatus.ERROR and name not in red:
             output = clean_text(str(span.output() or ""))
-            yield FailedCheck(name, str(span.input() or ""), tally(output).failing, tuple(first_failing_lines(output)))
+            yield FailedCheck(
+                name, str(span.input() or ""), tally(output).failing, tuple(failing_lines(output, FAILING_LINES))
+            )
 
 
 def _red_before(detail: TraceDetail) -> Sequence[object]:
     output = next((span.output() for span in detail.spans if span.name == "baseline"), None)
     red = output.get("red") if isinstance(output, dict) else None
     return red if isinstance(red, list) else []
-
-
-def first_failing_lines(output: str, count: int = FAILING_LINES) -> list[str]:
-    """From the first line that looks like a failure; the last lines where none does."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("[exit code")]
-    first = next((number for number, line in enumerate(lines) if FAILING.search(line)), None)
-    return lines[-count:] if first is None else lines[first : first + count]
 
 
 def _kept(repo: Repo, trace_id: str) -> str | None:
@@ -233,7 +229,8 @@ def _landed(seen: Look, story: Story) -> Landed | None:
         return None
     when, subject = seen.repo.store.text("show", "-s", "--format=%ci%n%s", commit.sha).split("\n", 1)
     merged = seen.repo.is_ancestor(commit.sha, "HEAD")
-    return Landed(commit.sha, when, subject, seen.plan.name, None if merged else seen.plan.merge_command)
+    where = "in your checkout" if merged else f"on {seen.plan.name if seen.plan.exists else 'its base'}"
+    return Landed(commit.sha, when, subject, where, None if merged else seen.plan.merge_command)
 
 
 def _place(seen: Look, story: Story) -> str:

@@ -8,7 +8,7 @@ from prd.pick import Verdict
 
 @dataclass(frozen=True)
 class Step:
-    """`command` is what to type, or the place in the PRD to go to."""
+    """What to do, and what to type then."""
 
     what: str
     command: str
@@ -24,9 +24,12 @@ STEPS: Mapping[Verdict, tuple[Step, ...]] = {
     Verdict.NOT_CHOSEN: (RUN_THIS,),
     Verdict.OPTIONAL: (Step("an optional story is worked on when it is asked for", "ralph run --story {story}"),),
     Verdict.WAITS_FOR: (Step("see why what it waits for is not done", "ralph status"), RUN),
-    Verdict.HELD: (Step("change its status in the PRD when it may be worked on", "{place}"),),
+    Verdict.HELD: (Step("when it may be worked on, change its status at {place}; then run", "ralph run"),),
     Verdict.PARKED: (
-        Step("make it smaller, or say there what the agent did not know: an edit gives it a fresh start", "{place}"),
+        Step(
+            "make it smaller, or say what the agent did not know, at {place}: an edit gives it a fresh start; then run",
+            "ralph run",
+        ),
         Step("have it tried again as it is", "ralph unblock {story}"),
         HINT,
     ),
@@ -37,8 +40,8 @@ STEPS: Mapping[Verdict, tuple[Step, ...]] = {
     ),
     Verdict.DONE: (
         Step(
-            "not right? with its commit in your checkout, take its done flag back, say there what is missing, and run",
-            "{place}",
+            "not right? get its commit into your checkout; at {place} take its done flag back and say what is missing; then run",
+            "ralph run",
         ),
     ),
 }
@@ -46,4 +49,5 @@ STEPS: Mapping[Verdict, tuple[Step, ...]] = {
 
 def next_steps(verdict: Verdict, story: str, place: str) -> tuple[Step, ...]:
     """With the story's id (quoted for a shell) and its place in the PRD filled in."""
-    return tuple(Step(step.what, step.command.format(story=story, place=place)) for step in STEPS[verdict])
+    facts = {"story": story, "place": place}
+    return tuple(Step(step.what.format(**facts), step.command.format(**facts)) for step in STEPS[verdict])

@@ -1,17 +1,20 @@
 """What `ralph say`, `pause`, `resume` and `skip` do, and what they say happens next."""
 
-from collections.abc import Iterator, Sequence
+import os
+import shlex
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from prd.errors import quoted
-from prd.story import Story
+from ralph.board import read_board
 from ralph.control import Control, Message, RunInfo
 from ralph.errors import RalphError
 from ralph.home import find_home
 from ralph.screen_text import one_line
 from ralph.state import StoryStates
 from ralph.steering import SKIPPED
+from ralph.story_status import named_story
 from ralph.survey import Look, RunRequest, look
 from ralph.workspace.repo import Repo
 
@@ -23,10 +26,10 @@ def say(repo_path: Path, text: str, story_id: str | None = None, prd: Path | Non
     """Keep a message for the agent; returns who gets it when.
 
     Raises:
-        RalphError, PrdError: nothing to say, or no such story.
+        RalphError, PrdError: nothing to say, no such story, or it is done.
     """
     if story_id is not None:
-        _story(look(RunRequest(repo_path, prd)), story_id)
+        story_id = _open_story(look(RunRequest(repo_path, prd)), story_id)
     control = _control(repo_path)
     message = control.say(text, story_id)
     return f"{who_gets_it(message.story, control.running())} (to take it back: ralph say --withdraw {message.id})"
@@ -100,26 +103,50 @@ def skip(repo_path: Path, story_id: str, prd: Path | None = None) -> str:
         RalphError, PrdError: the PRD has no such story, or the repo or its PRD is not usable.
     """
     seen = look(RunRequest(repo_path, prd))
-    story = _story(seen, story_id)
+    story = named_story(seen.prd, story_id, seen.place.name)
     with closing(StoryStates.open(seen.home.ledger_db)) as states:
         states.park(seen.repo.id, story, SKIPPED.detail)
     control = Control.open(seen.home, seen.repo.id)
-    control.skip(story_id)
-    at_work = any(story_id in info.stories for info in control.running())
+    control.skip(story.id)
+    at_work = any(story.id in info.stories for info in control.running())
     what = "ends before its next turn, and its work is kept" if at_work else "is left out from now on"
-    return f"{story_id} {what} (to have it worked on after all: ralph unblock {story_id})"
+    return f"{story.id} {what} (to have it worked on after all: ralph unblock {shlex.quote(story.id)})"
+
+
+def unheard_note(control: Control, done: Collection[str] = ()) -> str | None:
+    """What was said and no agent has heard, for the end of a run: who will hear it now, and how it is taken back."""
+    others = [info for info in control.running() if info.pid != os.getpid()]
+    told = [
+        f"{quoted(_short(message))} ({_hears_later(message, others, done)}; "
+        f"to take it back: ralph say --withdraw {message.id})"
+        for message in control.pending()
+    ]
+    return f"no agent has heard: {'; '.join(told)}" if told else None
+
+
+def _hears_later(message: Message, others: Sequence[RunInfo], done: Collection[str]) -> str:
+    if message.story in done:
+        return f"{message.story} is done, so none will"
+    if message.story is not None:
+        return f"{message.story} gets it when it is worked on"
+    return who_gets_it(None, others) if others else "the next run gets it at its first turn"
 
 
 def _control(repo_path: Path) -> Control:
     return Control.open(find_home(), Repo.open(repo_path).id)
 
 
-def _story(seen: Look, story_id: str) -> Story:
-    found = next((story for story in seen.prd.stories if story.id == story_id), None)
-    if found is None:
-        ids = ", ".join(story.id for story in seen.prd.stories)
-        raise RalphError(f"{seen.place.name} has no story {quoted(story_id)}. Its stories are {ids}.")
-    return found
+def _open_story(seen: Look, wanted: str) -> str:
+    """Its id. Raises: RalphError when no agent will work on it any more."""
+    story = named_story(seen.prd, wanted, seen.place.name)
+    with closing(StoryStates.open(seen.home.ledger_db)) as states:
+        why = read_board(seen.repo, seen.place, seen.plan, states).done.get(story.id)
+    if why is None:
+        return story.id
+    raise RalphError(
+        f"{story.id} is done ({why}), so no agent would hear this. Where it is not right, "
+        f"say what is missing in {seen.place.name} and take its done flag back; or say it to all: leave --story out."
+    )
 
 
 def _short(message: Message) -> str:

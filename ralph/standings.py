@@ -40,10 +40,16 @@ def telling(read_board: Callable[[], Board], only: str | None, report: Reporter)
         if (fields := _fields(board, only)) != told:
             told = fields
             done = sum(1 for state in _list(fields["states"]) if state == StoryState.DONE)
-            report(Event(EventKind.STORIES, f"{done} of {len(board.prd.stories)} stories done", fields))
+            optional = sum(story.optional and story.id not in board.done for story in board.prd.stories)
+            report(Event(EventKind.STORIES, done_words(done, len(board.prd.stories), optional), fields))
         return board
 
     return read
+
+
+def done_words(done: int, stories: int, left_out: int) -> str:
+    """As in "6 of 6 stories done (1 optional left out)": a run is complete without an optional story that is not done."""
+    return f"{done} of {stories - left_out} stories done" + (f" ({left_out} optional left out)" if left_out else "")
 
 
 def _fields(board: Board, only: str | None) -> dict[str, EventValue]:

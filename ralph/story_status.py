@@ -4,19 +4,22 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from prd.errors import quoted
 from prd.find import find_prd
 from prd.pick import Verdict
 from prd.read import read_prd
+from prd.spelling import begun_by
 from prd.story import Prd, Story
 from ralph.board import locate_prd, read_board
 from ralph.control import Control
 from ralph.errors import ExitCode, RalphError
 from ralph.event_log import RunFolders
 from ralph.home import Home, find_home
+from ralph.spending import apart
 from ralph.state import Attempt, StoryStates
 from ralph.survey import Look, RunRequest, look
 from ralph.workspace.repo import Repo
-from tracing.budget import Ledger
+from tracing.budget import MICROS_PER_USD, Ledger, Spend
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class StoryStatus:
     verdict: Verdict
     reason: str
     attempts: tuple[Attempt, ...]
+    optional: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class LastRun:
     at_work: tuple[str, ...]  # the stories that it works on now
     ended: str  # its last line; empty while it goes on, and when it was killed
     spent_usd: float
+    apart: str  # what counts against the limits beside it, in words
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def read_status(repo_path: Path, prd: Path | None) -> Status:
                 reasons[story.id].verdict,
                 reasons[story.id].text,
                 states.history(seen.repo.id, story),
+                story.optional,
             )
             for story in board.prd.stories
         )
@@ -92,18 +98,30 @@ def last_run(seen: Look) -> LastRun | None:
     control = Control.open(seen.home, seen.repo.id)
     for info in control.running():
         if info.branch == seen.plan.name:
-            spent = spent_usd(seen.home, info.run)
-            return LastRun(info.run, info.pid, True, control.is_paused(), info.stories, "", spent)
+            spent = spent_by(seen.home, f"run:{info.run}")
+            return LastRun(
+                info.run,
+                info.pid,
+                True,
+                control.is_paused(),
+                info.stories,
+                "",
+                spent.known_micros / MICROS_PER_USD,
+                apart(spent, going=True),
+            )
     folder = RunFolders(seen.home).newest(repo_id=seen.repo.id, branch=seen.plan.name)
     if folder is None or folder.head is None:
         return None
     head = folder.head
-    return LastRun(head.run, head.pid, False, False, (), folder.last_words(), spent_usd(seen.home, head.run))
+    spent = spent_by(seen.home, f"run:{head.run}")
+    known_usd, reserved = spent.known_micros / MICROS_PER_USD, apart(spent, going=False)
+    return LastRun(head.run, head.pid, False, False, (), folder.last_words(), known_usd, reserved)
 
 
-def spent_usd(home: Home, run: str) -> float:
+def spent_by(home: Home, scope: str) -> Spend:
+    """What the ledger has under `scope`: a run's or a trace's."""
     with closing(Ledger.open(home.ledger_db)) as ledger:
-        return ledger.spent(f"run:{run}").total_micros / 1e6
+        return ledger.spent(scope)
 
 
 def unblock(repo_path: Path, story_id: str | None, prd: Path | None) -> list[str]:
@@ -119,16 +137,25 @@ def unblock(repo_path: Path, story_id: str | None, prd: Path | None) -> list[str
     with closing(StoryStates.open(home.ledger_db)) as states:
         parked = states.parked(repo.id, content.stories)
         told = [_forgotten(story, story.id in parked) for story in chosen if states.unblock(repo.id, story.id)]
-    whose = "no story is parked or has" if story_id is None else f"{story_id} is not parked and has no"
+    whose = "no story is parked or has" if story_id is None else f"{chosen[0].id} is not parked and has no"
     return told or [f"{whose} failed attempts: nothing to forget"]
 
 
-def named_story(content: Prd, story_id: str, prd_name: str) -> Story:
-    """Raises: RalphError when there is none; the message has those there are."""
+def named_story(content: Prd, wanted: str, prd_name: str) -> Story:
+    """The story with this id, or the one whose id begins so.
+
+    Raises:
+        RalphError: none or several; the message has those there are.
+    """
     ids = [story.id for story in content.stories]
-    if story_id not in ids:
-        raise RalphError(f'{prd_name} has no story "{story_id}". Its stories are {", ".join(ids)}.')
-    return content.story(story_id)
+    found = begun_by(wanted, ids)
+    if len(found) > 1:
+        raise RalphError(
+            f"{quoted(wanted)} fits several stories of {prd_name}: {', '.join(found)}. Type more of the id."
+        )
+    if not found:
+        raise RalphError(f"{prd_name} has no story {quoted(wanted)}. Its stories are {', '.join(ids)}.")
+    return content.story(found[0])
 
 
 def _forgotten(story: Story, was_parked: bool) -> str:

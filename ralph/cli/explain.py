@@ -1,7 +1,7 @@
 """`ralph explain`: what happened to one story, told to a person who was not there."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ def lines(told: "Explanation") -> Iterator[str]:
     yield from _row("PRD", f"{told.place}, worked on in the branch {told.branch}")
     yield from _row("tried", _sum(told))
     if told.commit:
-        yield from _row("done", f"{told.commit.sha[:10]} of {told.commit.when}, on {told.commit.branch}")
+        yield from _row("done", f"{told.commit.sha[:10]} of {told.commit.when}, {told.commit.where}")
         yield _line("", f"git show {told.commit.sha[:10]}")
     for number, one in enumerate(told.tries, 1):
         yield ""
@@ -64,7 +64,7 @@ def _sum(told: "Explanation") -> str:
         times = "once" if len(told.tries) == 1 else f"{len(told.tries)} times"
         simulated = " (simulated)" if all(one.played_by for one in told.tries) else ""
         cost, spent_ns = (sum(getattr(one, name) for one in told.tries) for name in ("cost_micros", "duration_ns"))
-        found = f"{times}, {length(spent_ns)} in all, {money(cost)}{simulated}"
+        found = f"{times}, {length(spent_ns)} in all, {money(cost)}{simulated}{_apart(told.tries)}"
     others = f"; {told.elsewhere} more of another story with this id: ralph traces --story {told.story}"
     return found + (others if told.elsewhere else "")
 
@@ -74,9 +74,17 @@ def _heading(number: int, one: "Try", told: "Explanation") -> str:
         local_time(one.began_at_ns),
         length(one.duration_ns),
         f"{one.turns} turn{'s' * (one.turns != 1)}",
-        money(one.cost_micros) + (f" ({one.played_by}: simulated)" if one.played_by else ""),
+        money(one.cost_micros) + (f" ({one.played_by}: simulated)" if one.played_by else "") + _apart([one]),
     ]
     return f"Try {number}: {', '.join(facts)}{_standing(one, told.attempts_allowed)}"
+
+
+def _apart(tries: "Sequence[Try]") -> str:
+    """What counts against the limits and is not known to be spent."""
+    from ralph.spending import under_way_words, unseen_words  # noqa: PLC0415
+
+    under_way, unseen = (sum(getattr(one, name) for one in tries) for name in ("under_way_micros", "unseen_micros"))
+    return under_way_words(under_way) + unseen_words(unseen)
 
 
 def _standing(one: "Try", allowed: int) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ralph.cli.table import percent, plain, plain_lines
-from ralph.trace_reading import blocked_reason, blocks, finish_call, tool_calls, verdict_of
+from ralph.spending import unseen_words
+from ralph.trace_reading import FINISH, blocked_reason, blocks, failing_lines, finish_call, tool_calls, verdict_of
 from tracing import attributes as names
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
 from tracing.store import SpanRow, TraceDetail
@@ -85,11 +86,12 @@ def _of_finish(span: SpanRow) -> list[str]:
     given = finish_call(span) if span.kind is SpanKind.LLM else {}
     if not given:
         return []
+    summary = plain(given.get("summary") or "")
     reason, criteria = plain(blocked_reason(given)), given.get("criteria")
     shown = [one for one in criteria if isinstance(one, Mapping)] if isinstance(criteria, list) else []
     return [
-        f"agent, {plain(given.get('status'))}: {plain(given.get('summary'))}",
-        *([f"because: {reason}"] if reason and reason != plain(given.get("summary")) else []),
+        ": ".join(filter(None, (f"agent, {plain(given.get('status') or FINISH)}", summary))),
+        *([f"because: {reason}"] if reason and reason != summary else []),
         *(f"- {plain(one.get('criterion'))}: {plain(one.get('evidence'))}" for one in shown[:CRITERIA]),
     ]
 
@@ -101,7 +103,7 @@ def _of_failure(span: SpanRow) -> list[str]:
         return [f"interrupted: {plain(span.error or '')}"]
     exit_code = span.attributes.get(names.EXIT_CODE)
     if span.kind is SpanKind.EVALUATOR and span.attributes.get("ralph.check.passed") is False:
-        return [f"{OUTPUT}{line}" for line in _last_lines(span.output(), CHECK_LINES)]
+        return [f"{OUTPUT}{line}" for line in failing_lines("\n".join(_lines(span.output())), CHECK_LINES)]
     if span.kind is SpanKind.TOOL and exit_code not in {None, 0}:
         return [f"{OUTPUT}{line}" for line in _last_lines(span.output(), COMMAND_LINES)]
     return [f"error: {plain(span.error)}"] if span.error else []
@@ -111,6 +113,8 @@ def _of_call(span: SpanRow) -> list[str]:
     known = span.attributes
     errors, attempts = _texts(known.get(names.CALL_ATTEMPT_ERRORS)), known.get(names.CALL_ATTEMPTS, 1)
     lines = [f"cache broken, likely cause: {plain(known[names.CACHE_BREAK])}"] if names.CACHE_BREAK in known else []
+    if span.unseen_micros:
+        lines.append(unseen_words(span.unseen_micros).removeprefix(", "))
     if errors:
         lines.append(f"{attempts} attempts; failed ones: {'; '.join(errors)}")
     return lines
@@ -138,6 +142,8 @@ def _texts(value: AttributeValue | None) -> Sequence[str]:
 
 
 def _last_lines(output: JsonValue, count: int) -> list[str]:
-    text = output if isinstance(output, str) else ""
-    lines = [line for line in plain_lines(text) if line.strip() and not line.startswith("[exit code")]
-    return lines[-count:]
+    return [line for line in _lines(output) if line.strip() and not line.startswith("[exit code")][-count:]
+
+
+def _lines(output: JsonValue) -> list[str]:
+    return plain_lines(output) if isinstance(output, str) else []

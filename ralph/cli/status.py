@@ -10,12 +10,13 @@ import click
 
 from ralph.cli.complete import story_ids
 from ralph.cli.places import prd_option, repo_option
-from ralph.cli.table import cut, local_time, plain
+from ralph.cli.table import cut, local_time, plain, short_id
 from ralph.cli.traces import echo_json
 
 if TYPE_CHECKING:
     from ralph.story_status import LastRun, Status, StoryStatus
 
+WHY_IS_HERE = "; `ralph status` says why"  # of a run's last line, where this is that command
 REASON_CHARS = 60  # of an attempt; the whole is told by `ralph explain`
 
 
@@ -51,17 +52,21 @@ def unblock_command(story_id: str | None, *, every: bool, repo: Path, prd: Path 
 
 def status_lines(status: "Status") -> Iterator[str]:
     from prd.pick import Verdict  # noqa: PLC0415
+    from ralph.standings import done_words  # noqa: PLC0415
 
-    width = max((len(story.id) for story in status.stories), default=0)
+    ids = {story.id: short_id(story.id, story.title) for story in status.stories}
+    width = max(map(len, ids.values()), default=0)
     done = sum(story.verdict is Verdict.DONE for story in status.stories)
-    yield f"{status.prd}: {done} of {len(status.stories)} stories done, on branch {status.branch}"
+    left_out = sum(story.optional and story.verdict is not Verdict.DONE for story in status.stories)
+    yield f"{status.prd}: {done_words(done, len(status.stories), left_out)}, on branch {status.branch}"
     yield from (f"note: {plain(note)}" for note in status.notes)
     if status.last_run:
         yield run_line(status.last_run)
     if status.unheard:
         yield f"{status.unheard} message{'s' * (status.unheard > 1)} not heard by an agent yet (ralph say --list)"
     for story in status.stories:
-        yield f"{story.id:<{width}}  {plain(story.title)}"
+        shown = f"{ids[story.id]:<{width}}"
+        yield f"{shown if ids[story.id] == story.id else click.style(shown, dim=True)}  {plain(story.title)}"
         yield from (f"{'':<{width}}    {line}" for line in _story_lines(story, status.attempts_allowed))
 
 
@@ -70,8 +75,11 @@ def run_line(run: "LastRun") -> str:
     if run.is_going:
         state = "paused (ralph resume)" if run.is_paused else "going"
         doing = f", at work on {', '.join(run.at_work)}" if run.at_work else ""
-        return f"a run is {state}{doing}: process {run.pid}, ${run.spent_usd:.4f} spent so far (ralph log -f)"
-    ended = plain(run.ended) or f"an error or a kill ended it, ${run.spent_usd:.4f} spent"
+        return (
+            f"a run is {state}{doing}: process {run.pid}, ${run.spent_usd:.4f} spent so far{run.apart} (ralph log -f)"
+        )
+    said = plain(run.ended).replace(WHY_IS_HERE, "")
+    ended = said or f"an error or a kill ended it, ${run.spent_usd:.4f} spent{run.apart}"
     return f"last run: {ended} (ralph log --run {run.id})"
 
 

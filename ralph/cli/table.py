@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from prd.naming import is_derived
+
 MICROS_PER_USD = 1_000_000
 WIDTH_IN_A_PIPE = 100
+STORY_CHARS = 16  # of a story's id in a list: its beginning is enough for every command
+DERIVED_CHARS = 10  # where the title beside it says the same
 
 
 def screen_width() -> int:
@@ -27,6 +31,11 @@ def plain_lines(text: str) -> list[str]:
 
 def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def short_id(story_id: str, title: str) -> str:
+    """A story's id for a list with its title beside it."""
+    return cut(story_id, DERIVED_CHARS if is_derived(story_id, title) else STORY_CHARS)
 
 
 def money(micros: int) -> str:

@@ -16,13 +16,13 @@ def trace_facts(row: TraceRow) -> Facts:
         "started_at": iso_time(row.started_at_ns),
         "ended_at": iso_time(row.ended_at_ns),
         "duration_ns": row.duration_ns,
-        "cost_usd": row.cost_micros / MICROS_PER_USD,
+        "cost_usd": row.known_micros / MICROS_PER_USD,
         "cache_hit_ratio": row.cache_hit_ratio,
     }
 
 
 def cost_facts(row: CostRow, by: str) -> Facts:
-    return {"by": by, **asdict(row), "cost_usd": row.cost_micros / MICROS_PER_USD}
+    return {"by": by, **asdict(row), "cost_usd": row.known_micros / MICROS_PER_USD}
 
 
 def detail_facts(detail: TraceDetail) -> Facts:

@@ -14,13 +14,24 @@ from ralph.cli.table import (
     percent,
     plain,
     screen_width,
+    short_id,
     table,
     tokens,
 )
+from ralph.spending import unseen_words
 from tracing.span import SpanKind, TraceStatus
 from tracing.store import CostRow, SpanRow, TraceDetail, TraceRow
 
 ID_CHARS = 8
+COUNTS = (
+    "calls",
+    "input_tokens",
+    "cache_read_tokens",
+    "output_tokens",
+    "cost_micros",
+    "unseen_micros",
+    "simulated_micros",
+)
 WRAPPED_LINES = 8
 COLUMNS = (
     Column("trace"),
@@ -46,11 +57,11 @@ def _trace_cells(row: TraceRow) -> list[str]:
         row.trace_id[:ID_CHARS],
         local_time(row.started_at_ns),
         row.status.value,
-        plain(row.story) or "-",
+        short_id(plain(row.story), title(row)) or "-",
         title(row),
         str(row.turns),
         tokens(row.input_tokens + row.output_tokens),
-        money(row.cost_micros),
+        money(row.known_micros),
         percent(row.cache_read_tokens, row.input_tokens),
         length(row.duration_ns),
     ]
@@ -72,12 +83,10 @@ def costs_table(rows: Sequence[CostRow], by: str) -> list[str]:
     )
     total = CostRow(
         "total",
-        *(
-            sum(getattr(row, name) for row in rows)
-            for name in ("calls", "input_tokens", "cache_read_tokens", "output_tokens", "cost_micros")
-        ),
+        *(sum(getattr(row, name) for row in rows) for name in COUNTS),
     )
-    return table(columns, [_cost_cells(row) for row in ([*rows, total] if len(rows) > 1 else rows)])
+    shown = table(columns, [_cost_cells(row) for row in ([*rows, total] if len(rows) > 1 else rows)])
+    return [*shown, *filter(None, [unseen_words(total.unseen_micros).removeprefix(", ")])]
 
 
 def _cost_cells(row: CostRow) -> list[str]:
@@ -88,8 +97,15 @@ def _cost_cells(row: CostRow) -> list[str]:
         tokens(row.input_tokens),
         cached,
         tokens(row.output_tokens),
-        money(row.cost_micros),
+        _cost(row),
     ]
+
+
+def _cost(row: CostRow) -> str:
+    if not row.simulated_micros:
+        return money(row.known_micros)
+    part = "" if row.simulated_micros >= row.known_micros else f"{money(row.simulated_micros)} of it "
+    return f"{money(row.known_micros)} ({part}simulated)"
 
 
 def trace_lines(detail: TraceDetail) -> list[str]:
@@ -115,7 +131,7 @@ def _header(detail: TraceDetail, turns: Turns) -> list[str]:
         "repo": plain(row.repo) + (f", branch {plain(known['ralph.branch'])}" if "ralph.branch" in known else ""),
         "model": plain(", ".join(models)) + (f", played by: {played_by} (its cost is simulated)" if played_by else ""),
         "began": ran if row.ended_at_ns is not None else f"{local_time(row.started_at_ns)}, still running",
-        "cost": f"{money(row.cost_micros)} for {row.turns} turn{'s' * (row.turns != 1)}, "
+        "cost": f"{money(row.known_micros)}{unseen_words(row.unseen_micros)} for {row.turns} turn{'s' * (row.turns != 1)}, "
         f"{tokens(row.input_tokens)} tokens in ({cached} from the cache), {tokens(row.output_tokens)} out",
         "outcome": _outcome(row, turns),
         "error": plain(row.error or ""),
@@ -194,7 +210,7 @@ def _line(placed: _Placed, turns: Turns, id_chars: int) -> str:
         f"{mark(span)} {span.span_id[:id_chars]}  {cut(placed.lead + label(span, turns), width):<{width}}",
         f"{length(span.duration_ns):>{DURATION_WIDTH}}",
         f"{amount:>{TOKENS_WIDTH}}",
-        f"{money(span.cost_micros) if is_call else '':>{COST_WIDTH}}",
+        f"{money(span.cost_micros - span.unseen_micros) if is_call else '':>{COST_WIDTH}}",
         note(span),
     ]
     return "  ".join(cells).rstrip()

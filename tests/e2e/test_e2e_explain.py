@@ -11,11 +11,12 @@ from ralph.cli.explain import lines
 from ralph.control import Control
 from ralph.doctor import examine
 from ralph.errors import RalphError
-from ralph.explain import ENDED, Explanation, explain, first_failing_lines
+from ralph.explain import ENDED, Explanation, explain
 from ralph.home import find_home
 from ralph.next_steps import STEPS
 from ralph.replay.scripted import finish_blocked, finish_done, stalls
 from ralph.story_status import unblock
+from ralph.trace_reading import failing_lines
 from ralph.workspace.repo import Repo
 from tracing.span import TraceStatus
 
@@ -74,6 +75,10 @@ def test_tries_from_before_an_unblock_or_an_edit_are_told_too(world: World, play
     assert "  - take the branch over:\n      git merge ralph/work" in text
     world.git("merge", "-q", "ralph/work")
     assert "git merge" not in told(explain(world.root, "US-001"))
+    world.git("branch", "-qd", "ralph/work")
+    text = told(explain(world.root, "us-001"))
+    assert "now      done: the PRD says so" in text
+    assert re.search(r"done     \w{10} of .*, in your checkout\n", text)
 
 
 def test_a_blocked_story_says_what_the_agent_said_and_counts_no_attempt(world: World, play: Any, tools: Any) -> None:
@@ -93,11 +98,16 @@ def test_a_killed_try_is_told_with_where_its_work_is_kept(world: World, tools: A
     with world.started(script=[tools.writes(1, "half"), stalls()]) as run:
         run.wait_until(lambda: run.model.stalls.count > 0)
         assert "a run is going, at work on US-001" in world.command("status").out
+        assert re.search(r", \+ up to \$\d\.\d\d for the call under way \(", world.command("status").out)
         run.kill()
     assert "last run: an error or a kill ended it" in world.command("status").out
     [left] = [finding.what for finding in examine(world.root) if finding.area == "leftovers"]
     assert left.startswith("a killed run left 1 worktree in ")
     assert "ended    cut short, nothing was committed" in told(explain(world.root, "US-001"))
+    assert re.search(
+        r"2 turns, \$0\.\d+, \+ \$\d\.\d\d reserved by a call whose end was never seen; counts as no attempt",
+        told(explain(world.root, "US-001")),
+    )
     assert world.ralph(script=tools.solves(1)).exit_code == 0
     killed, done = explain(world.root, "US-001").tries
     assert (killed.status, killed.attempt, done.status) == ("interrupted", None, "success")
@@ -144,8 +154,8 @@ def test_every_verdict_has_a_next_step_and_every_status_its_words() -> None:
     ],
 )
 def test_the_first_failing_line_is_found(output: str, first: str) -> None:
-    assert first_failing_lines(output)[0] == first
+    assert failing_lines(output, 8)[0] == first
 
 
 def test_output_without_a_word_of_failure_shows_its_end() -> None:
-    assert first_failing_lines("\n".join(f"line {number}" for number in range(20)))[-1] == "line 19"
+    assert failing_lines("\n".join(f"line {number}" for number in range(20)), 8)[-1] == "line 19"

@@ -20,6 +20,7 @@ from ralph.home import find_home
 from ralph.settings.problems import SettingsError
 from ralph.state import StoryStates
 from ralph.workspace.repo import Repo
+from tracing.budget import NO_LIMIT_MICROS, Ledger, Limit
 
 
 def ralph(*arguments: str) -> Result:
@@ -68,6 +69,17 @@ def test_status_says_for_each_story_why_it_is_or_is_not_next(repo: Path) -> None
     assert "ralph unblock US-002" in text
     assert "the whole story: ralph explain US-002" in text
     assert "next" in rest[-1]
+
+
+def test_status_counts_an_optional_story_apart_and_cuts_ids_that_are_whole_titles(repo: Path) -> None:
+    prd = json.loads((repo / "prd.json").read_text())
+    prd["userStories"][1] |= {"id": "resolve-an-ambiguous-name-of-a-person", "title": "Resolve an ambiguous name"}
+    (repo / "prd.json").write_text(json.dumps({**prd, "userStories": prd["userStories"][:2]}))
+    lines = ralph("status").output.splitlines()
+    assert "resolve-an-ambi…  Resolve an ambiguous name" in lines
+    (repo / "prd.md").write_text("# P\n\n## Tasks\n\n- [x] One\n\n## Optional\n\n- [ ] Two\n")
+    first = ralph("status", "prd.md").output.splitlines()[0]
+    assert first.startswith("prd.md: 1 of 1 stories done (1 optional left out), on branch ")
 
 
 def test_status_as_json_names_the_verdicts(repo: Path) -> None:
@@ -126,10 +138,18 @@ def test_status_says_that_a_run_is_going_at_what_and_then_how_it_ended(repo: Pat
         assert shown[1] == f"a run is paused (ralph resume), {rest}"
         assert shown[2] == "1 message not heard by an agent yet (ralph say --list)"
         control.withdraw(control.pending()[0].id)
-    killed = "last run: an error or a kill ended it, $0.0000 spent (ralph log --run 20261121-160520-abcdef)"
+    with closing(Ledger.open(home.ledger_db)) as ledger:
+        run = Limit(f"run:{head.run}", NO_LIMIT_MICROS)
+        ledger.settle(ledger.reserve(900_000, [run], model="m"), 30_000)
+        ledger.reserve(1_310_000, [run], model="m")
+    with closing(EventLog(home, head)), control.attend(head.run, head.branch):
+        words = "$0.0300 spent so far, + up to $1.31 for the call under way (ralph log -f)"
+        assert words in ralph("status").output.splitlines()[1]
+    reserved = "$0.0300 spent, + $1.31 reserved by a call whose end was never seen"
+    killed = f"last run: an error or a kill ended it, {reserved} (ralph log --run 20261121-160520-abcdef)"
     assert ralph("status").output.splitlines()[1] == killed
     with closing(EventLog(home, head)) as log:
-        log(Event(EventKind.RUN_ENDED, "stopped: 1 of 3 stories done, $0.0000 of $5.00 spent"))
+        log(Event(EventKind.RUN_ENDED, "stopped; `ralph status` says why: 1 of 3 stories done, $0.0000 of $5.00 spent"))
     ended = "last run: stopped: 1 of 3 stories done, $0.0000 of $5.00 spent (ralph log --run 20261121-160520-abcdef)"
     assert ralph("status").output.splitlines()[1] == ended
     assert json.loads(ralph("status", "--json").output)["last_run"]["is_going"] is False

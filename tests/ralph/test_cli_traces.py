@@ -203,6 +203,50 @@ def test_the_json_of_a_trace_has_each_message_once(tracer: Tracer) -> None:
     assert sent == [(0, 1), (1, 1), (2, 1)]
 
 
+def test_what_was_only_reserved_is_told_apart_from_what_was_spent(tracer: Tracer) -> None:
+    with started(tracer) as trace:
+        turn(trace, ("bash", {"command": "ls"}), cost_micros=30_000)
+        with trace.span("chat m", kind=SpanKind.LLM) as span:
+            span.set({names.COST_MICROS: 1_310_000, names.UNSEEN_MICROS: 1_310_000})
+    words = "+ $1.31 reserved by a call whose end was never seen"
+    assert f"cost     $0.0300, {words} for 2 turns" in ralph("trace", "latest").output
+    assert ralph("trace", "latest").output.count(words) == 2
+    assert "$0.0300" in ralph("traces").output
+    _, row, last = ralph("costs").output.splitlines()
+    assert (row.split()[-1], last) == ("$0.0300", words)
+    assert json.loads(ralph("costs", "--json").output)[0]["cost_usd"] == 0.03
+
+
+def test_costs_say_what_is_simulated(tracer: Tracer) -> None:
+    for story, simulated in (("US-001", True), ("US-002", False)):
+        with started(tracer, story) as trace, trace.span("chat m", kind=SpanKind.LLM) as span:
+            span.set({names.COST_MICROS: 10_000, names.COST_SIMULATED: simulated})
+    lines = ralph("costs", "--by", "story").output.splitlines()
+    assert [line.partition("$")[2] for line in lines[1:]] == [
+        "0.0100 (simulated)",
+        "0.0100",
+        "0.0200 ($0.0100 of it simulated)",
+    ]
+
+
+def test_a_long_id_leaves_the_title_readable(tracer: Tracer) -> None:
+    with started(tracer, "resolve-an-ambiguous-name-of-a-person", "Resolve an ambiguous name"):
+        pass
+    with started(tracer, "resolve-an-ambiguous-name", "Resolve an ambiguous name"):
+        pass
+    derived, own = ralph("traces").output.splitlines()[1:]
+    assert "  resolve-a…        Resolve an " in derived
+    assert "  resolve-an-ambi…  Resolve an " in own
+
+
+def test_a_finish_without_a_summary_leaves_nothing_dangling(tracer: Tracer) -> None:
+    with started(tracer) as trace:
+        turn(trace, ("finish", {"status": "done"}))
+    shown = ralph("trace", "latest").output
+    assert "agent, done\n" in shown
+    assert "None" not in shown
+
+
 @pytest.mark.parametrize("by", ["day", "repo", "story", "model"])
 def test_costs_add_up_by_each_group(tracer: Tracer, by: str) -> None:
     a_repaired_story(tracer)

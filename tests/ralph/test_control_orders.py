@@ -121,3 +121,44 @@ def test_the_commands_print_what_happens_next(repo: Path) -> None:
     assert "nothing to pause" in runner.invoke(pause_command, where).output
     assert "no run is paused" in runner.invoke(resume_command, where).output
     assert "left out from now on" in runner.invoke(skip_command, ["US-001", *where]).output
+
+
+def done_too(repo: Path) -> None:
+    prd = repo / "prd.json"
+    prd.write_text(prd.read_text().replace('"passes": false', '"passes": true', 1))
+
+
+def test_what_is_said_for_a_done_story_is_refused_since_nobody_would_hear_it(repo: Path, control: Control) -> None:
+    done_too(repo)
+    with pytest.raises(
+        RalphError, match=r"US-001 is done \(the PRD says that it passes\), so no agent would hear this"
+    ):
+        orders.say(repo, "use the helper", "US-001")
+    assert control.pending() == []
+    assert said(orders.say(repo, "use the helper", "us-002")).startswith("US-002 gets it")
+
+
+def test_the_end_of_a_run_says_what_nobody_heard_who_will_and_how_it_is_taken_back(control: Control) -> None:
+    with control.attend("run-1", "work"):
+        assert orders.unheard_note(control) is None
+        first = control.say("use the helper")
+        assert orders.unheard_note(control) == (
+            'no agent has heard: "use the helper" (the next run gets it at its first turn; '
+            f"to take it back: ralph say --withdraw {first.id})"
+        )
+        control.say("and no tabs", "US-001")
+        note = orders.unheard_note(control, ["US-001"])
+        assert note is not None
+        assert '"and no tabs" (US-001 is done, so none will; to take it back' in note
+        assert "US-001 gets it when it is worked on" in str(orders.unheard_note(control))
+
+
+def test_the_beginning_of_an_id_is_enough_and_one_that_fits_several_is_refused(repo: Path) -> None:
+    with pytest.raises(
+        RalphError, match=r'"us" fits several stories of prd.json: US-001, US-002. Type more of the id.'
+    ):
+        orders.skip(repo, "us")
+    prd = repo / "prd.json"
+    prd.write_text(prd.read_text().replace("US-002", "US-0012"))
+    assert orders.skip(repo, "US-001").startswith("US-001 is left out")  # the whole id wins
+    assert orders.skip(repo, "us-0012").startswith("US-0012 is left out")
