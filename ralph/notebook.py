@@ -1,7 +1,8 @@
 """What finished stories leave to later ones on a branch: in the repo's own progress log, or in Ralph's state.
 
-A tracked log changes only in a story's commit. An untracked one is read, and written only to archive it when a new
-branch begins; its new entries stay in Ralph's state. The agent reads the notes in its first message and never writes them.
+A tracked log changes only in a story's commit, which also takes what Ralph's state still holds. An untracked one is read,
+and written only to archive it when a new branch begins; its new entries stay in Ralph's state. The agent reads the notes in
+its first message and never writes them.
 """
 
 from collections.abc import Callable
@@ -36,12 +37,9 @@ class Notebook:
 
     def shown(self, revision: str) -> str:
         """The notes for the first message, bounded: standing ones, then the newest entries of this branch."""
-        repo_id = self.log.repo.id
         standing, entries = split_entries(self._log_text(revision))
         own = "" if self._former() else entries
-        kept = "" if self.log.tracked else self.states.progress(repo_id, self.branch)
-        patterns = () if self.log.tracked else self.states.patterns(repo_id)
-        return clean_text(in_short(with_entry(with_patterns(standing, patterns) + own, kept)))
+        return clean_text(in_short(with_entry(with_patterns(standing, self._state_patterns()) + own, self._kept(own))))
 
     def in_commit(self, revision: str, note: Note) -> dict[str, bytes]:
         """The files of the story's commit: the tracked log with the note, and the archive when the branch is new."""
@@ -50,7 +48,9 @@ class Notebook:
         former_text, former = self._log_text(revision), self._former()
         standing, entries = split_entries(former_text)
         moves = bool(former and entries.strip())
-        text = with_entry(with_patterns(standing, note.patterns) + ("" if moves else entries), note.entry)
+        own = "" if moves else entries
+        patterns = (*self._state_patterns(), *note.patterns)
+        text = with_entry(with_patterns(standing, patterns) + own, self._kept(own) + note.entry)
         files = {self.log.name: _bytes(text)}
         if former and moves:
             name = archive_path(self.log.name, former, self._today(), partial(self._is_committed, revision))
@@ -64,11 +64,21 @@ class Notebook:
             OSError: an untracked log could not be archived; it stays as it was.
         """
         repo_id, former = self.log.repo.id, self._former()
-        if not self.log.tracked:
+        if self.log.tracked:
+            self.states.forget_notes(repo_id, self.branch)
+        else:
             self.states.append_progress(repo_id, trace_id, note.entry, self.branch)
             self.states.add_patterns(repo_id, note.patterns)
         self.states.note_branch(repo_id, self.branch)
         return self._archive_untracked(former) if former and not self.log.tracked else None
+
+    def _state_patterns(self) -> tuple[str, ...]:
+        return self.states.patterns(self.log.repo.id)
+
+    def _kept(self, entries: str) -> str:
+        """The state's entries that are not among `entries`: a run may have died between a commit and what follows it."""
+        kept = self.states.progress(self.log.repo.id, self.branch)
+        return "" if kept.strip() in entries else kept
 
     def _archive_untracked(self, former: str) -> str | None:
         """As snarktank's loop does it: the whole log goes to the archive first, then its entries leave it."""

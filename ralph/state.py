@@ -187,6 +187,11 @@ class StoryStates:
         rows = self._read("SELECT pattern FROM codebase_patterns WHERE repo_id = ? ORDER BY id", (repo_id,))
         return tuple(str(row["pattern"]) for row in rows)
 
+    def forget_notes(self, repo_id: str, branch: str) -> None:
+        """The notes that `progress` and `patterns` give are in a tracked log now."""
+        self._write("DELETE FROM progress_notes WHERE repo_id = ? AND branch IN ('', ?)", (repo_id, branch))
+        self._write("DELETE FROM codebase_patterns WHERE repo_id = ?", (repo_id,))
+
     def note_branch(self, repo_id: str, branch: str) -> None:
         """Remember that a story was committed on the branch now."""
         self._write(

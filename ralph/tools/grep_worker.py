@@ -1,7 +1,7 @@
 """Searches files for a regular expression, by ripgrep or Python's re, as a script of its own that can be killed.
 
-Takes the path of a JSON order, prints `path:line:text` (context lines as `path-line-text`), and `more` as the last line
-when the limit cut it short. Exit code 3: the pattern is broken, in words. Imports nothing of Ralph, to start fast.
+Takes the path of a JSON order, prints `path:line:text` (context lines as `path-line-text`, `--` between places that are
+apart), and `more` as the last line when the limit cut it short. Exit code 3: the pattern is broken, in words. Imports nothing of Ralph, to start fast.
 """
 
 import base64
@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 MAX_FILE_BYTES = 20_000_000
 MAX_LINE_CHARS = 2_000
@@ -32,6 +32,22 @@ class Order(TypedDict):
     ripgrep: str
 
 
+class Line(NamedTuple):
+    """A line to show; context has `is_match` False."""
+
+    is_match: bool
+    name: str
+    number: int
+    text: str
+
+    def __str__(self) -> str:
+        mark = ":" if self.is_match else "-"
+        return f"{self.name}{mark}{self.number}{mark}{_cut(self.text)}"
+
+    def follows(self, other: "Line") -> bool:
+        return (self.name, self.number) == (other.name, other.number + 1)
+
+
 def _text(path: str) -> str:
     """The content of a regular text file; empty for everything else."""
     try:
@@ -48,21 +64,21 @@ def _text(path: str) -> str:
         return (head + file.read()).decode("utf-8-sig", "replace")
 
 
-def _found(name: str, lines: list[str], pattern: re.Pattern[str], context: int) -> Iterator[tuple[bool, str]]:
-    """Lines to show, each with whether it is a match itself, in order and once."""
+def _found(name: str, lines: list[str], pattern: re.Pattern[str], context: int) -> Iterator[Line]:
+    """Lines to show, in order and once."""
     shown_to = -1
     for number, line in enumerate(lines):
         if not pattern.search(line):
             continue
         before = range(max(shown_to + 1, number - context), number)
-        yield from ((False, f"{name}-{at + 1}-{_cut(lines[at])}") for at in before)
+        yield from (Line(False, name, at + 1, lines[at]) for at in before)
         if number > shown_to:
-            yield True, f"{name}:{number + 1}:{_cut(line)}"
+            yield Line(True, name, number + 1, line)
         shown_to = max(shown_to, number)
         for at in range(number + 1, min(len(lines), number + context + 1)):
             if pattern.search(lines[at]):
                 break
-            yield False, f"{name}-{at + 1}-{_cut(lines[at])}"
+            yield Line(False, name, at + 1, lines[at])
             shown_to = at
 
 
@@ -70,7 +86,7 @@ def _cut(line: str) -> str:
     return line if len(line) <= MAX_LINE_CHARS else line[:MAX_LINE_CHARS] + "[…]"
 
 
-def _by_python(order: Order, pattern: re.Pattern[str]) -> Iterator[tuple[bool, str]]:
+def _by_python(order: Order, pattern: re.Pattern[str]) -> Iterator[Line]:
     for name in order["files"]:
         lines = _text(os.path.join(order["base"], name)).replace("\r\n", "\n").split("\n")  # noqa: PTH118
         if lines[-1] == "":
@@ -78,7 +94,7 @@ def _by_python(order: Order, pattern: re.Pattern[str]) -> Iterator[tuple[bool, s
         yield from _found(name, lines, pattern, order["context"])
 
 
-def _by_ripgrep(order: Order) -> Iterator[tuple[bool, str]]:
+def _by_ripgrep(order: Order) -> Iterator[Line]:
     """The same from ripgrep, which is given the files by name, so that it chooses none itself."""
     files = [name for name in order["files"] if _is_searchable(os.path.join(order["base"], name))]  # noqa: PTH118
     for start in range(0, len(files), FILES_AT_ONCE):
@@ -97,16 +113,15 @@ def _ripgrep(order: Order) -> list[str]:
     return [order["ripgrep"], *fixed, *case, f"--regexp={order['pattern']}"]
 
 
-def _told(events: Iterable[bytes]) -> Iterator[tuple[bool, str]]:
+def _told(events: Iterable[bytes]) -> Iterator[Line]:
     """Lines from ripgrep's events, a file at a time; what it finds in binary files is left out."""
-    pending: list[tuple[bool, str]] = []
+    pending: list[Line] = []
     for raw in events:
         event = json.loads(raw)
         kind, data = event["type"], event["data"]
         if kind in ("match", "context"):
-            mark = ":" if kind == "match" else "-"
             line = _plain(data["lines"]).removesuffix("\n").removesuffix("\r").removeprefix("\ufeff")
-            pending.append((kind == "match", f"{_plain(data['path'])}{mark}{data['line_number']}{mark}{_cut(line)}"))
+            pending.append(Line(kind == "match", _plain(data["path"]), data["line_number"], line))
         elif kind == "end":
             if data["binary_offset"] is None:
                 yield from pending
@@ -137,23 +152,27 @@ def main(order_path: str) -> int:
     with open(order_path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start
         order: Order = json.load(file)
     if _ripgrep_takes(order):
-        return _print(_by_ripgrep(order), order["limit"])
+        return _print(_by_ripgrep(order), order)
     try:
         pattern = re.compile(order["pattern"], re.IGNORECASE if order["ignore_case"] else 0)
     except (re.error, OverflowError, RecursionError) as error:
         sys.stdout.write(f"the pattern is not a regular expression: {error}.\n")
         return 3
-    return _print(_by_python(order, pattern), order["limit"])
+    return _print(_by_python(order, pattern), order)
 
 
-def _print(found: Iterator[tuple[bool, str]], limit: int) -> int:
-    left = limit
-    for is_match, line in found:
-        if is_match and left == 0:
+def _print(found: Iterator[Line], order: Order) -> int:
+    left = order["limit"]
+    last: Line | None = None
+    for line in found:
+        if line.is_match and left == 0:
             sys.stdout.write("more\n")
             break
-        left -= is_match
-        sys.stdout.write(line + "\n")
+        if order["context"] and last and not line.follows(last):
+            sys.stdout.write("--\n")
+        left -= line.is_match
+        last = line
+        sys.stdout.write(f"{line}\n")
     return 0
 
 

@@ -60,14 +60,16 @@ def _check(value: object, schema: Schema, tool: str, where: str) -> str | None:
 def _check_object(value: Mapping[str, object], schema: Schema, tool: str, where: str) -> str | None:
     known = schema["properties"]
     missing = next((name for name in schema["required"] if name not in value), None)
+    lack = f"required parameter {_label(_join(where, missing))} is missing" if missing else ""
     unknown = next((name for name in value if name not in known), None)
     if unknown is not None:
-        lacks = f"required parameter {_label(_join(where, missing))} is missing, and " if missing else ""
         close = get_close_matches(unknown, known, 1)
         hint = f"Did you mean `{close[0]}`?" if close else f"Known: {', '.join(known)}."
-        return f"{tool}: {lacks}unknown parameter {_label(_join(where, _short(unknown)))}. {hint}"
-    if missing:
-        return f"{tool}: required parameter {_label(_join(where, missing))} is missing."
+        shown = _label(_join(where, _short(unknown)))
+        what = f"{lack}, and {shown} is unknown" if lack else f"unknown parameter {shown}"
+        return f"{tool}: {what}. {hint}"
+    if lack:
+        return f"{tool}: {lack}."
     parts = (_check(item, known[name], tool, _join(where, name)) for name, item in value.items())
     return next((problem for problem in parts if problem), None)
 

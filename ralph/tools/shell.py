@@ -22,12 +22,19 @@ BACKGROUND_TIMEOUT_S = 7200
 BACKGROUND_GLANCE_S = 0.3
 LONGEST_ARGUMENT_BYTES = 100_000
 MAX_BACKGROUND = 16
+GIT_READ_ONLY = (
+    "[.git is read-only, so git cannot add, stash, commit, restore or switch (some of that fails without a word); "
+    "`git show HEAD:FILE > FILE` takes a change back]"
+)
 _LEFT_RUNNING = re.compile(r"(?<![&>|<\\])&(?:\s*$|\s+[\w(])", re.MULTILINE)
 _DENIALS = (
     "Read-only file system",
     "Network is unreachable",
     "Temporary failure in name resolution",
     "Could not resolve host",
+)
+_GIT_WRITES = re.compile(
+    r"\bgit\s+(?:-[cC]\s+\S+\s+|-\S+\s+)*(?:add|am|apply\s+--(?:cached|index)|checkout|cherry-pick|commit|merge|mv|pull|rebase|reset|restore|rm|stash|switch)\b"
 )
 
 
@@ -111,7 +118,11 @@ class Shell:
 
     def _result(self, given: BashInput, done: Completed, output: Path, *, is_capped: bool) -> ToolResult:
         text, truncated = excerpt(output)
-        notes = [*_ending(given, done, is_capped=is_capped), *self._denial(done, text), *_left_running(given.command)]
+        notes = [
+            *_ending(given, done, is_capped=is_capped),
+            *self._denials(given, done, text),
+            *_left_running(given.command),
+        ]
         body = text.rstrip("\n") or "(no output)"
         return ToolResult(
             "\n".join([body, *notes, f"[exit code {done.exit_code}]"]),
@@ -122,12 +133,16 @@ class Shell:
             survivors=done.survivors,
         )
 
-    def _denial(self, done: Completed, text: str) -> list[str]:
-        if self.bench.sandbox.level == "none" or done.exit_code == 0 or not any(word in text for word in _DENIALS):
+    def _denials(self, given: BashInput, done: Completed, text: str) -> list[str]:
+        """What the sandbox forbids, where the output shows that it did, whatever the last command's exit code is."""
+        if self.bench.sandbox.level == "none":
             return []
         network = "" if self.bench.network else " and no network"
         places = "in the repository (.git and protected files excepted), /tmp and $HOME"
-        return [f"[the sandbox allows writing only {places}{network}; do without]"]
+        allowed = [f"[the sandbox allows writing only {places}{network}; do without]"]
+        is_denied = any(word in text for word in _DENIALS)
+        is_git = _GIT_WRITES.search(given.command) and (is_denied or done.exit_code)
+        return [*(allowed if is_denied else []), *([GIT_READ_ONLY] if is_git else [])]
 
     def _start(self, command: str) -> ToolResult:
         if sum(process.thread.is_alive() for process in self._background) >= MAX_BACKGROUND:

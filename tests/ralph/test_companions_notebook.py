@@ -140,6 +140,26 @@ def test_without_a_tracked_log_a_new_branch_starts_with_the_patterns_alone(book:
     assert book("ralph/second").shown("HEAD") == "## Codebase Patterns\n- Commands are in cli.py.\n---"
 
 
+def test_notes_in_the_state_move_into_a_log_that_is_tracked_later(root: Path, book: Book) -> None:
+    book("ralph/first").keep("t1", NOTE)
+    write(root, "progress.txt", "")
+    commit(root)
+    later = book("ralph/first")
+    assert "New story" in later.shown("HEAD")
+    assert "- Commands are in cli.py." in later.shown("HEAD")
+    second = Note("\n## 2026-11-21 11:00 - US-002\n- Second story\n---\n", ("Tests are in tests/.",))
+    files = later.in_commit("HEAD", second)
+    patterns = "## Codebase Patterns\n- Commands are in cli.py.\n- Tests are in tests/.\n---\n"
+    assert files == {"progress.txt": (patterns + NOTE.entry + second.entry).encode()}
+    write(root, "progress.txt", files["progress.txt"].decode())
+    commit(root)
+    assert later.shown("HEAD").count("New story") == 1, "a run may die before the state forgets"
+    later.keep("t2", second)
+    write(root, "progress.txt", patterns)
+    commit(root)
+    assert book("ralph/first").shown("HEAD") == patterns.strip(), "what a person takes out stays out"
+
+
 def test_an_ignored_log_is_archived_beside_it_and_keeps_its_patterns(root: Path, book: Book) -> None:
     write(root, ".gitignore", "progress.txt\narchive/\n.last-branch\n")
     commit(root)

@@ -12,6 +12,7 @@ import pytest
 from ralph.home import Home
 from ralph.sandbox import NoSandbox, choose_sandbox
 from ralph.tools import Toolbox, ToolResult
+from ralph.tools.shell import GIT_READ_ONLY
 
 Bash = Callable[..., ToolResult]
 
@@ -166,3 +167,23 @@ def test_in_a_sandbox_git_and_protected_files_are_read_only_and_the_model_is_tol
     assert f"[the sandbox allows writing only {allowed}; do without]" in str(refused.content)
     assert (box.root / "prd.json").read_text() == "{}"
     assert not (box.root / ".git" / "x").exists()
+
+
+def test_what_the_sandbox_forbids_is_told_even_when_the_last_command_went_well(box: Toolbox, bash: Bash) -> None:
+    if box.sandbox_level == "none":
+        pytest.skip("no sandbox: nothing is forbidden")
+    assert "the sandbox allows writing only" in str(bash("touch /etc/ralph-x; echo done").content)
+    assert "the sandbox" not in str(bash("false").content)
+
+
+def test_git_that_would_write_is_explained_even_where_it_says_nothing_itself(box: Toolbox, bash: Bash) -> None:
+    if box.sandbox_level == "none":
+        pytest.skip("no sandbox: git can write")
+    (box.root / "a.txt").write_text("one\n")
+    git = ["git", "-C", str(box.root), "-c", "user.name=x", "-c", "user.email=x@x"]
+    for words in (["add", "a.txt"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], check=True)
+    stashed = bash("echo two >> a.txt; git -c user.name=x -c user.email=x@x stash")
+    assert stashed.content == f"(no output)\n{GIT_READ_ONLY}\n[exit code 1]"
+    assert GIT_READ_ONLY in str(bash("git add -N a.txt; true").content)
+    assert GIT_READ_ONLY not in str(bash("git log; git diff; git status; git show HEAD:none").content)

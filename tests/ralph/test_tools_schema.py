@@ -24,6 +24,11 @@ def box(tmp_path: Path) -> Iterator[Toolbox]:
         ("Bash", {}, "No such tool: Bash. Available: bash, read, edit, write, grep, glob, finish."),
         ("bash", [], "bash: the input must be an object, not a list."),
         ("bash", {}, "bash: required parameter `command` is missing."),
+        (
+            "bash",
+            {"cmd": "ls"},
+            "bash: required parameter `command` is missing, and `cmd` is unknown. Did you mean `command`?",
+        ),
         ("bash", {"command": 1}, "bash: `command` must be a string, not a number."),
         ("bash", {"command": ""}, "bash: `command` must not be empty."),
         ("bash", {"command": "a\0b"}, "bash: `command` holds a NUL or half a surrogate pair. Send it without."),

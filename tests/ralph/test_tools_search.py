@@ -67,6 +67,11 @@ def call(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator
             id="context",
         ),
         pytest.param(
+            {"path": "src", "context": 1, "ignore_case": True},
+            "src/a.py:1:Needle = 2\n--\nsrc/b.py-2-\nsrc/b.py:3:def needle():\nsrc/b.py-4-    return 1",
+            id="context-of-places-apart",
+        ),
+        pytest.param(
             {"limit": 1},
             "docs/deep/c.md:1:a needle here\n[more matched; narrow the pattern, or raise limit]",
             id="limit",
