@@ -35,6 +35,7 @@ LOG_STYLES = {
     EventKind.STEERED: "cyan",
 }
 STATE_CELLS = 8
+ID_CELLS = 16  # of an id, which may be made from the title beside it
 KEYS = "p pause  s say  k skip  q stop  ? help"
 HELP = (
     "p  pause before the next turn, or go on",
@@ -91,7 +92,8 @@ def _head(state: ViewState, width: int, now_s: float) -> Iterator[Text]:
     share = state.spent_usd / state.limit_usd if state.limit_usd else 0.0
     elapsed_s = (state.ended_s or now_s) - state.started_s
     simulated = " (simulated)" if state.is_simulated else ""
-    spent = f"{_length(elapsed_s)}  ${state.spent_usd:.2f} of ${state.limit_usd:.2f}{simulated}"
+    held = f" + up to ${state.held_usd:.2f} reserved" if state.held_usd >= 0.005 else ""
+    spent = f"{_length(elapsed_s)}  ${state.spent_usd:.2f} of ${state.limit_usd:.2f}{simulated}{held}"
     rest = _rest(state, now_s)
     free = width - cell_len(spent) - cell_len(rest) - BAR_MARGIN_CELLS
     yield _row(Text.assemble(spent, "  ", _bar(share, min(BAR_CELLS, max(0, free)))), rest, width)
@@ -108,7 +110,9 @@ def _rest(state: ViewState, now_s: float) -> str:
     rest = estimate(state, now_s)
     if state.ended or rest is None:
         done = sum(row.state is StoryState.DONE for row in state.stories)
-        return f"{done} of {len(state.stories)} done" if state.stories else ""
+        left_out = sum(row.state is StoryState.LEFT_OUT for row in state.stories)
+        apart = f", {left_out} left out" if left_out else ""
+        return f"{done} of {len(state.stories) - left_out} done{apart}" if state.stories else ""
     return f"about {_length(rest.seconds)}, ${rest.usd:.2f} to go"
 
 
@@ -123,7 +127,7 @@ def _stories(state: ViewState, size: Size, now_s: float) -> list[Text]:
     blocks = {row.id: _block(row, state.working[row.id], Size(size.width, max(1, each)), now_s) for row in at_work}
     room = size.height - sum(len(block) for block in blocks.values())
     shown = set(_nearest(state, others, room if room >= len(others) else room - 1))
-    ids = max(cell_len(row.id) for row in state.stories)
+    ids = min(max(cell_len(row.id) for row in state.stories), ID_CELLS)
     parts = [
         blocks.get(row.id) or [_story(row, ids, size.width)]
         for row in state.stories
@@ -154,7 +158,7 @@ def _story(row: StoryRow, id_cells: int, width: int) -> Text:
     why = row.reason if row.state in {StoryState.PARKED, StoryState.WAITS} else ""
     text = Text.assemble(
         (f"{row.state:<{STATE_CELLS}} ", STYLES[row.state]),
-        (_padded(row.id, id_cells), "bold" if row.state is StoryState.RUNNING else ""),
+        (_fitted(row.id, id_cells), "bold" if row.state is StoryState.RUNNING else ""),
         f"  {title}",
         (f"  {one_line(why)}" if why else "", "dim"),
     )
@@ -165,7 +169,11 @@ def _block(row: StoryRow, working: Working, size: Size, now_s: float) -> list[Te
     """A story at work, on at most so many lines: first what it is, then what it does, its numbers, its output."""
     parts = [("attempt", working.attempt), ("turn", working.turn), ("repair", working.repair)]
     step = ", ".join(f"{name} {count}" for name, count in parts if count)
-    title = Text.assemble((f"{'runs':<{STATE_CELLS}} ", STYLES[StoryState.RUNNING]), (row.id, "bold"), f"  {row.title}")
+    title = Text.assemble(
+        (f"{'runs':<{STATE_CELLS}} ", STYLES[StoryState.RUNNING]),
+        (_fitted(row.id, min(cell_len(row.id), ID_CELLS)), "bold"),
+        f"  {row.title}",
+    )
     block = [_row(title, step, size.width)]
     tools = list(working.tools.values())
     doing = [_indented(_doing(tool), _length(now_s - tool.since_s), size.width) for tool in tools]
@@ -238,8 +246,11 @@ def _indented(left: Text, right: str | Text, width: int) -> Text:
     return Text.assemble(" " * (STATE_CELLS + 1), _row(left, right, max(1, width - STATE_CELLS - 1)))
 
 
-def _padded(text: str, cells: int) -> str:
-    return text + " " * (cells - cell_len(text))
+def _fitted(text: str, cells: int) -> str:
+    """In just so many cells."""
+    found = Text(text)
+    found.truncate(cells, overflow="ellipsis", pad=True)
+    return found.plain
 
 
 def _tail(text: str, cells: int) -> str:

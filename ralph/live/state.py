@@ -75,6 +75,7 @@ class ViewState:
     started_s: float = 0.0
     is_simulated: bool = False
     spent_usd: float = 0.0
+    held_usd: float = 0.0  # counts against the limit too: calls under way, or whose end was never seen
     limit_usd: float = 0.0
     stories: tuple[StoryRow, ...] = ()
     working: Mapping[str, Working] = field(default_factory=dict)
@@ -160,6 +161,7 @@ def _turn(state: ViewState, event: Event, now_s: float) -> ViewState:
     state = replace(
         state,
         spent_usd=_number(event, "spent_usd") or state.spent_usd,
+        held_usd=_number(event, "held_usd"),
         limit_usd=_number(event, "limit_usd") or state.limit_usd,
     )
     working, cost_usd = state.at_work(event), _number(event, "cost_usd")
@@ -264,6 +266,7 @@ def _run_ended(state: ViewState, event: Event, now_s: float) -> ViewState:
         ended_s=now_s,
         exit_code=int(_number(event, "exit_code")),
         spent_usd=_number(event, "spent_usd") or state.spent_usd,
+        held_usd=_number(event, "held_usd"),
         working={},
     )
 

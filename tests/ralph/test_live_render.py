@@ -124,6 +124,28 @@ def test_stories_that_do_not_fit_are_counted_and_those_at_work_are_in_sight() ->
     assert re.search(r"… \d+ more: \d+ done, \d+ open", text)
 
 
+def test_what_is_only_reserved_is_no_money_spent() -> None:
+    fields: dict[str, EventValue] = {"spent_usd": 0.03, "held_usd": 1.31, "limit_usd": 5.0}
+    state = large(0).after(Event(EventKind.TURN, "", fields), 1.0)
+    text = lines(state, Panel(), Size(100, 24), 9.0)[1].plain
+    assert "$0.03 of $5.00 + up to $1.31 reserved" in text
+    assert " 1%" in text
+
+
+def test_an_id_made_from_the_title_leaves_room_for_it_and_what_is_left_out_is_counted_apart() -> None:
+    fields: dict[str, EventValue] = {
+        "ids": ["resolve-an-ambiguous-name", "US-2"],
+        "titles": ["Resolve an ambiguous name", "Two"],
+        "states": ["done", "left out"],
+        "reasons": ["", "optional: run it with --story US-2"],
+    }
+    state = ViewState(repo="r").after(Event(EventKind.STORIES, "", fields), 0.0)
+    text = "\n".join(line.plain for line in lines(state, Panel(), Size(80, 24), 9.0))
+    assert "done     resolve-an-ambi…  Resolve an ambiguous name" in text
+    assert "left out US-2              Two" in text
+    assert "1 of 1 done, 1 left out" in text
+
+
 def test_the_screens_of_the_documentation_are_drawn_and_fetch_nothing(tmp_path: Path) -> None:
     written = draw(tmp_path)
     assert [path.stem for path in written] == ["running", "repair", "parallel", "finished"]
