@@ -30,6 +30,8 @@ _ABOUT = re.compile(
     r"[\W\d]*(overview|introduction|summary|executive summary|description|goals?|about|context|background|problem)\b",
     re.IGNORECASE,
 )
+_NOTES = re.compile(r"\W*(?:(?:developer|technical|implementation|additional|general) )?notes?\b", re.IGNORECASE)
+_MAX_NOTES_CHARS = 4_000
 _FACT = re.compile(r"\s*(?:(?:\*\*|__)?[\w -]+(?:\*\*|__)?:|\*\*|__)")
 _FINDERS: Sequence[Callable[[Page], Found | None]] = (find_chief, find_ralphex, find_user_stories, find_tracked)
 
@@ -47,7 +49,7 @@ def read_markdown(source: Source) -> Document:
         prd=Prd(
             project=project,
             branch_name=branch,
-            description=_description(preamble, project),
+            description="\n\n".join(filter(None, (_description(preamble, project), _notes(page, found.drafts)))),
             stories=_stories(names),
         ),
         dialect=found.dialect,
@@ -121,6 +123,19 @@ def _checked_branch(name: str, at: int) -> tuple[str | None, list[Problem]]:
     if fault := branch_fault(name):
         return None, [Problem(at, f"the branch name {quoted(name)} {fault}", f"Write {quoted(proposed_branch(name))}.")]
     return name, []
+
+
+def _notes(page: Page, drafts: Iterable[Draft]) -> str:
+    """What stands under a heading like "Notes" that belongs to the whole PRD, without the stories in it."""
+    stories = {page.line_at(draft.at) for draft in drafts}
+    found = [
+        page.lines(block.line, block.end)
+        for block, place in places(page)
+        if place.above and _NOTES.match(place.above[0]) and not stories.intersection(range(block.line, block.end))
+    ]
+    text = "\n\n".join(found).strip()
+    shown = text if len(text) <= _MAX_NOTES_CHARS else f"{text[:_MAX_NOTES_CHARS].rstrip()} [...]"
+    return f"Notes:\n{shown}" if text else ""
 
 
 def _description(preamble: Iterable[tuple[Block, Place]], project: str) -> str:

@@ -196,10 +196,7 @@ def _draft(section: Section, words: tuple[str, ...], *, strict: bool, boxes_firs
     body = section.body
     asked = plain_text(body.content) if body.content and section.id == section.title else section.title
     title = title_of(asked)
-    spelt = (
-        [body.content] if body.content and title != plain_text(body.content) else [] if title == asked else [asked, ""]
-    )
-    description = "\n".join([*spelt, body.description]).strip()
+    description = "\n".join([*_in_full(section, title, asked), body.description]).strip()
     return Draft(
         at=section.page.starts[section.heading.line],
         flag=_flag(section, words, boxes_first=boxes_first),
@@ -213,6 +210,16 @@ def _draft(section: Section, words: tuple[str, ...], *, strict: bool, boxes_firs
         depends_on=body.depends_on,
         strict=strict,
     )
+
+
+def _in_full(section: Section, title: str, asked: str) -> list[str]:
+    """What the title leaves out: the rest of a long text, the marks of code."""
+    content, heading = section.body.content, lead_of(section.heading.text).text
+    if content and (title != plain_text(content) or "`" in content):
+        return [content]
+    if title != asked:
+        return [asked, ""]
+    return [heading, ""] if "`" in heading else []
 
 
 def _flag(section: Section, words: tuple[str, ...], *, boxes_first: bool) -> Flag:

@@ -98,13 +98,14 @@ def _draft(item: Item, place: Place) -> Draft:
     plain = plain_text(lead.text) or plain_text(item.text) or "untitled"
     title = title_of(plain)
     nested = _nested(item.children)
+    in_full = [lead.text] if title != plain or "`" in lead.text else []  # a title has no marks of code
     own = lead.priority if lead.priority is not None else nested.priority
     return Draft(
         at=item.box.at,
         flag=Boxes((item.box,)),
         title=title,
         id=lead.id,
-        description=joined_lines([*([] if title == plain else [lead.text]), *(f"\n{more}" for more in item.more)]),
+        description=joined_lines([*in_full, *(f"\n{more}" for more in item.more)]),
         criteria=nested.criteria,
         priority=place.priority if own is None else own,
         optional=place.optional,

@@ -70,6 +70,35 @@ def test_the_first_text_about_the_project_describes_it(above: str, description: 
     assert prd(f"{above}\n\n## Tasks\n- [ ] Add a page\n").description == description
 
 
+@pytest.mark.parametrize(
+    ("notes", "description"),
+    [
+        (
+            "## Notes\nUse `-` for stdin.\n\n- No new dependency.\n",
+            "Sells things.\n\nNotes:\nUse `-` for stdin.\n\n- No new dependency.",
+        ),
+        ("## Developer Notes\n### Style\nTabs.\n## Later\nNot this.\n", "Sells things.\n\nNotes:\n### Style\n\nTabs."),
+        ("## Notes\n- [ ] A story\n\nThat was one.\n", "Sells things.\n\nNotes:\nThat was one."),
+        ("## Notebook\nNot this.\n", "Sells things."),
+        (f"## Notes\n{'x' * 5_000}\n", f"Sells things.\n\nNotes:\n{'x' * 4_000} [...]"),
+    ],
+)
+def test_notes_of_the_whole_document_are_a_part_of_its_description(notes: str, description: str) -> None:
+    assert prd(f"# Plan\nSells things.\n\n## Tasks\n- [ ] Add a page\n\n{notes}").description == description
+
+
+def test_notes_of_a_story_are_not_those_of_the_document() -> None:
+    assert prd("# Plan\n\n### US-001: One\n#### Notes\nOf the story.\n- [ ] Works\n").description == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["- [ ] **Read** stdin when FILE is `-`", "### US-001: **Read** stdin when FILE is `-`\n- [ ] Works"]
+)
+def test_code_in_a_title_is_spelt_out_in_the_description(text: str) -> None:
+    story = only(text)
+    assert (story.title, story.description) == ("Read stdin when FILE is -", "**Read** stdin when FILE is `-`")
+
+
 def test_front_matter_is_no_heading() -> None:
     document = read("---\ntitle: Other\ntasks:\n- [ ] Hidden\n---\n# Plan\n- [ ] Shown\n")
     assert (document.prd.project, [story.title for story in document.prd.stories]) == ("Plan", ["Shown"])
