@@ -8,7 +8,7 @@ from prd.errors import quoted
 from prd.find import find_prd
 from prd.pick import Verdict
 from prd.read import read_prd
-from prd.spelling import begun_by
+from prd.spelling import begun_by, same_but_for_spelling
 from prd.story import Prd, Story
 from ralph.board import locate_prd, read_board
 from ralph.control import Control
@@ -154,7 +154,9 @@ def named_story(content: Prd, wanted: str, prd_name: str) -> Story:
             f"{quoted(wanted)} fits several stories of {prd_name}: {', '.join(found)}. Type more of the id."
         )
     if not found:
-        raise RalphError(f"{prd_name} has no story {quoted(wanted)}. Its stories are {', '.join(ids)}.")
+        meant = same_but_for_spelling(wanted, ids)
+        remedy = f"Did you mean {quoted(meant)}?" if meant else f"Its stories are {', '.join(ids)}."
+        raise RalphError(f"{prd_name} has no story {quoted(wanted)}. {remedy}")
     return content.story(found[0])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ralph.cli.lines import printer
+from ralph.cli.reporting import reporting
 
 if TYPE_CHECKING:
     from ralph.demo.play import StoryEnd, Summary
@@ -23,11 +23,12 @@ WORDS = {"success": "passed"}
 @click.command("demo", epilog="Example: ralph demo --folder /tmp/kitty-demo")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to make it. [default: a new temporary folder]")
 @click.option("--live", is_flag=True, help="Use the real model: needs a key and costs money, $5.00 at most.")
+@click.option("--plain", is_flag=True, help="A line for each event, also on a terminal, instead of the live view.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line, the summary last.")
 @click.option(
     "--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="How commands are confined. [default: auto]"
 )
-def demo_command(*, folder: Path | None, live: bool, as_json: bool, sandbox: str | None) -> int:
+def demo_command(*, folder: Path | None, live: bool, plain: bool, as_json: bool, sandbox: str | None) -> int:
     """Make a small repository with four stories and run Ralph on it.
 
     Git, the tools and the tests are real; the model is a recording, so no key is needed and nothing is spent.
@@ -38,7 +39,8 @@ def demo_command(*, folder: Path | None, live: bool, as_json: bool, sandbox: str
     if not as_json:
         click.echo(f"A small project with four stories is made in {place / 'kitty'}, and `ralph run` works on it.")
         click.echo(f"{'The model is real.' if live else 'The model is a recording; all the rest is real.'}\n")
-    summary = play(place, printer(as_json=as_json), live=live, sandbox=sandbox)
+    with reporting(place / "kitty", as_json=as_json, plain=plain) as report:
+        summary = play(place, report, live=live, sandbox=sandbox)
     click.echo(json.dumps({"event": "demo_ended", **summary.facts()}) if as_json else "\n".join(lines(summary)))
     return summary.exit_code
 

@@ -92,6 +92,8 @@ COMMANDS = {
 EXAMPLES = """\b
 Examples:
   ralph demo                      see it work, without a key
+  ralph init                      find this repo's checks and write ralph.toml
+  ralph prd new "dark mode"       have a PRD drafted, in a conversation
   ralph doctor                    is everything here that a run needs?
   ralph run --dry-run             what would happen, and what it could cost at most
   ralph run --max-cost 5          work on the stories, never above $5

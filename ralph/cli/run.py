@@ -1,19 +1,16 @@
 """`ralph run`: options to a request, events to a view or to lines, the outcome to an exit code."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ralph.cli.lines import printer
-from ralph.cli.places import label_option
+from ralph.cli.complete import story_ids
+from ralph.cli.places import label_option, repo_option
+from ralph.cli.reporting import reporting
 
 if TYPE_CHECKING:
-    from ralph.events import Reporter
-    from ralph.live.panel import Order
     from ralph.survey import RunRequest
 
 
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--max-iterations", type=click.IntRange(min=1), help="Stories to attempt at most. [default: 10]")
 @click.option("--max-cost", metavar="USD", help="Never spend more than this in the run. [default: 5.00]")
 @click.option("--max-duration", metavar="TIME", help="Stop cleanly after this long, for example 2h or 90m.")
-@click.option("--story", metavar="ID", help="Work on this story only.")
+@click.option("--story", metavar="ID", shell_complete=story_ids, help="Work on this story only.")
 @click.option(
     "--from-issues", metavar="OWNER/REPO", help="Work on GitHub's issues with a label instead of a PRD, through gh."
 )
@@ -37,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(1, 16), help="Work on so many independent stories at a time. [default: 1]")
 @click.option("--plain", is_flag=True, help="A line for each event, also on a terminal, instead of the live view.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line.")
-@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]")
+@repo_option
 @click.option(
     "--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="How commands are confined. [default: auto]"
 )
@@ -118,10 +115,12 @@ def run_command(
             if value is not None
         },
     )
+    if story is not None:
+        request = replace(request, story=_whole_id(request))
     if dry_run:
         click.echo(dry_run_report(request, as_json=as_json))
         return 0
-    with _reporting(request, as_json=as_json, plain=plain) as report, open_run(request, report) as loop:
+    with reporting(repo, prd, as_json=as_json, plain=plain) as report, open_run(request, report) as loop:
         return int(loop.run().exit_code)
 
 
@@ -141,30 +140,11 @@ def _issues(source: str | None, label: str | None, prd: Path | None, repo: Path)
     return path
 
 
-@contextmanager
-def _reporting(request: "RunRequest", *, as_json: bool, plain: bool) -> "Iterator[Reporter]":
-    """The live view where there is a terminal for it, else lines."""
-    if as_json or plain or not sys.stdout.isatty():
-        yield printer(as_json=as_json)
-        return
-    from ralph.live.view import can_show, live_view  # noqa: PLC0415  # Rich is heavy
+def _whole_id(request: "RunRequest") -> str:
+    """The id of the story whose beginning was asked for."""
+    from ralph.story_status import named_story  # noqa: PLC0415
+    from ralph.survey import look  # noqa: PLC0415
 
-    if not can_show(sys.stdout):
-        yield printer(as_json=False)
-        return
-    with live_view(request.repo.resolve().name, lambda order: _carry_out(request, order)) as view:
-        yield view
-
-
-def _carry_out(request: "RunRequest", order: "Order") -> str:
-    """What a key asks for, done as the command of the same name does it."""
-    from ralph import orders  # noqa: PLC0415
-
-    words = {
-        "say": lambda: orders.say(request.repo, order.text),
-        "skip": lambda: orders.skip(request.repo, order.text, request.prd),
-        "pause": lambda: orders.pause(request.repo),
-        "resume": lambda: orders.resume(request.repo),
-        "stop": lambda: orders.stop(request.repo),
-    }
-    return words[order.action.value]().partition(" (")[0]  # the remedies are for a command line; here there are keys
+    assert request.story is not None
+    seen = look(request)
+    return named_story(seen.prd, request.story, seen.place.name).id

@@ -4,15 +4,18 @@ from pathlib import Path
 
 import click
 
-repo_option = click.option(
-    "--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]"
-)
-prd_option = click.option("--prd", type=click.Path(path_type=Path), help="The PRD, where it is not at a usual place.")
+from ralph.cli.complete import story_ids
+from ralph.cli.places import prd_option, repo_option
 
 
 @click.command("say", epilog='Example: ralph say "use the existing helper in dates.py" --story US-002')
 @click.argument("text", required=False)
-@click.option("--story", metavar="ID", help="For this story's agent only. [default: whichever has its next turn first]")
+@click.option(
+    "--story",
+    metavar="ID",
+    shell_complete=story_ids,
+    help="For this story's agent only. [default: whichever has its next turn first]",
+)
 @click.option("--list", "list_them", is_flag=True, help="List what was said and not delivered yet.")
 @click.option("--withdraw", metavar="MESSAGE", help="Take back what was said; its id is in the list.")
 @repo_option
@@ -58,7 +61,7 @@ def resume_command(*, repo: Path) -> None:
 
 
 @click.command("skip", epilog="Example: ralph skip US-004")
-@click.argument("story_id", metavar="STORY")
+@click.argument("story_id", metavar="STORY", shell_complete=story_ids)
 @repo_option
 @prd_option
 def skip_command(story_id: str, *, repo: Path, prd: Path | None) -> None:

@@ -28,6 +28,7 @@ PROBES: Mapping[str, Probe] = {
     "settings": work.settings,
     "key": work.model,
     "PRD": work.prd,
+    "prompts": work.prompts,
     "checks": work.checks,
     "needs": work.needs,
     "schedules": machine.schedules,

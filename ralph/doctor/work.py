@@ -10,6 +10,7 @@ from prd.find import find
 from prd.read import read_good
 from ralph.board import locate_prd
 from ralph.checks.check import Check
+from ralph.companions import loop_prompts
 from ralph.copies import find_copies
 from ralph.detect import detect_checks
 from ralph.doctor.finding import Finding, Patient, Status
@@ -108,6 +109,14 @@ def prd(patient: Patient) -> Iterator[Finding]:
     yield Finding("PRD", Status.OK, summary_line(document.prd, name))
     for note in (*found.notes(patient.root), *document.notes):
         yield Finding("PRD", Status.OK, note)
+
+
+def prompts(patient: Patient) -> Iterator[Finding]:
+    """What another loop would tell its agent, and Ralph does not."""
+    if found := loop_prompts(patient.root):
+        what = f"not used: {', '.join(found)}, the prompts of another loop, whose work Ralph does itself"
+        remedy = "nothing; rules that your project needs belong into AGENTS.md, which every agent is shown"
+        yield Finding("prompts", Status.OK, what, remedy)
 
 
 def checks(patient: Patient) -> Iterator[Finding]:

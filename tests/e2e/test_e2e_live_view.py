@@ -87,16 +87,18 @@ LEADER = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # a terminal of our own, as a shell's child has it
 from ralph.cli.main import main
-sys.argv = ["ralph", "run", *sys.argv[1:]]
+sys.argv = ["ralph", *sys.argv[1:]]
 main()
 """
 
 
 @contextmanager
-def terminal(world: World, script: Sequence[Turn], *args: str, **environment: str) -> Iterator[Terminal]:
+def terminal(
+    world: World, script: Sequence[Turn], *args: str, command: str = "run", **environment: str
+) -> Iterator[Terminal]:
     model = ScriptedModel(script)
     with serve(model) as base_url:
-        shown = Terminal(world, base_url, args, **environment)
+        shown = Terminal(world, base_url, [command, *args], **environment)
         try:
             yield shown
         finally:
@@ -242,3 +244,13 @@ def test_a_view_without_colour_has_none(repo: World, tools: Any) -> None:
         assert shown.end() == 0
     assert "done     US-002" in shown.plain
     assert not re.search(r"\x1b\[[0-9;]*[34][0-8]", shown.seen)
+
+
+def test_the_demo_is_shown_live_too_and_tells_its_summary_below(repo: World) -> None:
+    folder = str(repo.home.parent / "demo")
+    with terminal(repo, [], "--folder", folder, "--sandbox", "none", command="demo") as shown:
+        shown.wait_for("p pause  s say  k skip  q stop  ? help")
+        code = shown.end()
+    assert code == 0
+    assert "done     US-003" in shown.plain
+    assert "Where to look next" in shown.plain

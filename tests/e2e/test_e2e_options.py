@@ -99,5 +99,5 @@ def test_a_broken_prd_exits_2_with_its_place_and_is_not_touched(world: World, to
 
 def test_one_story_can_be_named(world: World, play: Any, tools: Any) -> None:
     world.start_repo(tools.a_story(1), tools.a_story(2))
-    done = world.ralph("--story", "US-002", script=tools.solves(2))
+    done = world.ralph("--story", "us-002", script=tools.solves(2))
     assert (done.exit_code, world.stories_on()) == (0, ["US-002"]), done.out

@@ -53,6 +53,9 @@ def offered(tmp_path: Path, *words: str) -> list[str]:
     [
         pytest.param(("sta",), ["status"], id="commands"),
         pytest.param(("unblock", "US-00"), ["US-001", "US-002"], id="stories"),
+        pytest.param(("run", "--story", "US-00"), ["US-001", "US-002"], id="stories-of-run"),
+        pytest.param(("say", "hello", "--story", "US-00"), ["US-001", "US-002"], id="stories-of-say"),
+        pytest.param(("skip", "US-00"), ["US-001", "US-002"], id="stories-of-skip"),
         pytest.param(("unblock", "--al"), ["--all"], id="options"),
     ],
 )

@@ -140,6 +140,16 @@ def test_trees_that_git_would_do_half_are_found_before_a_run(repo: Path) -> None
     assert "git lfs migrate export" in lfs.remedy
 
 
+def test_prompts_of_another_loop_are_named_as_not_used(repo: Path) -> None:
+    assert "not used" not in ralph().output
+    (repo / "PROMPT.md").write_text("Pick a story and commit it.")
+    (repo / "scripts/ralph").mkdir(parents=True)
+    (repo / "scripts/ralph/prompt.md").write_text("Set passes to true.")
+    result = ralph()
+    assert "prompts    not used: PROMPT.md, scripts/ralph/prompt.md, the prompts of another loop" in result.output
+    assert result.return_value == ExitCode.ALL_DONE
+
+
 def test_changes_that_the_agent_will_not_see_are_counted(repo: Path) -> None:
     assert found(repo, "changes") == []
     (repo / "ralph.toml").write_text(SETTINGS + "\n")

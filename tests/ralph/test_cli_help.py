@@ -45,7 +45,8 @@ def test_the_help_groups_every_command_and_gives_examples() -> None:
     for name, entry in COMMANDS.items():
         assert any(line.split()[:1] == [name] for line in shown.splitlines()), name
         assert entry.help.endswith(".")
-    assert "ralph run --max-cost 5" in shown
+    for words in ("ralph run --max-cost 5", "ralph init ", "ralph prd new "):
+        assert words in shown
 
 
 def test_the_pages_about_commands_are_the_ones_made_from_them() -> None:
