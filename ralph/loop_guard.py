@@ -54,7 +54,11 @@ class LoopGuard:
         self._idle_turns = 0
         return True
 
-    def format_errors_left(self, *, malformed: bool) -> int:
-        """Note whether a turn had no well-formed call; how many more such turns in a row end the session: 0 ends it."""
+    def too_many_format_errors(self, *, malformed: bool) -> bool:
+        """Note whether a turn had no well-formed call; True at the third such turn in a row."""
         self._format_errors = self._format_errors + 1 if malformed else 0
-        return max(0, STOP_AT_FORMAT_ERRORS - self._format_errors)
+        return self._format_errors >= STOP_AT_FORMAT_ERRORS
+
+    @property
+    def one_more_format_error_ends_it(self) -> bool:
+        return self._format_errors == STOP_AT_FORMAT_ERRORS - 1

@@ -169,23 +169,23 @@ class TurnLoop:
         batch = self._calls.run(reply.tool_calls, reply.malformed)
         if not batch.results:
             return self._nudge(reply)
-        left = self._guard.format_errors_left(malformed=not batch.well_formed)
-        self._answer(batch.results, self._note(left))
+        gives_up = self._guard.too_many_format_errors(malformed=not batch.well_formed)
+        self._answer(batch.results, self._note())
         if batch.stuck_on:
             return Finish(
                 Ending.STUCK, detail=f"the same {batch.stuck_on} call brought the same result again and again"
             )
-        if not left:
+        if gives_up:
             why = " ".join(batch.refusal.split())[:MOST_REFUSAL_CHARS].rstrip(".")
             said = f"{STOP_AT_FORMAT_ERRORS} turns in a row without a valid tool call, the last one: {why}"
             return Finish(Ending.FORMAT_ERRORS, detail=said)
         return None
 
-    def _note(self, format_errors_left: int) -> str:
+    def _note(self) -> str:
         """What the harness says of the turn as a whole."""
         if self._guard.turn_idled():
             return prompt("nudge_no_progress", turns=NUDGE_AT_IDLE_TURNS)
-        return prompt("nudge_invalid") if format_errors_left == 1 else ""
+        return prompt("nudge_invalid") if self._guard.one_more_format_error_ends_it else ""
 
     def _finished(self, reply: Reply) -> Finish | None:
         """The `finish` call, when it is valid and alone; it stays unanswered until the checks have run."""
