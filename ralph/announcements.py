@@ -4,7 +4,10 @@ from ralph.board import Board
 from ralph.events import EventKind
 from ralph.limits import run_scope
 from ralph.models import BY_HAND, RECORDING
+from ralph.orders import unheard_note
 from ralph.run import Outcome
+from ralph.spending import apart
+from ralph.standings import done_words
 from ralph.survey import Ground
 from ralph.workbench import Workbench
 from tracing.budget import MICROS_PER_USD
@@ -41,22 +44,26 @@ def tell_start(ground: Ground, workbench: Workbench) -> None:
 
 def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
     """Why it ended, what is done, what it cost, and how to take the commits over."""
-    required = [story for story in board.prd.stories if not story.optional]
-    done = sum(story.id in board.done for story in required)
+    stories = [story for story in board.prd.stories if not story.optional or story.id in board.done]
+    done = sum(story.id in board.done for story in stories)
+    counted = done_words(done, len(board.prd.stories), len(board.prd.stories) - len(stories))
     spend = workbench.ledger.spent(run_scope(workbench.run_id))
-    spent_usd, held_usd = spend.settled_micros / MICROS_PER_USD, spend.held_micros / MICROS_PER_USD
+    spent_usd = spend.known_micros / MICROS_PER_USD
     simulated = " (simulated)" if workbench.model_label else ""
-    held = f" and ${held_usd:.4f} reserved by calls whose end was not seen" if held_usd else ""
     limit = workbench.settings.limits.per_run_usd
-    text = f"{outcome.reason}: {done} of {len(required)} stories done, ${spent_usd:.4f}{simulated} of ${limit:.2f} spent{held}"
+    spent = f"${spent_usd:.4f}{simulated} of ${limit:.2f} spent{apart(spend, going=False)}"
+    text = f"{outcome.reason}: {counted}, {spent}"
     workbench.tell(
         EventKind.RUN_ENDED,
         text,
         exit_code=int(outcome.exit_code),
         done=done,
-        stories=len(required),
+        stories=len(stories),
         spent_usd=spent_usd,
+        held_usd=(spend.total_micros - spend.known_micros) / MICROS_PER_USD,
     )
+    if unheard := unheard_note(workbench.attendance.control, board.done):
+        workbench.tell(EventKind.NOTE, unheard)
     if any(result.commit for result in outcome.results) and workbench.plan.merge_command:
         where = f"the commits are on {workbench.plan.name}; to take them over: {workbench.plan.merge_command}"
         workbench.tell(EventKind.NOTE, where)

@@ -62,6 +62,7 @@ def span_facts(span: SpanRow, *, whole: bool = False) -> Facts:
         "cache_write_tokens": span.cache_write_tokens,
         "output_tokens": span.output_tokens,
         "cost_micros": span.cost_micros,
+        "unseen_micros": span.unseen_micros,
         "attributes": dict(span.attributes),
         "events": [asdict(event) for event in span.events],
         "input": span.input(),

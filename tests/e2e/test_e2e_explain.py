@@ -159,3 +159,29 @@ def test_the_first_failing_line_is_found(output: str, first: str) -> None:
 
 def test_output_without_a_word_of_failure_shows_its_end() -> None:
     assert failing_lines("\n".join(f"line {number}" for number in range(20)), 8)[-1] == "line 19"
+
+
+def test_what_was_said_too_late_is_told_at_the_end_of_the_run_with_who_will_hear_it(
+    world: World, play: Any, tools: Any
+) -> None:
+    world.start_repo(tools.a_story(1))
+    control = Control.open(find_home(), Repo.open(world.root).id)
+    turns = iter(tools.solves(1))
+
+    def answer(request: Any) -> Any:
+        if len(request.messages) > 1:  # the finishing turn is out
+            control.say("use the helper")
+        return next(turns)
+
+    played = play(answer)
+    (message,) = control.pending()
+    assert played.events[-2].text == (
+        'no agent has heard: "use the helper" (the next run gets it at its first turn; '
+        f"to take it back: ralph say --withdraw {message.id})"
+    )
+
+
+def test_an_optional_story_that_is_left_out_is_not_counted_as_missing(world: World, play: Any, tools: Any) -> None:
+    world.start_repo({**tools.a_story(1), "optional": True}, tools.a_story(2))
+    ended = play(tools.solves(2)).events[-2].text
+    assert ended.startswith("every story passes: 1 of 1 stories done (1 optional left out), $0.")
