@@ -18,12 +18,14 @@ NOTHING_CHANGED = (
     "`finish` with status `blocked`."
 )
 MOST_FAILING_CHARS = 1_500
+LAST_LINES = 10
 _TELLS = re.compile(
     r"fail|error|not ok|panic|exception|assert|expected|actual|received|undefined|unresolved|cannot|can't|no such|missing"
-    r"|^(?:Passed|Red before|The check |\$ )|^E\s|[✖✗●]",
+    r"|^E\s|[✖✗●]",
     re.IGNORECASE,
 )
 _SAYS_NOTHING = re.compile(r"^\W*at\s|^\s*$")
+_CHECK = re.compile(r'^(?=The check ".*\n\$ )', re.MULTILINE)
 
 
 def checked(results: Sequence[CheckResult], blamed: Collection[CheckResult]) -> str:
@@ -48,9 +50,19 @@ def repair_message(verdict: str, repair: int, repairs: int) -> str:
 
 def failing_lines(verdict: str) -> str:
     """The lines of a verdict that say what failed, each once and bounded, for somebody who was not there."""
-    lines = [line.strip() for line in verdict.splitlines() if not _SAYS_NOTHING.search(line)]
-    telling = list(dict.fromkeys(line for line in lines if _TELLS.search(line)))
-    return shortened("\n".join(telling or lines), MOST_FAILING_CHARS)
+    head, *checks = _CHECK.split(verdict)
+    lines = [*_lines(head), *(line for check in checks for line in _of_check(_lines(check)))]
+    return shortened("\n".join(dict.fromkeys(lines)), MOST_FAILING_CHARS)
+
+
+def _of_check(lines: Sequence[str]) -> list[str]:
+    """What the check is, then the lines that look like a failure; the last ones where none does."""
+    printed = lines[2:]
+    return [*lines[:2], *([line for line in printed if _TELLS.search(line)] or printed[-LAST_LINES:])]
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if not _SAYS_NOTHING.search(line)]
 
 
 def _names(word: str, results: Sequence[CheckResult]) -> str:

@@ -92,3 +92,31 @@ def test_an_ignored_log_is_archived_beside_it_when_the_branch_name_changes(world
     assert (world.root / "scripts/ralph/progress.txt").read_text() == LOG
     assert any("Codebase Patterns stay" in event.text for event in played.events)
     assert world.git("status", "--porcelain") == ""
+
+
+def test_a_second_attempt_is_told_what_failed_and_where_the_first_ones_work_is(
+    world: World, play: Any, tools: Any
+) -> None:
+    world.start_repo(tools.a_story(1))
+    settings = world.root / "ralph.toml"
+    settings.write_text("[agent]\nattempts = 2\nrepairs = 0\n" + settings.read_text())
+    world.commit()
+    done = calls("finish", {"status": "done", "summary": "Wrote a bad number.", "criteria": []})
+    played = play([tools.writes(1, "broken"), done, *tools.solves(1)])
+    assert played.outcome.exit_code == 0, played.outcome.reason
+    second = played.model.requests[2]["messages"][0]["content"][0]["text"]
+    note = second[second.index("Attempt 1:") : second.index("Implement this story now")]
+    (ref,) = world.attempts()
+    assert f"It changed {tools.writes(1).content[-1].input['file_path']}; `git show {ref}` shows how." in note
+    assert "Failed: sound." in note
+    assert "src/1.txt:1:broken" in note
+    assert str(world.home) not in note
+
+
+def test_an_attempt_that_changed_nothing_is_not_told_to_mend_its_code(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(tools.a_story(1))
+    played = play([calls("finish", {"status": "done", "summary": "s", "criteria": []}), *tools.solves(1)])
+    assert played.outcome.exit_code == 0, played.outcome.reason
+    said = str(played.model.requests[1]["messages"][-1])
+    assert "The harness found nothing to check. No file differs from the base commit" in said
+    assert "not the check" not in said

@@ -63,4 +63,11 @@ def test_the_next_attempt_is_told_the_failing_lines_alone() -> None:
         "not ok 3 - adds\nerror: 'expected 3, got 4'"
     )
     assert len(failing_lines("error: x\n" + "\n".join(f"error: {number}" for number in range(9_000)))) < 1_600
-    assert failing_lines("It was slow.\nVery.") == "It was slow.\nVery."
+    assert failing_lines(NOTHING_CHANGED) == NOTHING_CHANGED
+
+
+def test_of_a_check_that_prints_nothing_that_looks_like_a_failure_the_last_lines_are_told() -> None:
+    quiet = replace(a_result("style", passed=False), excerpt="\n".join(f"a.py:{number}: tab" for number in range(40)))
+    told = failing_lines(checked([quiet, a_result("tests", passed=False)], [quiet])).splitlines()
+    assert told[1:4] == ['The check "style" failed with exit code 1.', "$ run style", "a.py:30: tab"]
+    assert told[-1] == "a.py:39: tab"
