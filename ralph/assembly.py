@@ -33,7 +33,7 @@ from ralph.progress import find_progress
 from ralph.run import Loop
 from ralph.sandbox.choose import choose_sandbox
 from ralph.services import Services
-from ralph.signals import StopSignal, listen
+from ralph.signals import StopSignal, announced, listen
 from ralph.standings import telling
 from ralph.state import StoryStates
 from ralph.survey import Ground, RunRequest, plan_of, survey, wanted_branch
@@ -103,6 +103,7 @@ def open_run(
         playing = stack.enter_context(player or choose_player(request.by_hand, request.recording))
         threading.Thread(target=_warm_up, daemon=True).start()
         session = stack.enter_context(_run_session(ground, report))
+        stack.enter_context(announced(stop, session.report))
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         _clear_up(ground, store, lock, session.report)
         workbench = stack.enter_context(_workbench(ground, playing, store, stop, session, pace=pace))
