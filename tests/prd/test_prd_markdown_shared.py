@@ -45,7 +45,7 @@ EXPECTED = (
         LIST,
         10,
         0,
-        ("create-nanobot-memory-init-py-with", "Create nanobot/memory/__init__.py with module exports"),
+        ("create-nanobot-memory-init-py", "Create nanobot/memory/__init__.py with module exports"),
         ("performance-profiling-and-optimization", "Performance profiling and optimization pass"),
     ),
     Expected(
@@ -55,7 +55,7 @@ EXPECTED = (
         2,
         ("initial-ralph-setup", "Initial Ralph setup"),
         (
-            "add-ralph-state-files-to-gitignore-to",
+            "add-ralph-state-files-to-gitignore",
             "Add Ralph state files to .gitignore to prevent dirty repo state",
         ),
     ),
@@ -75,7 +75,7 @@ EXPECTED = (
         LIST,
         12,
         0,
-        ("set-up-package-json-with-commander-and", "Set up package.json with commander and jest dependencies"),
+        ("set-up-package-json-with-commander", "Set up package.json with commander and jest dependencies"),
         ("add-a-todo-clear-command-to-remove-all", "Add a todo clear command to remove all completed tasks"),
     ),
     Expected(

@@ -22,7 +22,7 @@ REFUSED = {
     "FloGerber__Ralph-TF-Test__1.json": LEFT_OUT,
 }
 READ = {  # file -> the list, number of stories, number of done ones, first id
-    "0livare__fastify-file-routes__1.json": ("", 4, 2, "setup-vitest-and-testing-environment-for"),
+    "0livare__fastify-file-routes__1.json": ("", 4, 2, "setup-vitest-and-testing-environment"),
     "1rrock__optisearch__1.json": ("stories", 3, 3, "US-001"),
     "AGI-Corporation__RalphMeter__1.json": ("userStories", 4, 0, "US-000"),
     "B4san__Ralph-test__1.json": ("user_stories", 3, 0, "US-001"),
@@ -34,7 +34,7 @@ READ = {  # file -> the list, number of stories, number of done ones, first id
     "MiniCodeMonkey__chief__4.json": ("userStories", 5, 5, "US-001"),
     "MiniCodeMonkey__chief__6.json": ("userStories", 22, 13, "US-001"),
     "SDiamante13__clean-evals__1.json": ("userStories", 3, 0, "US-001"),
-    "Snellingen__posh-ralph__1.json": ("", 8, 2, "user-can-send-a-message-and-see-it"),
+    "Snellingen__posh-ralph__1.json": ("", 8, 2, "user-can-send-a-message-and-see"),
     "aodhgan__eth-rpc-proxy__1.json": ("userStories", 4, 4, "US-001"),
     "chr1sbest__wiggum__1.json": ("tasks", 5, 2, "T101"),
     "ethanwheatthin__ralphster__1.json": ("features", 3, 0, "F001"),
