@@ -14,31 +14,31 @@ from functools import partial
 from prd.errors import PrdError
 from ralph.agents.base import Session
 from ralph.agents.native import NativeAgent
+from ralph.agents.prepared_tools import PreparedTools
+from ralph.agents.turns import Task
 from ralph.announcements import tell_end, tell_start
 from ralph.checks.baseline import BaselineCache
-from ralph.control import Attendance, Control
 from ralph.errors import RalphError
-from ralph.event_log import EventLog, RunFolders, RunHead, tee
 from ralph.events import Event, EventKind, Reporter
+from ralph.history.event_log import EventLog, RunFolders, RunHead, tee
 from ralph.iteration import iterate
 from ralph.limits import run_limits
 from ralph.model.access import require_access
 from ralph.model.pace import Pace
 from ralph.model.pool import Models
 from ralph.models import Player, choose_player, client_for
-from ralph.notebook import Notebook
-from ralph.preparation import Preparation, Prepared, plan_copies
-from ralph.prepared_tools import PreparedTools
-from ralph.progress import find_progress
+from ralph.notes.notebook import Notebook
+from ralph.notes.progress import find_progress
+from ralph.prepare.preparation import Preparation, Prepared, plan_copies
+from ralph.prepare.services import Services
 from ralph.run import Loop
 from ralph.sandbox.choose import choose_sandbox
-from ralph.services import Services
 from ralph.signals import StopSignal, announced, listen
 from ralph.standings import telling
 from ralph.state import StoryStates
+from ralph.steer.control import Attendance, Control
 from ralph.survey import Ground, RunRequest, plan_of, survey, wanted_branch
 from ralph.tools.toolbox import Toolbox
-from ralph.turns import Task
 from ralph.verify import Verifier
 from ralph.workbench import Workbench
 from ralph.workspace.lock import Held, branch_lock

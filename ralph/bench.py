@@ -10,16 +10,16 @@ from prd.errors import PrdError
 from prd.story import Story
 from prd.writeback import mark
 from ralph.agents.base import Ending, Finish, Session
+from ralph.agents.turns import Task
 from ralph.board import Board
-from ralph.briefing import Brief, first_message
-from ralph.commit_text import CommitFacts, commit_message, progress_entry
+from ralph.brief.briefing import Brief, first_message
+from ralph.brief.feedback import failing_lines, repair_message
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue
-from ralph.feedback import failing_lines, repair_message
-from ralph.notebook import Note
+from ralph.notes.commit_text import CommitFacts, commit_message, progress_entry
+from ralph.notes.notebook import Note
 from ralph.roles import model_for, role_of
-from ralph.steering import Control
-from ralph.turns import Task
+from ralph.steer.steering import Control
 from ralph.verify import Verdict
 from ralph.workbench import Workbench
 from ralph.workspace.commit import commit_story, rescue

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from prd.errors import quoted
 from ralph.board import read_board
-from ralph.control import Control, Message, RunInfo
 from ralph.errors import RalphError
+from ralph.history.story_status import named_story
 from ralph.home import find_home
 from ralph.screen_text import one_line
 from ralph.state import StoryStates
-from ralph.steering import SKIPPED
-from ralph.story_status import named_story
+from ralph.steer.control import Control, Message, RunInfo
+from ralph.steer.steering import SKIPPED
 from ralph.survey import Look, RunRequest, look
 from ralph.workspace.repo import Repo
 

@@ -5,17 +5,17 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from prd.story import Story
+from ralph.agents.turns import MAX_TOKENS
 from ralph.board import read_board
-from ralph.briefing import Brief, first_message
+from ralph.brief.briefing import Brief, first_message
 from ralph.checks.check import Check
-from ralph.notebook import Notebook
-from ralph.progress import find_progress
+from ralph.notes.notebook import Notebook
+from ralph.notes.progress import find_progress
 from ralph.prompts import SYSTEM, prompt
 from ralph.screen_text import one_line
 from ralph.state import StoryStates
 from ralph.survey import RunRequest, survey, wanted_branch
 from ralph.tools.schema import all_schemas
-from ralph.turns import MAX_TOKENS
 from tracing.budget import MICROS_PER_USD
 
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ralph.brief.feedback import NOTHING_CHANGED, checked
 from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare, proves_nothing
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.runner import run_checks
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.feedback import NOTHING_CHANGED, checked
 from ralph.finish import Ending
 from ralph.init.diagnose import hint
-from ralph.preparation import Preparation
+from ralph.prepare.preparation import Preparation
 from ralph.sandbox.base import Sandbox
 from ralph.workspace.snapshot import Snapshot
 from ralph.workspace.worktree import Worktree

@@ -11,17 +11,17 @@ from prd.read import parse_prd
 from prd.story import Story
 from prd.writeback import mark
 from ralph.agents.base import Session
+from ralph.agents.turns import Task
 from ralph.board import Board, PrdPlace, read_board
-from ralph.control import Attendance
 from ralph.events import Event, EventKind, Reporter
+from ralph.files import write_atomically
 from ralph.home import Home
-from ralph.notebook import Notebook
-from ralph.preparation import Prepared
-from ralph.progress import write_atomically
+from ralph.notes.notebook import Notebook
+from ralph.prepare.preparation import Prepared
 from ralph.settings.schema import Settings
 from ralph.state import StoryStates
+from ralph.steer.control import Attendance
 from ralph.territory import Territory
-from ralph.turns import Task
 from ralph.verify import Verifier
 from ralph.workspace.branch import BranchPlan
 from ralph.workspace.repo import Repo

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
+from ralph.agents.tool_calls import Tools
+from ralph.agents.turns import Task, TurnLoop
 from ralph.events import Event, Reporter
 from ralph.finish import Finish
 from ralph.model.call import Model
 from ralph.model.call_span import HIT_RATIO
 from ralph.spending import Spending
-from ralph.tool_calls import Tools
-from ralph.turns import Task, TurnLoop
 from tracing.budget import LedgerLike
 
 if TYPE_CHECKING:

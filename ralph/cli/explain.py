@@ -14,7 +14,7 @@ from ralph.cli.table import cut, length, local_time, money, plain, plain_lines, 
 from ralph.cli.traces import echo_json
 
 if TYPE_CHECKING:
-    from ralph.explain import Explanation, FailedCheck, Try
+    from ralph.history.explain import Explanation, FailedCheck, Try
 
 MARGIN = 11
 SAID_LINES = 6
@@ -28,7 +28,7 @@ SHOWN_TESTS = 5
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def explain_command(story_id: str, *, repo: Path, prd: Path | None, as_json: bool) -> None:
     """Tell what happened to STORY over all tries: how each ended and why, where its work is kept, and what to do next."""
-    from ralph.explain import explain  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.history.explain import explain  # noqa: PLC0415  # heavy, and --help must be fast
 
     told = explain(repo, story_id, prd)
     if as_json:

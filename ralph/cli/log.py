@@ -13,7 +13,7 @@ from ralph.cli.lines import FOR_VIEWS, Lines
 from ralph.cli.places import repo_option, repo_root
 
 if TYPE_CHECKING:
-    from ralph.event_log import Logged, RunFolder
+    from ralph.history.event_log import Logged, RunFolder
 
 POLL_S = 0.2
 
@@ -51,7 +51,7 @@ def log_command(*, follow: bool, count: int | None, list_them: bool, run_id: str
 def find_run(repo: Path, run_id: str) -> "RunFolder":
     """Raises: RalphError when there is no such run."""
     from ralph.errors import RalphError  # noqa: PLC0415  # heavy, and --help must be fast
-    from ralph.event_log import RunFolders  # noqa: PLC0415
+    from ralph.history.event_log import RunFolders  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
 
     folders, root = RunFolders(find_home()), repo_root(repo)
@@ -65,7 +65,7 @@ def find_run(repo: Path, run_id: str) -> "RunFolder":
 
 def runs(repo: Path) -> Iterator[dict[str, object]]:
     """Every run of the repository that is still kept, newest first."""
-    from ralph.event_log import RunFolders  # noqa: PLC0415
+    from ralph.history.event_log import RunFolders  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
 
     root = str(repo_root(repo))

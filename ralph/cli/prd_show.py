@@ -29,7 +29,7 @@ def show_command(prd: Path | None, *, story_id: str | None, as_json: bool) -> No
     """
     from prd.find import find  # noqa: PLC0415  # slow for --help
     from prd.read import read_good  # noqa: PLC0415
-    from ralph.story_status import named_story  # noqa: PLC0415
+    from ralph.history.story_status import named_story  # noqa: PLC0415
 
     here = Path.cwd()
     found = find(here, prd)

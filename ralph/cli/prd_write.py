@@ -51,7 +51,7 @@ def add_command(
     from prd.add import Wish, add_story  # noqa: PLC0415  # slow for --help
     from prd.find import find  # noqa: PLC0415
     from prd.read import read_bytes  # noqa: PLC0415
-    from ralph.progress import write_atomically  # noqa: PLC0415
+    from ralph.files import write_atomically  # noqa: PLC0415
 
     here = Path.cwd()
     found = find(here, prd)
@@ -97,7 +97,7 @@ def from_issues_command(repo: str, *, label: str | None, out: Path | None, force
     Checkboxes become criteria, "depends on #12" and "blocked by #12" dependencies, labels like P1 or "priority: high" priorities;
     a closed issue is done. Who opens an issue says what an agent does: read it before you label it.
     """
-    from ralph.issues import DEFAULT_LABEL, fetch  # noqa: PLC0415
+    from ralph.github.issues import DEFAULT_LABEL, fetch  # noqa: PLC0415
 
     fetched = fetch(repo, label or DEFAULT_LABEL)
     for note in fetched.notes:
@@ -121,7 +121,7 @@ def _give(content: "Prd", out: Path | None, *, force: bool) -> None:
 def write_new(out: Path, data: bytes, *, force: bool) -> None:
     """Raises: RalphError when there is something already, or it cannot be written."""
     from ralph.errors import RalphError  # noqa: PLC0415
-    from ralph.progress import write_atomically  # noqa: PLC0415
+    from ralph.files import write_atomically  # noqa: PLC0415
 
     if out.exists() and not force:
         raise RalphError(f"{out}: there is a file already. Name another one, or replace it with --force.")

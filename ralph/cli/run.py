@@ -126,8 +126,8 @@ def run_command(
 
 def _issues(source: str | None, label: str | None, prd: Path | None, repo: Path) -> Path:
     """The PRD that the issues are kept in."""
+    from ralph.github.issues import DEFAULT_LABEL, keep  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
-    from ralph.issues import DEFAULT_LABEL, keep  # noqa: PLC0415
     from ralph.workspace.repo import Repo  # noqa: PLC0415
 
     if source is None or prd is not None:
@@ -142,7 +142,7 @@ def _issues(source: str | None, label: str | None, prd: Path | None, repo: Path)
 
 def _whole_id(request: "RunRequest") -> str:
     """The id of the story whose beginning was asked for."""
-    from ralph.story_status import named_story  # noqa: PLC0415
+    from ralph.history.story_status import named_story  # noqa: PLC0415
     from ralph.survey import look  # noqa: PLC0415
 
     assert request.story is not None

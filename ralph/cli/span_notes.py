@@ -7,8 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ralph.cli.table import percent, plain, plain_lines
+from ralph.history.trace_reading import (
+    FINISH,
+    blocked_reason,
+    blocks,
+    failing_lines,
+    finish_call,
+    tool_calls,
+    verdict_of,
+)
 from ralph.spending import unseen_words
-from ralph.trace_reading import FINISH, blocked_reason, blocks, failing_lines, finish_call, tool_calls, verdict_of
 from tracing import attributes as names
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
 from tracing.store import SpanRow, TraceDetail

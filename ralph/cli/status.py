@@ -14,7 +14,7 @@ from ralph.cli.table import cut, local_time, plain, short_id
 from ralph.cli.traces import echo_json
 
 if TYPE_CHECKING:
-    from ralph.story_status import LastRun, Status, StoryStatus
+    from ralph.history.story_status import LastRun, Status, StoryStatus
 
 WHY_IS_HERE = "; `ralph status` says why"  # of a run's last line, where this is that command
 REASON_CHARS = 60  # of an attempt; the whole is told by `ralph explain`
@@ -26,7 +26,7 @@ REASON_CHARS = 60  # of an attempt; the whole is told by `ralph explain`
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def status_command(prd: Path | None, *, repo: Path, as_json: bool) -> int:
     """Say for every story of the PRD why it is or is not next. Exit code 0 when every story is done, else 1."""
-    from ralph.story_status import read_status  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.history.story_status import read_status  # noqa: PLC0415  # heavy, and --help must be fast
 
     status = read_status(repo, prd)
     if as_json:
@@ -43,7 +43,7 @@ def status_command(prd: Path | None, *, repo: Path, as_json: bool) -> int:
 @prd_option
 def unblock_command(story_id: str | None, *, every: bool, repo: Path, prd: Path | None) -> None:
     """Forget why story ID was parked, its failed attempts and what they learned, so that the next run may try it again."""
-    from ralph.story_status import unblock  # noqa: PLC0415
+    from ralph.history.story_status import unblock  # noqa: PLC0415
 
     if every == (story_id is not None):
         raise click.UsageError("name one story, or give --all for every story. `ralph status` shows which are parked.")

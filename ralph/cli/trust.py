@@ -10,7 +10,7 @@ from ralph.cli.places import repo_root
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ralph.services import Service
+    from ralph.prepare.services import Service
     from ralph.settings.layers import SettingsFile, Source
 
 

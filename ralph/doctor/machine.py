@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from ralph.doctor.finding import Finding, Patient, Status
-from ralph.event_log import is_locked
+from ralph.history.event_log import is_locked
 from ralph.sandbox.choose import choose_sandbox
 
 OLDEST_GIT = (2, 31)

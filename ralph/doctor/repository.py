@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ralph.doctor.finding import Finding, Patient, Status
-from ralph.event_log import is_locked
+from ralph.history.event_log import is_locked
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import PREFIX, filter_words, filtered
 

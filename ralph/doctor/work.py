@@ -9,12 +9,12 @@ from prd.check import summary_line
 from prd.find import find
 from prd.read import read_good
 from ralph.board import locate_prd
+from ralph.brief.companions import loop_prompts
 from ralph.checks.check import Check
-from ralph.companions import loop_prompts
-from ralph.copies import find_copies
 from ralph.detect import detect_checks
 from ralph.doctor.finding import Finding, Patient, Status
 from ralph.model.access import KEY_VARIABLES, price_book, require_access
+from ralph.prepare.copies import find_copies
 from ralph.roles import Role, models_of
 from ralph.settings.load import load_settings
 from ralph.trust import TrustState

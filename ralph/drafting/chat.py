@@ -1,26 +1,26 @@
 """One conversation with the model about a PRD: turns until its tools say that it is over, within the desk's limits.
 
-A smaller brother of `ralph.turns`: nothing is finished, checked or compacted here. Knows nothing about PRDs.
+A smaller brother of `ralph.agents.turns`: nothing is finished, checked or compacted here. Knows nothing about PRDs.
 """
 
 from collections.abc import Callable
 from textwrap import shorten
 from typing import Protocol
 
+from ralph.agents.loop_guard import STOP_AT_FORMAT_ERRORS, LoopGuard
+from ralph.agents.tool_calls import ToolCalls, Tools, answer
 from ralph.drafting.desk import Desk
 from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
-from ralph.loop_guard import STOP_AT_FORMAT_ERRORS, LoopGuard
 from ralph.model.blocks import Block, append_text, text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms
 from ralph.model.dialogue import Dialogue
 from ralph.model.failures import Failure
 from ralph.model.reply import Reply
+from ralph.model.stop_reasons import NEXT_STEP, NextStep
 from ralph.prompts import prompt
 from ralph.screen_text import one_line
-from ralph.stop_reasons import NEXT_STEP, NextStep
-from ralph.tool_calls import ToolCalls, Tools, answer
 from tracing.tracer import Trace
 
 MOST_TURNS = 30

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from prd.convert import snarktank_text
 from prd.story import Prd
-from ralph.companions import project_rules
+from ralph.brief.companions import project_rules
+from ralph.brief.tree_listing import named_folders, tracked_paths, tree_listing
 from ralph.drafting.chat import Chat
 from ralph.drafting.desk import Desk, Ground
 from ralph.drafting.questions import Answers
@@ -18,7 +19,6 @@ from ralph.drafting.words import words_of
 from ralph.excerpts import clean_text
 from ralph.prompts import prompt
 from ralph.screen_text import one_line
-from ralph.tree_listing import named_folders, tracked_paths, tree_listing
 
 MOST_README_CHARS = 4_000
 MOST_STORIES_SHOWN = 60

@@ -13,7 +13,7 @@ from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
 from prd.writeback import append_story
 from ralph.errors import RalphError
-from ralph.progress import write_atomically
+from ralph.files import write_atomically
 
 NEW_NAME = "prd.json"
 FIRST_ID = "US-001"

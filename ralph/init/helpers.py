@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ralph.detect.proposal import Need, NeedKind
 from ralph.detect.services import COMPOSE_FILES, KNOWN, service_need
-from ralph.services import Service
+from ralph.prepare.services import Service
 
 ANSWER_S = 0.5
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ralph.checks.check import Check
 from ralph.detect.proposal import Need
 from ralph.init.diagnose import Diagnosis, Kind
-from ralph.services import Service
+from ralph.prepare.services import Service
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ralph.checks.check import Check
 from ralph.checks.runner import run_check
-from ralph.copies import find_copies
 from ralph.detect.proposal import Need, Proposal
 from ralph.errors import RalphError
 from ralph.home import Home
@@ -22,8 +21,9 @@ from ralph.init.diagnose import Diagnosis, Kind, Surroundings, diagnose
 from ralph.init.helpers import first_of_each, is_from_compose, is_open, need_for, service_of
 from ralph.init.result import Trial, Tried
 from ralph.init.surroundings import may_hold_secrets
+from ralph.prepare.copies import find_copies
+from ralph.prepare.services import Service, Services
 from ralph.sandbox.base import Sandbox
-from ralph.services import Service, Services
 from ralph.workspace.folders import remove_tree
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import Worktree, open_worktree

@@ -20,7 +20,7 @@ from ralph.init.diagnose import Kind
 from ralph.init.helpers import is_from_compose, service_of
 from ralph.init.result import Trial, Tried, wanted
 from ralph.init.surroundings import may_hold_secrets
-from ralph.services import Service
+from ralph.prepare.services import Service
 from ralph.settings.layers import SettingsFile
 from ralph.settings.load import REPO_FILE, resolve
 from ralph.settings.schema import Settings

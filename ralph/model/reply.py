@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ralph.model.blocks import Block, scrub
 from ralph.model.dialogue import bound_tokens
-from ralph.stop_reasons import StopReason, stop_reason
+from ralph.model.stop_reasons import StopReason, stop_reason
 from tracing.prices import TokenUsage
 
 if TYPE_CHECKING:

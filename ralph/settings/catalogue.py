@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ralph.checks.check import Check
-from ralph.services import Service
+from ralph.prepare.services import Service
 from ralph.settings.kinds import About, Repo, Section
 from ralph.settings.places import Path
 from ralph.settings.schema import Settings

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, ValidationIn
 
 from ralph.checks.check import Check
 from ralph.durations import EXAMPLE
-from ralph.services import Service
+from ralph.prepare.services import Service
 from ralph.settings.kinds import (
     EFFORTS,
     TOOLS,

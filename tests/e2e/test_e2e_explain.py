@@ -8,15 +8,15 @@ import pytest
 
 from prd.pick import Verdict
 from ralph.cli.explain import lines
-from ralph.control import Control
 from ralph.doctor import examine
 from ralph.errors import RalphError
-from ralph.explain import ENDED, Explanation, explain
+from ralph.history.explain import ENDED, Explanation, explain
+from ralph.history.next_steps import STEPS
+from ralph.history.story_status import unblock
+from ralph.history.trace_reading import failing_lines
 from ralph.home import find_home
-from ralph.next_steps import STEPS
 from ralph.replay.scripted import finish_blocked, finish_done, stalls
-from ralph.story_status import unblock
-from ralph.trace_reading import failing_lines
+from ralph.steer.control import Control
 from ralph.workspace.repo import Repo
 from tracing.span import TraceStatus
 

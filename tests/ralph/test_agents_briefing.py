@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from prd.story import Prd, Story
-from ralph.briefing import Brief, first_message
+from ralph.brief.briefing import Brief, first_message
+from ralph.brief.companions import MOST_CHARS
 from ralph.checks.baseline import Baseline, BaseResult
 from ralph.checks.check import Check
-from ralph.companions import MOST_CHARS
 from ralph.prompts import prompt
 
 STORY = Story(

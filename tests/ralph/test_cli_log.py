@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from ralph.cli.log import shown
 from ralph.cli.main import cli
 from ralph.errors import RalphError
-from ralph.event_log import EventLog, RunFolder, RunFolders, RunHead, tee
 from ralph.events import Event, EventKind
+from ralph.history.event_log import EventLog, RunFolder, RunFolders, RunHead, tee
 from ralph.home import Home, find_home
 from tracing.redact import Redactor
 

@@ -12,13 +12,13 @@ from click.testing import CliRunner, Result
 
 from prd.read import read_prd
 from ralph.cli.main import cli
-from ralph.control import Control
 from ralph.errors import ExitCode, RalphError
-from ralph.event_log import EventLog, RunHead
 from ralph.events import Event, EventKind
+from ralph.history.event_log import EventLog, RunHead
 from ralph.home import find_home
 from ralph.settings.problems import SettingsError
 from ralph.state import StoryStates
+from ralph.steer.control import Control
 from ralph.workspace.repo import Repo
 from tracing.budget import NO_LIMIT_MICROS, Ledger, Limit
 

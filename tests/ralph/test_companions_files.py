@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ralph.companions import GUIDES, MOST_NEARBY_CHARS, loop_prompts, project_rules
-from ralph.tree_listing import MOST_CHARS, MOST_PATHS, named_folders, tracked_paths, tree_listing
+from ralph.brief.companions import GUIDES, MOST_NEARBY_CHARS, loop_prompts, project_rules
+from ralph.brief.tree_listing import MOST_CHARS, MOST_PATHS, named_folders, tracked_paths, tree_listing
 
 
 def write(root: Path, name: str, text: str) -> None:

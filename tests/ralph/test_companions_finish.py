@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from prd.story import Story
-from ralph.commit_text import progress_entry
 from ralph.finish import MOST_CHARS, MOST_LINES, Ending, Finish, finish_of
+from ralph.notes.commit_text import progress_entry
 
 
 def test_a_finish_hands_on_learnings_and_patterns_a_line_each() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ralph.notebook import Note, Notebook
-from ralph.progress import PLACES, find_progress
+from ralph.notes.notebook import Note, Notebook
+from ralph.notes.progress import PLACES, find_progress
 from ralph.state import StoryStates
 from ralph.workspace.repo import Repo
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ralph.patterns import MOST_LINES, in_short, split_entries, with_entry, with_patterns
+from ralph.notes.patterns import MOST_LINES, in_short, split_entries, with_entry, with_patterns
 
 SNARKTANK = "## Codebase Patterns\n- Use `sql<number>`.\n---\n# Ralph Progress Log\nStarted: today\n---\n"
 ENTRY = "\n## 2026-11-21 10:00 - US-001\n- Add a button\n---\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ralph.control import Attendance, Control
 from ralph.errors import RalphError
 from ralph.home import find_home
+from ralph.steer.control import Attendance, Control
 
 REPO = "ab" * 32
 

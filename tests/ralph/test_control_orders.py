@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from ralph import orders
 from ralph.cli.steer import pause_command, resume_command, say_command, skip_command
-from ralph.control import Attendance, Control
 from ralph.errors import RalphError
+from ralph.history.story_status import read_status
 from ralph.home import find_home
-from ralph.story_status import read_status
+from ralph.steer.control import Attendance, Control
 from ralph.workspace.repo import Repo
 
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from ralph.agents.native import NativeAgent, NativeSession, Task
-from ralph.control import Control
 from ralph.events import Event, EventKind
 from ralph.finish import Ending
 from ralph.home import Home, find_home
@@ -19,6 +18,7 @@ from ralph.model.pace import Pace
 from ralph.replay.scripted import Request, Script, ScriptedModel
 from ralph.replay.turn import Turn, calls, fails, finish_done, says, stops
 from ralph.sandbox.choose import choose_sandbox
+from ralph.steer.control import Control
 from ralph.tools.toolbox import Toolbox
 from tracing.budget import Ledger, Limit
 from tracing.meter import Meter

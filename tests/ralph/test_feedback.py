@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from ralph.brief.feedback import NOTHING_CHANGED, checked, failing_lines, repair_message
 from ralph.checks.check import CheckResult
-from ralph.feedback import NOTHING_CHANGED, checked, failing_lines, repair_message
 
 
 def a_result(name: str, *, passed: bool) -> CheckResult:

@@ -14,7 +14,7 @@ from ralph.errors import RalphError
 from ralph.init.diagnose import Diagnosis, Kind
 from ralph.init.result import Trial, Tried
 from ralph.init.write import place, quoted, refuse_odd, render, verified
-from ralph.services import Service
+from ralph.prepare.services import Service
 
 PASSED = Diagnosis(Kind.PASSED)
 FILE = Path("ralph.toml")

@@ -14,9 +14,9 @@ from prd.read import read_prd
 from prd.writeback import mark
 from ralph.cli.main import cli
 from ralph.errors import RalphError
+from ralph.github.issue_text import Issue, Label, dependencies, story_of
+from ralph.github.issues import fetch, keep
 from ralph.home import find_home
-from ralph.issue_text import Issue, Label, dependencies, story_of
-from ralph.issues import fetch, keep
 from ralph.workspace.repo import Repo
 
 GH = """#!/bin/sh

@@ -29,6 +29,7 @@ from ralph.model.failures import (
 from ralph.model.pace import Pace
 from ralph.model.reply import Reply
 from ralph.model.retry_notice import retry_notice
+from ralph.model.stop_reasons import StopReason
 from ralph.replay.scripted import Bill, Request, Script, ScriptedModel
 from ralph.replay.turn import (
     Turn,
@@ -47,7 +48,6 @@ from ralph.replay.turn import (
     stalls,
     stops,
 )
-from ralph.stop_reasons import StopReason
 from tracing.budget import Ledger, Limit, OverBudgetError
 from tracing.meter import Meter
 from tracing.prices import PriceBook, TokenUsage

@@ -20,10 +20,10 @@ from ralph.model.failures import ContextTooLongError, Failure
 from ralph.model.pace import Pace
 from ralph.model.pool import Models
 from ralph.model.reply import Reply
+from ralph.model.stop_reasons import StopReason
 from ralph.replay.sse import Answer
 from ralph.replay.stalls import Stalls
 from ralph.replay.transport import Transport
-from ralph.stop_reasons import StopReason
 from tracing.budget import Ledger, Limit
 from tracing.meter import Meter
 from tracing.prices import ModelPrice, PriceBook

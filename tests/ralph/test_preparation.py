@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from ralph.agents.prepared_tools import PreparedTools
 from ralph.checks.check import Check
-from ralph.copies import Copies
 from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
 from ralph.home import Home
-from ralph.preparation import Preparation, Prepared, plan_copies
-from ralph.prepared_tools import PreparedTools
+from ralph.prepare.copies import Copies
+from ralph.prepare.preparation import Preparation, Prepared, plan_copies
+from ralph.prepare.services import Service
 from ralph.sandbox.base import NoSandbox
-from ralph.services import Service
 from ralph.tools.result import ToolResult
 from ralph.tools.toolbox import Toolbox
 from ralph.workspace.repo import Repo

@@ -10,7 +10,7 @@ import pytest
 
 from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
-from ralph.services import Service, Services
+from ralph.prepare.services import Service, Services
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from ralph.checks.check import Check
 from ralph.errors import ExitCode
-from ralph.services import Service
+from ralph.prepare.services import Service
 from ralph.settings import resolve
 from ralph.settings.catalogue import CHECK_ABOUT, PRICE_ABOUT, SERVICE_ABOUT, default_of, entries
 from ralph.settings.layers import SettingsFile

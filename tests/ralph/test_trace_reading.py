@@ -2,7 +2,7 @@
 
 import pytest
 
-from ralph.trace_reading import GAP, failing_lines
+from ralph.history.trace_reading import GAP, failing_lines
 
 NODE = """TAP version 13
 # Subtest: adds

@@ -17,6 +17,7 @@ from ralph.model.blocks import text
 from ralph.model.call import Model
 from ralph.model.client import sdk_client
 from ralph.model.pace import Pace
+from ralph.model.stop_reasons import NEXT_STEP, NextStep, StopReason, stop_reason
 from ralph.replay.scripted import Request, Script, ScriptedModel
 from ralph.replay.turn import (
     Call,
@@ -33,7 +34,6 @@ from ralph.replay.turn import (
     stops,
 )
 from ralph.sandbox.choose import choose_sandbox
-from ralph.stop_reasons import NEXT_STEP, NextStep, StopReason, stop_reason
 from ralph.tools.toolbox import Toolbox
 from tracing.budget import Ledger, Limit
 from tracing.meter import Meter

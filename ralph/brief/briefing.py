@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prd.story import Prd, Story
+from ralph.brief.companions import project_rules, shortened
+from ralph.brief.tree_listing import named_folders, tracked_paths, tree_listing
 from ralph.checks.baseline import Baseline, BaseResult
 from ralph.checks.check import Check
-from ralph.companions import project_rules, shortened
 from ralph.prompts import prompt
-from ralph.tree_listing import named_folders, tracked_paths, tree_listing
 
 MOST_PRODUCT_CHARS = 3_000
 MOST_MORE_CHARS = 3_000

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ralph.errors import RalphError
+from ralph.files import write_atomically
 from ralph.home import Home
-from ralph.progress import write_atomically
 from ralph.workspace.lock import try_hold
 
 LONGEST_MESSAGE_CHARS = 8_000

@@ -14,9 +14,9 @@ from prd.convert import to_snarktank
 from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
 from ralph.errors import RalphError
+from ralph.files import write_atomically
+from ralph.github.issue_text import CLOSED, Issue, dependencies, story_of
 from ralph.home import Home
-from ralph.issue_text import CLOSED, Issue, dependencies, story_of
-from ralph.progress import write_atomically
 from ralph.screen_text import one_line
 from ralph.workspace.branch import slug
 from ralph.workspace.repo import Repo

@@ -15,12 +15,12 @@ from pathlib import Path, PurePosixPath
 
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.runner import run_setup
-from ralph.copies import Copies, find_copies
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.manifests import is_lock_file, is_manifest
+from ralph.prepare.copies import Copies, find_copies
+from ralph.prepare.manifests import is_lock_file, is_manifest
+from ralph.prepare.services import Service
 from ralph.sandbox.base import Sandbox
-from ralph.services import Service
 from ralph.tools.places import Place, opened_parent, replace_bytes
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import Worktree

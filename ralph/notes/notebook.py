@@ -11,10 +11,11 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 
-from ralph.archive import LAST_BRANCH, archive_path, former_branch
 from ralph.excerpts import clean_text
-from ralph.patterns import HEADING, in_short, split_entries, with_entry, with_patterns
-from ralph.progress import Progress, write_atomically
+from ralph.files import write_atomically
+from ralph.notes.archive import LAST_BRANCH, archive_path, former_branch
+from ralph.notes.patterns import HEADING, in_short, split_entries, with_entry, with_patterns
+from ralph.notes.progress import Progress
 from ralph.state import StoryStates
 
 

@@ -1,6 +1,6 @@
 """The native agent's turn loop: model <-> tools, until an ending. What a stop reason means is `stop_reasons.NEXT_STEP`.
 
-Knows nothing about git, checks or commits; requests, retries and money live in `ralph.model`, tools in `ralph.tool_calls`.
+Knows nothing about git, checks or commits; requests, retries and money live in `ralph.model`, tools in `ralph.agents.tool_calls`.
 """
 
 import threading
@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ralph.endings import ending_of
+from ralph.agents.endings import ending_of
+from ralph.agents.loop_guard import NUDGE_AT_IDLE_TURNS, STOP_AT_FORMAT_ERRORS, LoopGuard
+from ralph.agents.tool_calls import FINISH, ToolCalls, Tools, answer
 from ralph.errors import ServiceError
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.finish import Ending, Finish, finish_of
-from ralph.loop_guard import NUDGE_AT_IDLE_TURNS, STOP_AT_FORMAT_ERRORS, LoopGuard
 from ralph.model.blocks import Block, append_text, text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
@@ -20,11 +21,10 @@ from ralph.model.dialogue import Dialogue
 from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure, WorstCaseError
 from ralph.model.reply import Reply
 from ralph.model.retry_notice import retry_notice
+from ralph.model.stop_reasons import NEXT_STEP, NextStep
 from ralph.prompts import SYSTEM, prompt
 from ralph.spending import Spending
-from ralph.steering import Control, Helm, NobodySpeaks, as_said
-from ralph.stop_reasons import NEXT_STEP, NextStep
-from ralph.tool_calls import FINISH, ToolCalls, Tools, answer
+from ralph.steer.steering import Control, Helm, NobodySpeaks, as_said
 from tracing.budget import Limit, OverBudgetError
 
 if TYPE_CHECKING:

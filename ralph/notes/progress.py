@@ -1,8 +1,5 @@
-"""The repo's own progress log, where people's loops keep it: found and read here, written only by `ralph.notebook`."""
+"""The repo's own progress log, where people's loops keep it: found and read here, written only by `ralph.notes.notebook`."""
 
-import contextlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,23 +37,6 @@ def find_progress(repo: Repo, prd_name: str) -> Progress:
     places = [*beside, *sorted(PLACES, key=lambda place: Path(place).parent != folder)]
     name = next((place for place in places if (repo.root / place).is_file()), FILE)
     return Progress(repo, name, repo.tracked(name))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the file's content: temporary file, fsync, rename; its mode stays, and a link is followed."""
-    target = path.resolve()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).chmod(target.stat().st_mode & 0o7777)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path) -> bytes:

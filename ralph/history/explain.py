@@ -15,11 +15,11 @@ from prd.story import Story
 from ralph.board import read_board
 from ralph.checks.tally import tally
 from ralph.excerpts import clean_text
-from ralph.next_steps import Step, next_steps
+from ralph.history.next_steps import Step, next_steps
+from ralph.history.story_status import last_run, named_story, spent_by
+from ralph.history.trace_reading import blocked_reason, failing_lines, finish_call, verdict_of
 from ralph.state import Attempt, StoryStates
-from ralph.story_status import last_run, named_story, spent_by
 from ralph.survey import Look, RunRequest, look
-from ralph.trace_reading import blocked_reason, failing_lines, finish_call, verdict_of
 from ralph.workspace.branch import BranchPlan
 from ralph.workspace.commit import ATTEMPTS, story_commits
 from ralph.workspace.repo import Repo

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
 
+from ralph.agents.loop_guard import STOP_AT_IDENTICAL_CALLS, WARN_AT_IDENTICAL_CALLS, LoopGuard
+from ralph.brief.marks import without_marks
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.loop_guard import STOP_AT_IDENTICAL_CALLS, WARN_AT_IDENTICAL_CALLS, LoopGuard
-from ralph.marks import without_marks
 from ralph.model.blocks import Block, append_text, scrub
 from ralph.prompts import prompt
 from ralph.screen_text import last_lines, one_line

@@ -1,6 +1,6 @@
 """When a new branch begins, the entries of the former one go to `archive/<date>-<feature>/`, as people know it.
 
-Decides and names; the notes themselves are written by `ralph.notebook`. Knows nothing about git.
+Decides and names; the notes themselves are written by `ralph.notes.notebook`. Knows nothing about git.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """What a session hears from the user between two turns: wait, leave this story, stop, or words for the agent.
 
-Knows nothing of how the user says it; `ralph.control` does.
+Knows nothing of how the user says it; `ralph.steer.control` does.
 """
 
 import threading
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from ralph.brief.marks import FROM_USER
 from ralph.events import Event, EventKind, Reporter
 from ralph.finish import Ending, Finish
-from ralph.marks import FROM_USER
 
 if TYPE_CHECKING:
     from tracing.tracer import Trace

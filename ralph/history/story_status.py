@@ -11,12 +11,12 @@ from prd.read import read_prd
 from prd.spelling import begun_by, same_but_for_spelling
 from prd.story import Prd, Story
 from ralph.board import locate_prd, read_board
-from ralph.control import Control
 from ralph.errors import ExitCode, RalphError
-from ralph.event_log import RunFolders
+from ralph.history.event_log import RunFolders
 from ralph.home import Home, find_home
 from ralph.spending import apart
 from ralph.state import Attempt, StoryStates
+from ralph.steer.control import Control
 from ralph.survey import Look, RunRequest, look
 from ralph.workspace.repo import Repo
 from tracing.budget import MICROS_PER_USD, Ledger, Spend

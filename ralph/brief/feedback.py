@@ -6,10 +6,10 @@ Knows nothing about how checks are run or held against the base.
 import re
 from collections.abc import Collection, Sequence
 
+from ralph.brief.companions import shortened
+from ralph.brief.marks import without_marks
 from ralph.checks.check import CheckResult
 from ralph.checks.runner import feedback
-from ralph.companions import shortened
-from ralph.marks import without_marks
 from ralph.prompts import prompt
 
 NOTHING_CHANGED = (

@@ -1,0 +1,1 @@
+"""What is known of runs and stories afterwards: logs, status, and what happened to a story in words."""

@@ -1,0 +1,1 @@
+"""What finished stories leave behind: the commit's words, the progress log, codebase patterns, archives."""
