@@ -40,7 +40,7 @@ MEANINGS = {
     Ending.BLOCKED: Meaning(TraceStatus.BLOCKED, parks=True),
     Ending.TURN_LIMIT: FAILED,
     Ending.STUCK: FAILED,
-    Ending.FORMAT_ERRORS: Meaning(TraceStatus.ERROR, to_check=True, costs_attempt=True),
+    Ending.FORMAT_ERRORS: FAILED,
     Ending.REFUSED: FAILED,
     Ending.CUT: FAILED,
     Ending.CONTEXT: FAILED,
