@@ -43,7 +43,7 @@ bench: $(STAMP)
 
 docs: $(STAMP) screens
 	$(BIN)/python -m ralph.cli.page docs
-	$(BIN)/python -m ralph.settings.page
+	$(BIN)/python -m ralph.settings.page > docs/settings.md
 
 screens: $(STAMP)
 	$(BIN)/python -m ralph.live.screenshots docs/screens
