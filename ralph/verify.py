@@ -12,6 +12,7 @@ from pathlib import Path
 from ralph.brief.feedback import NOTHING_CHANGED, checked
 from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare, proves_nothing
 from ralph.checks.check import Check, CheckResult
+from ralph.checks.record import record, told
 from ralph.checks.runner import run_checks
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue, Reporter
@@ -148,36 +149,13 @@ class Inspection:
                     own_stores=shared.preparation.own_stores,
                 )
                 for result in ran:
-                    self._record(result, started_ns, words)
+                    record(self.trace, result, started_ns, name=f"check {result.name}", kind=SpanKind.EVALUATOR)
+                    event = told(result, f"{words} {result.name}", "passed")
+                    self._tell(event.kind, event.text, event.fields)
                 results += ran
                 if any(result.cancelled or result.name != check.name for result in ran):
                     break
         return results
-
-    def _record(self, result: CheckResult, started_ns: int, words: str) -> None:
-        self.trace.add_span(
-            f"check {result.name}",
-            kind=SpanKind.EVALUATOR,
-            input=result.command,
-            output=result.excerpt,
-            error=None
-            if result.passed
-            else f"exit code {result.exit_code}" + (", timed out" if result.timed_out else ""),
-            started_at_ns=started_ns,
-            attributes={
-                "ralph.check.exit_code": result.exit_code,
-                "ralph.check.passed": result.passed,
-                "ralph.check.output_path": str(result.output),
-            },
-        )
-        word = "passed" if result.passed else f"failed (exit code {result.exit_code})"
-        fields: dict[str, EventValue] = {
-            "check": result.name,
-            "passed": result.passed,
-            "exit_code": result.exit_code,
-            "duration_s": round(result.duration_s, 3),
-        }
-        self._tell(EventKind.CHECK, f"{words} {result.name}: {word} in {result.duration_s:.1f} s", fields)
 
     def _tell(self, kind: EventKind, text: str, fields: Mapping[str, EventValue]) -> None:
         self.verifier.report(Event(kind, text, {"story": self.story_id, **fields}))

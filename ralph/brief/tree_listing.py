@@ -3,16 +3,13 @@
 The same paths and words give the same text. Knows nothing about stories.
 """
 
-import os
 import re
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ralph.excerpts import clean_text
-from ralph.process import clean_env
-from ralph.tools.listing import GIT, GIT_TIMEOUT_S, list_files
+from ralph.tools.listing import git_names, list_files
 
 MOST_PATHS = 150
 MOST_CHARS = 6_000
@@ -24,22 +21,8 @@ _WORD = re.compile(r"[\w@.-]+(?:/[\w@.-]+)*")
 
 def tracked_paths(root: Path, commit: str) -> list[str]:
     """The paths in the commit, sorted; what lies in the folder where there is no such commit."""
-    argv = [*GIT, "ls-tree", "-r", "-z", "--name-only", "--full-tree", "--end-of-options", commit]
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=root,
-            env=clean_env(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=GIT_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return list_files(root)
-    if done.returncode:
-        return list_files(root)
-    return sorted(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
+    found = git_names(root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", "--end-of-options", commit)
+    return list_files(root) if found is None else found
 
 
 def named_folders(paths: Collection[str], words: str) -> list[str]:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ralph.checks.check import Check, CheckResult
+from ralph.checks.record import ending, record, told
 from ralph.checks.runner import run_setup
 from ralph.errors import RalphError
-from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.events import Event, EventKind, Reporter
 from ralph.prepare.copies import Copies, find_copies
 from ralph.prepare.manifests import is_lock_file, is_manifest
 from ralph.prepare.services import Service
@@ -162,7 +163,8 @@ class Prepared:
             ],
             own_stores=self._preparation.own_stores,
         )
-        self._record(result, started_ns, words)
+        record(self._trace, result, started_ns, name="setup", kind=SpanKind.CHAIN)
+        self._report(told(result, words, "done"))
         self._remember(before)
         return result
 
@@ -230,36 +232,9 @@ class Prepared:
         except OSError:
             return None
 
-    def _record(self, result: CheckResult, started_ns: int, words: str) -> None:
-        self._trace.add_span(
-            "setup",
-            kind=SpanKind.CHAIN,
-            input=result.command,
-            output=result.excerpt,
-            error=None if result.passed else _ending(result),
-            started_at_ns=started_ns,
-            attributes={
-                "ralph.check.exit_code": result.exit_code,
-                "ralph.check.passed": result.passed,
-                "ralph.check.output_path": str(result.output),
-            },
-        )
-        word = "done" if result.passed else f"failed ({_ending(result)})"
-        fields: dict[str, EventValue] = {
-            "check": result.name,
-            "passed": result.passed,
-            "exit_code": result.exit_code,
-            "duration_s": round(result.duration_s, 3),
-        }
-        self._report(Event(EventKind.CHECK, f"{words}: {word} in {result.duration_s:.1f} s", fields))
-
 
 def _differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-
-
-def _ending(result: CheckResult) -> str:
-    return "timed out" if result.timed_out else f"exit code {result.exit_code}"
 
 
 def _last_lines(result: CheckResult) -> str:
@@ -281,13 +256,13 @@ def _setup_note(changed: Sequence[str], result: CheckResult) -> str:
     start = f"[harness] {_listed(changed)} changed, so `setup` ran again and"
     if result.passed:
         return f"{start} succeeded."
-    return f"{start} failed ({_ending(result)}). Its last lines:\n{_last_lines(result)}"
+    return f"{start} failed ({ending(result)}). Its last lines:\n{_last_lines(result)}"
 
 
 def _failed_on_base(setup: Check, result: CheckResult, sha: str) -> str:
     network = "" if setup.network else " It runs without the network: if it needs it, write network = true there."
     return (
-        f"setup failed on the commit {sha[:10]} before any work ({_ending(result)}), so no check could pass: "
+        f"setup failed on the commit {sha[:10]} before any work ({ending(result)}), so no check could pass: "
         f"`{setup.command}`. Its last lines:\n{_last_lines(result)}\n"
         f"Mend [setup] in ralph.toml; `ralph init` tries it out.{network}"
     )

@@ -19,10 +19,15 @@ def list_files(root: Path) -> list[str]:
 
 
 def _by_git(root: Path) -> list[str] | None:
-    argv = [*GIT, "ls-files", "-coz", "--exclude-standard"]
+    found = git_names(root, "ls-files", "-coz", "--exclude-standard")
+    return None if found is None else found[:MAX_FILES]
+
+
+def git_names(root: Path, *args: str) -> list[str] | None:
+    """The paths of one of git's `-z` listings, sorted, each once; None where git does not give one."""
     try:
         done = subprocess.run(
-            argv,
+            [*GIT, *args],
             cwd=root,
             env=clean_env(),
             stdin=subprocess.DEVNULL,
@@ -32,9 +37,7 @@ def _by_git(root: Path) -> list[str] | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode:
-        return None
-    return sorted({os.fsdecode(name) for name in done.stdout.split(b"\0") if name})[:MAX_FILES]
+    return sorted({os.fsdecode(name) for name in done.stdout.split(b"\0") if name}) if done.returncode == 0 else None
 
 
 def _by_walk(root: Path) -> list[str]:
