@@ -67,9 +67,11 @@ class NativeSessions:
 
     def open(self, task: Task, trace: Trace, worktree: Worktree, prepared: Prepared) -> Session:
         agent = NativeAgent(self.models.get(task.model), self.tracer, self.ledger, self.report)
-        return agent.session(task, trace, lambda: PreparedTools(self._tools(worktree, trace), prepared.after_change))
+        return agent.session(
+            task, trace, lambda: PreparedTools(self._tools(worktree, trace, task), prepared.after_change)
+        )
 
-    def _tools(self, worktree: Worktree, trace: Trace) -> Toolbox:
+    def _tools(self, worktree: Worktree, trace: Trace, task: Task) -> Toolbox:
         scratch = self.verifier.scratch / trace.trace_id[:16]
         return Toolbox(
             worktree.path,
@@ -77,6 +79,7 @@ class NativeSessions:
             self.verifier.sandbox,
             protected=self.protected,
             own_stores=self.verifier.preparation.own_stores,
+            criteria=task.criteria,
             names=self.tool_names,
         )
 

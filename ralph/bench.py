@@ -256,7 +256,7 @@ class Bench:
             progress=self._diff_stat,
             cancel=shared.stop,
             control=control,
-            has_criteria=bool(self._story.acceptance_criteria),
+            criteria=len(self._story.acceptance_criteria),
         )
 
     def _collect(self) -> Snapshot:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ralph.brief.feedback import NOTHING_CHANGED, checked
 from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare, proves_nothing
@@ -24,6 +24,12 @@ from ralph.workspace.snapshot import Snapshot
 from ralph.workspace.worktree import Worktree
 from tracing.span import SpanKind
 from tracing.tracer import Trace
+
+SHOWN_FILES = 5
+NOTHING_GREEN = (
+    "every check is red before the work began, so work is committed only when it turns one green. "
+    "If that is not what you expect, look at the checks: `ralph init` tries them"
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Inspection:
         if red := self.baseline.red:
             text = f"red before the work began, and not blamed on the story: {', '.join(red)}"
             self._tell(EventKind.BASELINE, text, {"red": list(red), "cached": cached})
+        if proves_nothing(self.baseline.results):
+            self._tell(EventKind.WARNING, NOTHING_GREEN, {})
 
     def require_working_checks(self) -> None:
         """See that the checks can run here at all.
@@ -120,9 +128,20 @@ class Inspection:
             names = ", ".join(result.name for result in results)
             return _failed(f"no check passes, so nothing vouches for the work: {names}", checked(results, results))
         if comparison.passed:
+            self._tell_unwatched(snapshot)
             return Verdict(passed=True, text="every check passed")
         names = ", ".join(result.name for result in comparison.blamed)
         return _failed(f"failed: {names}", checked(results, comparison.blamed))
+
+    def _tell_unwatched(self, snapshot: Snapshot) -> None:
+        """Say which files no check can have looked at, as far as the folders of the checks tell."""
+        folders = [PurePosixPath(check.cwd) for check in self.verifier.checks]
+        unwatched = [
+            path for path in snapshot.changed if not any(PurePosixPath(path).is_relative_to(f) for f in folders)
+        ]
+        if folders and unwatched:
+            shown = ", ".join(unwatched[:SHOWN_FILES]) + (" and more" if len(unwatched) > SHOWN_FILES else "")
+            self._tell(EventKind.WARNING, f"no check looks at {shown}: nothing vouches for what was changed there", {})
 
     def _run_on_base(self, sha: str) -> Sequence[CheckResult]:
         """Cancelled ones are not remembered; those that the end of the run's time cut short say as little."""

@@ -54,7 +54,7 @@ class Task:
     progress: Callable[[], str] = lambda: ""  # what a compacted conversation starts with: notes and diff stat
     cancel: threading.Event = field(default_factory=threading.Event)
     control: Control = field(default_factory=NobodySpeaks)  # how the user speaks to this session
-    has_criteria: bool = True  # False: the story names none, so `finish` needs no `criteria`
+    criteria: int = 0  # how many acceptance criteria `finish` has to answer for
 
 
 class TurnLoop:
@@ -192,13 +192,10 @@ class TurnLoop:
         call = reply.tool_calls[0] if len(reply.tool_calls) == 1 else None
         if call is None or call["name"] != FINISH or call["id"] in reply.malformed:
             return None
-        given = call["input"]
-        if isinstance(given, dict) and not self._task.has_criteria:
-            given = {"criteria": [], **given}
-        if self._tools.validate(FINISH, given):
+        if self._tools.validate(FINISH, call["input"]):
             return None
         self._pending_finish = call
-        return finish_of(given)
+        return finish_of(call["input"])
 
     def _nudge(self, reply: Reply) -> Finish | None:
         """The turn ended without a call: ask for `finish`, twice at most."""

@@ -33,6 +33,7 @@ def joined(places: Sequence[Placed]) -> Proposal:
     hints = [hint for placed in alone for hint in placed.found.hints]
     if len(checks) > MAX_CHECKS:
         hints.append(f"{len(checks) - MAX_CHECKS} more checks of further folders were left out.")
+    hints += [f"{folder}: no check found there, so nothing vouches for changes in it" for folder in _unchecked(alone)]
     return Proposal(
         ecosystems=_unique(placed.found.ecosystem for placed in alone),
         checks=tuple(checks[:MAX_CHECKS]),
@@ -44,6 +45,14 @@ def joined(places: Sequence[Placed]) -> Proposal:
         ),
         hints=_unique(hints),
     )
+
+
+def _unchecked(places: Sequence[Placed]) -> list[str]:
+    """Packages below the root without a check, where none at the root covers them."""
+    checked = {placed.folder for placed in places if placed.found.checks}
+    if "." in checked or not checked:
+        return []
+    return sorted({placed.folder for placed in places} - checked - {"."})
 
 
 def merged_needs(needs: Iterable[Need]) -> tuple[Need, ...]:

@@ -121,7 +121,10 @@ def calls(name: str, input: Mapping[str, object], *more: tuple[str, Mapping[str,
     return Turn((*text, Call(name, input), *(Call(other, its_input) for other, its_input in more)))
 
 
-def finish_done(summary: str, criteria: Sequence[tuple[str, str]] = ()) -> Turn:
+SHOWN = (("what the story asks", "the diff"),)
+
+
+def finish_done(summary: str, criteria: Sequence[tuple[str, str]] = SHOWN) -> Turn:
     """The call `finish(status="done")`. `criteria` pairs a criterion with its evidence."""
     pairs = [{"criterion": criterion, "evidence": evidence} for criterion, evidence in criteria]
     return calls("finish", {"status": "done", "summary": summary, "criteria": pairs})

@@ -96,13 +96,18 @@ def _check_meaning(name: str, given: object) -> str | None:
 
 
 def _check_finish(given: Mapping[str, Any]) -> str | None:
-    if given["status"] == "done" and "criteria" not in given:
-        return (
-            "finish: with status `done`, `criteria` needs one entry for each acceptance criterion; `[]` if it has none."
-        )
     if given["status"] == "blocked" and not given.get("blocked_reason", "").strip():
         return "finish: with status `blocked`, say in `blocked_reason` what stands in the way."
     return None
+
+
+def unmet_criteria(given: Mapping[str, Any], count: int) -> str | None:
+    """What a valid `finish` for a story with `count` acceptance criteria lacks, for the model."""
+    if given["status"] != "done" or given.get("criteria") or not count:
+        return None
+    return (
+        f"finish: with status `done`, `criteria` needs one entry for each acceptance criterion of the story ({count})."
+    )
 
 
 def _wrong_type(value: object, wanted: str) -> str:

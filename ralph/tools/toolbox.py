@@ -18,7 +18,7 @@ from ralph.tools.gitdir import git_folders
 from ralph.tools.places import Places, protected_patterns
 from ralph.tools.reading import ReadInput, read
 from ralph.tools.result import ToolRefusedError, ToolResult
-from ralph.tools.schema import LONGEST_TIMEOUT_S, Schema, all_schemas, validate
+from ralph.tools.schema import LONGEST_TIMEOUT_S, Schema, all_schemas, unmet_criteria, validate
 from ralph.tools.search import GlobInput, GrepInput, find_files, grep
 from ralph.tools.shell import BashInput, Bench, Shell
 
@@ -30,6 +30,7 @@ class Toolbox:
     """Carries out tool calls in the worktree `root`. Temporary files, saved outputs and HOME live in `scratch`.
 
     `protected` are repo-relative paths or globs that may not be changed. `caches` are further writable folders; `own_stores`: as `clean_env`.
+    `criteria` is how many acceptance criteria `finish` has to answer for.
     Close it, or what runs in the background goes on.
     """
 
@@ -46,11 +47,12 @@ class Toolbox:
         caches: Sequence[Path] = (),
         network: bool = False,
         own_stores: bool = False,
+        criteria: int = 0,
         names: Sequence[str] | None = None,
     ) -> None:
         self.root, self.scratch = root.resolve(), _folder(scratch).resolve()
         tmp, home = _folder(self.scratch / "tmp"), _folder(self.scratch / "home")
-        self.sandbox_level = sandbox.level
+        self.sandbox_level, self._criteria = sandbox.level, criteria
         is_sandboxed = sandbox.level != "none"
         self._places = Places(self.root, self.scratch, protected_patterns(protected), tmp if is_sandboxed else None)
         self._seen: set[Path] = set()
@@ -73,7 +75,10 @@ class Toolbox:
 
     def validate(self, name: str, given: object) -> str | None:
         """What is wrong with the call, for the model; None when it can be run."""
-        return validate(self.schemas, name, given)
+        problem = validate(self.schemas, name, given)
+        if problem or name != "finish" or not isinstance(given, Mapping):
+            return problem
+        return unmet_criteria(given, self._criteria)
 
     def run(
         self,

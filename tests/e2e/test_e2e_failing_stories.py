@@ -98,8 +98,18 @@ def test_where_every_check_is_red_only_work_that_turns_one_green_is_believed(
     played = play([other, finish_done("Done."), tools.writes(1), finish_done("Done.")])
     assert played.outcome.exit_code == 0
     told = [event.text for event in played.events]
+    assert any("every check is red before the work began" in text for text in told)
     assert any("no check passes, so nothing vouches for the work: there" in text for text in told)
     assert "exit code 1" in str(played.model.requests[2]["messages"][-1])
+
+
+def test_files_that_no_check_looks_at_are_named(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(tools.a_story(1), checks='[[checks]]\nname = "api"\ncommand = "true"\ncwd = "api"\n')
+    world.write("api/here.txt", "x\n")
+    world.commit()
+    played = play(tools.solves(1))
+    assert played.outcome.exit_code == 0
+    assert any("no check looks at src/1.txt" in event.text for event in played.events)
 
 
 def test_a_claim_without_a_change_is_not_believed(world: World, play: Any, tools: Any) -> None:

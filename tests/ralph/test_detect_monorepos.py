@@ -181,3 +181,8 @@ def test_more_packages_than_a_person_reads_are_cut_with_a_hint(tmp_path: Path) -
     proposal = proposed(tmp_path, {f"m{number:02}/go.mod": "" for number in range(60)})
     assert len(proposal.checks) == 40
     assert proposal.hints == ("20 more checks of further folders were left out.",)
+
+
+def test_a_package_without_a_check_is_named(tmp_path: Path) -> None:
+    files = {"api/pyproject.toml": "[tool.pytest.ini_options]\n", "web/package.json": '{"name": "web"}'}
+    assert "web: no check found there, so nothing vouches for changes in it" in proposed(tmp_path, files).hints

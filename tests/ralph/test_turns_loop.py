@@ -80,7 +80,7 @@ class Bench:
         self.model = Model(client, Meter(self.ledger, PriceBook()), MODEL, pace=pace)
         agent = NativeAgent(self.model, self.tracer, self.ledger, self.events.append)
         sandbox, _ = choose_sandbox("none", Home(self.folder / "home"))
-        tools = lambda: Toolbox(self.tree, self.folder / "scratch", sandbox)  # noqa: E731
+        tools = lambda: Toolbox(self.tree, self.folder / "scratch", sandbox, criteria=task.get("criteria", 0))  # noqa: E731
         known = Task(
             "US-001", lambda: [Limit(scope() if callable(scope) else scope, micros)], cancel=self.cancel, **task
         )
@@ -286,18 +286,25 @@ def test_malformed_calls_are_answered_and_the_third_in_a_row_ends_the_attempt(be
 
 def test_the_second_invalid_call_in_a_row_is_warned_of_and_the_ending_says_what_was_wrong(bench: Bench) -> None:
     refused = calls("finish", {"status": "done", "summary": "Green."})
-    finish = bench.session([refused, refused, refused]).work("Story")
+    finish = bench.session([refused, refused, refused], criteria=2).work("Story")
     assert ["[harness]" in bench.results(number)[0]["content"] for number in (1, 2)] == [False, True]
     assert "One more such turn ends this attempt" in bench.results(2)[0]["content"]
     assert finish.detail == (
         "3 turns in a row without a valid tool call, the last one: finish: with status `done`, `criteria` needs one entry "
-        "for each acceptance criterion; `[]` if it has none"
+        "for each acceptance criterion of the story (2)"
     )
 
 
 def test_a_story_without_criteria_is_finished_without_them(bench: Bench) -> None:
-    finish = bench.session([calls("finish", {"status": "done", "summary": "Green."})], has_criteria=False).work("Story")
+    finish = bench.session([calls("finish", {"status": "done", "summary": "Green."})]).work("Story")
     assert (finish.ending, finish.criteria) == (Ending.DONE, ())
+
+
+def test_a_story_with_criteria_is_not_finished_with_an_empty_list_of_them(bench: Bench) -> None:
+    empty = calls("finish", {"status": "done", "summary": "Green.", "criteria": []})
+    finish = bench.session([empty, finish_done("Green.")], criteria=1).work("Story")
+    assert "one entry for each acceptance criterion of the story (1)" in bench.results(1)[0]["content"]
+    assert finish.ending is Ending.DONE
 
 
 def test_what_a_tool_prints_cannot_speak_for_the_harness_or_the_user(bench: Bench) -> None:
