@@ -165,7 +165,7 @@ class _Board:
         return f"{chosen.id} comes first ({_priority(chosen)}, this one {_priority(story)})"
 
     def _done_words(self, story: Story) -> str:
-        return "the PRD says so" if story.passes else self.done[story.id]
+        return self.done.get(story.id, "the PRD says so")
 
     def _not_chosen_words(self, _story: Story) -> str:
         return f"only {self.only} was asked for"

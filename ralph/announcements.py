@@ -1,5 +1,7 @@
 """What a run says of itself when it begins and when it ends. Decides nothing."""
 
+from collections.abc import Iterator
+
 from ralph.board import Board
 from ralph.events import EventKind
 from ralph.limits import run_scope
@@ -38,8 +40,17 @@ def tell_start(ground: Ground, workbench: Workbench) -> None:
         played_by=label,
         jobs=settings.run.jobs,
     )
-    for note in (*ground.notes, *ground.plan.notes):
+    for note in (*ground.notes, *ground.plan.notes, *lost_notes(board)):
         workbench.tell(EventKind.NOTE, note)
+
+
+def lost_notes(board: Board) -> Iterator[str]:
+    """A line for each story whose flag is set and whose commit the work would not stand on."""
+    for story_id, what in board.lost.items():
+        yield (
+            f"{story_id} is done in the PRD, but {what}: what builds on it begins without it. "
+            "Get the commit back, or take the story's done flag back to have it done again"
+        )
 
 
 def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
@@ -52,7 +63,7 @@ def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
     simulated = " (simulated)" if workbench.model_label else ""
     limit = workbench.settings.limits.per_run_usd
     spent = f"${spent_usd:.4f}{simulated} of ${limit:.2f} spent{apart(spend, going=False)}"
-    text = f"{outcome.reason}: {counted}, {spent}"
+    text = f"{outcome.reason.removesuffix('.')}: {counted}, {spent}"
     workbench.tell(
         EventKind.RUN_ENDED,
         text,

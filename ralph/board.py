@@ -1,11 +1,12 @@
 """Which stories are done, parked or open: the PRD as the user has it now, the branch's commits and Ralph's own state.
 
 The commit with its `Ralph-Story` trailer is the truth about "done"; the PRD's flag follows it. A flag that the user
-changed wins: a story set back to `"passes": false` after its commit is open again.
+changed wins: a story set back to `"passes": false` after its commit is open again, and one that the PRD says is done is
+done, though it is said when its commit cannot be found any more.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prd.pick import Pick, pick
@@ -34,6 +35,7 @@ class Board:
     done: Mapping[str, str]  # story id -> why it is done
     parked: Mapping[str, str]  # story id -> reason
     unwritten: Mapping[str, str]  # story id -> its commit, whose flag the untracked PRD does not have yet
+    lost: Mapping[str, str] = field(default_factory=dict)  # story id -> what became of the commit that its flag is for
 
     def pick(self, only: str | None = None, *, busy: Collection[str] = ()) -> Pick:
         return pick(self.prd, done=self.done, parked=self.parked, only=only, busy=busy)
@@ -58,16 +60,32 @@ def read_board(repo: Repo, place: PrdPlace, plan: BranchPlan, states: StoryState
     commits = story_commits(repo, plan.tip)
     done: dict[str, str] = {}
     unwritten: dict[str, str] = {}
+    lost: dict[str, str] = {}
     for story in prd.stories:
         commit = commits.get(story.id)
         committed = commit is not None and commit.title == story.title and not commit.unchecked
         if story.passes:
-            done[story.id] = "the PRD says that it passes"
+            done[story.id] = "the PRD says so"
+            if not place.tracked and not committed and (what := _lost(repo, plan, story, states)):
+                lost[story.id] = what
+                done[story.id] += f", but {what}"
         elif committed and commit is not None and not _reopened(repo, place, story, commit, states):
             done[story.id] = f"committed as {commit.sha[:10]}"
             if not place.tracked:
                 unwritten[story.id] = commit.sha
-    return Board(prd, done, states.parked(repo.id, prd.stories), unwritten)
+    return Board(prd, done, states.parked(repo.id, prd.stories), unwritten, lost)
+
+
+def _lost(repo: Repo, plan: BranchPlan, story: Story, states: StoryStates) -> str:
+    """What became of the commit that Ralph set the flag for, where the work would not stand on it; "" where it does.
+
+    A branch that was squashed or rebased has the commit's subject, in its own or in the squashed commit's message.
+    """
+    sha = states.flag_written(repo.id, story)
+    if sha is None or repo.is_ancestor(sha, plan.tip) or repo.mentions(plan.tip, f"[{story.id}] - {story.title}"):
+        return ""
+    where = "not on" if repo.has_branch_with(sha) else "on no branch"
+    return f"its commit {sha[:10]} is {where}" + (f" {plan.name}" if where == "not on" else "")
 
 
 def _reopened(repo: Repo, place: PrdPlace, story: Story, commit: StoryCommit, states: StoryStates) -> bool:

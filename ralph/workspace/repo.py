@@ -104,6 +104,18 @@ class Repo:
             return False
         return self._plain.attempt("merge-base", "--is-ancestor", shas[0], shas[1])[0] == 0
 
+    def has_branch_with(self, sha: str) -> bool:
+        """Whether a branch, of here or of a remote, reaches the commit; False when it is gone."""
+        refs = ("refs/heads", "refs/remotes")
+        code, names, _ = self._plain.attempt("for-each-ref", "--count=1", f"--contains={sha}", *refs)
+        return code == 0 and bool(names)
+
+    def mentions(self, revision: str, text: str) -> bool:
+        """Whether the message of a commit that `revision` reaches has this text."""
+        options = ("--max-count=1", "--fixed-strings", f"--grep={text}", "--format=%H")
+        code, found, _ = self._plain.attempt("log", *options, "--end-of-options", revision, "--")
+        return code == 0 and bool(found)
+
     def merge_base(self, one: str, other: str) -> str | None:
         code, sha, _ = self._plain.attempt("merge-base", "--end-of-options", one, other)
         return sha.decode().strip() if code == 0 else None
@@ -184,20 +196,23 @@ class Repo:
 
 def _discover(path: Path) -> Repo:
     if not path.is_dir():
-        raise RalphError(f"{path}: no such folder. Name a folder inside of a git repository.")
+        raise RalphError(f"{path.absolute()}: no such folder. Name a folder inside of a git repository.")
     git = Git(cwd=path)
     code, listing, stderr = git.attempt(
         "rev-parse", "--path-format=absolute", "--show-toplevel", "--absolute-git-dir", "--git-common-dir"
     )
     if code:
-        raise RalphError(_why_not(path, stderr))
+        raise RalphError(_why_not(path.resolve(), stderr))
     root, git_dir, common_dir = os.fsdecode(listing).rstrip("\n").split("\n")
     return Repo(Path(root), Path(git_dir), Path(common_dir))
 
 
 def _why_not(path: Path, stderr: str) -> str:
+    inside = next((folder for folder in (path, *path.parents) if folder.name == ".git"), None)
+    if inside:
+        return f"{path}: git's own folder, not the checkout. Go there: cd {inside.parent}"
     if "not a git repository" in stderr:
-        return f"{path}: not in a git repository. Go to one, or make one: git init && git add -A && git commit."
+        return f"{path}: not in a git repository. cd into your project, or make it one: git init"
     if "bare" in stderr or "must be run in a work tree" in stderr:
         return f"{path}: a bare repository. Ralph needs a checkout: git clone {path} somewhere, and run there."
     if "dubious ownership" in stderr:

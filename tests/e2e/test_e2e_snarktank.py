@@ -86,3 +86,32 @@ def test_stories_that_the_user_added_to_a_tracked_prd_without_committing_are_wor
     assert world.stories_on() == ["US-002"]
     again = play([])
     assert (again.outcome.exit_code, again.model.requests) == (0, [])
+
+
+def test_a_flag_whose_commit_is_on_no_branch_any_more_is_told_and_still_wins(cloned: World, tools: Any) -> None:
+    first = cloned.ralph("--story", "US-001", script=tools.solves(1))
+    assert first.exit_code == 0, first.out
+    sha = cloned.git("rev-parse", "ralph/x-ralph")[:10]
+    cloned.git("branch", "-qD", "ralph/x-ralph")
+    told = f"its commit {sha} is on no branch"
+    assert f"done: the PRD says so, but {told}" in cloned.command("status").out
+    assert f"the PRD says so, but {told}" in " ".join(cloned.command("explain", "US-001").out.split())
+    again = cloned.ralph(script=tools.solves(2))
+    assert again.exit_code == 0, again.out
+    assert f"US-001 is done in the PRD, but {told}: what builds on it begins without it" in again.out
+    assert cloned.stories_on("ralph/x-ralph") == ["US-002"]
+
+
+@pytest.mark.parametrize("squashed", ["feat: [US-001] - Story 1 (#12)", "Carts (#12)\n\n* feat: [US-001] - Story 1"])
+def test_a_commit_that_was_squashed_into_the_branch_is_not_missed(cloned: World, tools: Any, squashed: str) -> None:
+    assert cloned.ralph("--story", "US-001", script=tools.solves(1)).exit_code == 0
+    cloned.git("merge", "-q", "--squash", "ralph/x-ralph")
+    cloned.git("commit", "-qm", squashed)
+    cloned.git("branch", "-qD", "ralph/x-ralph")
+    assert "    done: the PRD says so\n" in cloned.command("status").out
+
+
+def test_a_flag_whose_commit_is_on_another_branch_is_told(cloned: World, tools: Any) -> None:
+    assert cloned.ralph("--story", "US-001", script=tools.solves(1)).exit_code == 0
+    cloned.git("branch", "-qm", "ralph/x-ralph", "kept")
+    assert "is not on ralph/x-ralph" in cloned.command("status").out

@@ -205,8 +205,10 @@ def test_a_good_prd_is_told_in_one_line(prd: Prd, line: str) -> None:
 
 
 def test_why_a_story_is_done_is_told_in_the_words_of_whoever_knows() -> None:
-    picked = pick(a_prd(a_story("A"), a_story("B", passes=True)), done={"A": "committed as 0123456789", "B": "x"})
-    assert [reason.text for reason in picked.reasons.values()] == [
+    content = a_prd(a_story("A"), a_story("B", passes=True), a_story("C", passes=True))
+    known = {"A": "committed as 0123456789", "B": "the PRD says so, but its commit is on no branch"}
+    assert [reason.text for reason in pick(content, done=known).reasons.values()] == [
         "done: committed as 0123456789",
+        "done: the PRD says so, but its commit is on no branch",
         "done: the PRD says so",
     ]

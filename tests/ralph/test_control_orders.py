@@ -130,9 +130,7 @@ def done_too(repo: Path) -> None:
 
 def test_what_is_said_for_a_done_story_is_refused_since_nobody_would_hear_it(repo: Path, control: Control) -> None:
     done_too(repo)
-    with pytest.raises(
-        RalphError, match=r"US-001 is done \(the PRD says that it passes\), so no agent would hear this"
-    ):
+    with pytest.raises(RalphError, match=r"US-001 is done \(the PRD says so\), so no agent would hear this"):
         orders.say(repo, "use the helper", "US-001")
     assert control.pending() == []
     assert said(orders.say(repo, "use the helper", "us-002")).startswith("US-002 gets it")
