@@ -9,11 +9,13 @@ from ralph.models import BY_HAND, RECORDING
 from ralph.orders import unheard_note
 from ralph.run import Outcome
 from ralph.spending import apart
-from ralph.standings import done_words
+from ralph.standings import done_words, of_stories
 from ralph.survey import Ground
 from ralph.workbench import Workbench
 from tracing.budget import MICROS_PER_USD
 
+SETTINGS_FILE = "ralph.toml"  # as the PRD read from the checkout, committed or not
+MOST_NAMED = 3
 PLAYERS = {BY_HAND: "a person, by hand", RECORDING: "a recording"}
 
 
@@ -26,7 +28,7 @@ def tell_start(ground: Ground, workbench: Workbench) -> None:
     left = sum(story.id not in board.done for story in required)
     jobs = f", {settings.run.jobs} at a time" if settings.run.jobs > 1 else ""
     text = (
-        f"{ground.place.name}: {left} of {len(required)} stories to do{jobs}, on {ground.plan.name}; model: {who}; "
+        f"{ground.place.name}: {of_stories(left, len(required))} to do{jobs}, on {ground.plan.name}; model: {who}; "
         f"limit ${settings.limits.per_run_usd:.2f}; sandbox: {workbench.verifier.sandbox.level}"
     )
     workbench.tell(
@@ -40,7 +42,7 @@ def tell_start(ground: Ground, workbench: Workbench) -> None:
         played_by=label,
         jobs=settings.run.jobs,
     )
-    for note in (*ground.notes, *ground.plan.notes, *lost_notes(board)):
+    for note in (*ground.notes, *ground.plan.notes, *lost_notes(board), *unseen_notes(ground)):
         workbench.tell(EventKind.NOTE, note)
 
 
@@ -51,6 +53,16 @@ def lost_notes(board: Board) -> Iterator[str]:
             f"{story_id} is done in the PRD, but {what}: what builds on it begins without it. "
             "Get the commit back, or take the story's done flag back to have it done again"
         )
+
+
+def unseen_notes(ground: Ground) -> Iterator[str]:
+    """That the agent works from a commit, where the checkout has what is in none. (In place it is refused.)"""
+    read_here = {ground.place.name, SETTINGS_FILE}
+    files = [name for name in ground.repo.uncommitted_files() if name not in read_here]
+    if files and not ground.plan.in_place:
+        named = ", ".join(files[:MOST_NAMED]) + (", ..." if len(files) > MOST_NAMED else "")
+        count = f"{len(files)} file{'s' * (len(files) != 1)}"
+        yield f"uncommitted changes in your checkout ({count}: {named}) are not seen by the agent; commit what it is to build on"
 
 
 def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prd.pick import Pick, pick
+from prd.pick import Pick, Verdict, pick
 from prd.read import parse_prd, read_prd
 from prd.story import Prd, Story
 from ralph.state import StoryStates
@@ -39,6 +39,14 @@ class Board:
 
     def pick(self, only: str | None = None, *, busy: Collection[str] = ()) -> Pick:
         return pick(self.prd, done=self.done, parked=self.parked, only=only, busy=busy)
+
+    def why_not(self, story_id: str) -> str:
+        """Why this story, which was asked for, cannot be worked on; as in "US-003 waits for US-001 (not done)"."""
+        reason = self.pick(story_id).reasons[story_id]
+        if reason.verdict is Verdict.PARKED:  # without the remedy, since more is said behind it
+            words = " ".join(self.parked[story_id].split()).removesuffix(".")
+            return f"{story_id} is parked: {words}; `ralph explain {story_id}` says what to do"
+        return f"{story_id} {'' if reason.verdict is Verdict.WAITS_FOR else 'is '}{reason.text}"
 
     @property
     def all_done(self) -> bool:

@@ -1,22 +1,30 @@
 """`ralph run --dry-run`: what a run would start with. Calls nothing, changes nothing."""
 
 import json
+import math
 from contextlib import closing
 from dataclasses import dataclass
 
 from prd.story import Story
 from ralph.agents.turns import MAX_TOKENS
-from ralph.board import read_board
+from ralph.announcements import lost_notes, unseen_notes
+from ralph.board import Board, read_board
 from ralph.brief.briefing import Brief, first_message
 from ralph.checks.check import Check
+from ralph.errors import ExitCode
+from ralph.model.dialogue import first_call_bound
 from ralph.notes.notebook import Notebook
 from ralph.notes.progress import find_progress
 from ralph.prompts import SYSTEM, prompt
 from ralph.screen_text import one_line
+from ralph.settings.schema import Limits
 from ralph.state import StoryStates
-from ralph.survey import RunRequest, survey, wanted_branch
+from ralph.survey import Ground, RunRequest, survey, wanted_branch
 from ralph.tools.schema import all_schemas
 from tracing.budget import MICROS_PER_USD
+from tracing.meter import FLOOR_TOKENS
+
+MICROS_PER_CENT = MICROS_PER_USD // 100
 
 
 @dataclass(frozen=True)
@@ -31,17 +39,23 @@ class DryRun:
     worst_first_call_usd: float
     limit_usd: float
     prd: str
-    notes: tuple[str, ...]  # which PRD was taken, and how it was read
+    notes: tuple[str, ...]  # which PRD was taken, how it was read, what the agent will not see
+    too_tight: str = ""  # why a limit allows no call at all, and what to do
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.LIMIT if self.too_tight else ExitCode.ALL_DONE
 
     def lines(self) -> str:
         notes = "".join(f"note:   {one_line(note)}\n" for note in self.notes)
         if self.story is None:
             return f"{notes}{self.prd}: no story can be worked on now: {self.reason}"
+        cost = f"at most ${self.worst_first_call_usd:.4f} for the first call, at most ${self.limit_usd:.2f} for the run"
         checks = "\n".join(f"  {check.name}: {check.command}" for check in self.checks) or "  none (unchecked)"
         return (
             f"{notes}PRD:    {self.prd}\nstory:  {self.story.id} {self.story.title} ({self.reason})\nbranch: {self.branch}\nchecks:\n{checks}\n"
             f"prompt: {self.prompt_bytes} bytes (system text, tools, first message)\n"
-            f"cost:   at most ${self.worst_first_call_usd:.4f} for the first call, at most ${self.limit_usd:.2f} for the run\n"
+            f"cost:   {self.too_tight or cost}\n"
             "nothing was called and nothing was changed"
         )
 
@@ -61,52 +75,73 @@ class DryRun:
                 "prompt_bytes": self.prompt_bytes,
                 "worst_first_call_usd": self.worst_first_call_usd,
                 "limit_usd": self.limit_usd,
+                "too_tight": self.too_tight,
             }
         )
 
 
-def dry_run_report(request: RunRequest, *, as_json: bool) -> str:
-    """The story, the checks, the prompt's size and the worst-case cost. Calls nothing, changes nothing."""
-    report = dry_run(request)
-    return report.as_json() if as_json else report.lines()
-
-
 def dry_run(request: RunRequest) -> DryRun:
+    """The story, the checks, the prompt's size and the worst-case cost. Calls nothing, changes nothing."""
     ground = survey(request)
     settings = ground.loaded.settings
     with closing(StoryStates.open(ground.home.ledger_db)) as states:
         board = read_board(ground.repo, ground.place, ground.plan, states)
         choice = board.pick(request.story)
-        size_bytes = 0
-        if choice.story:
-            notebook = Notebook(
-                find_progress(ground.repo, ground.place.name), states, wanted_branch(ground.repo, ground.prd)
-            )
-            brief = Brief(
-                choice.story,
-                ground.checks,
-                ground.plan.name,
-                ground.plan.tip,
-                ground.repo.root,
-                progress=notebook.shown(ground.plan.tip),
-                previous=states.learnings(ground.repo.id, choice.story),
-                prd=board.prd,
-                done=board.done,
-                checkout=ground.repo.root,
-            )
-            tools = json.dumps([tool for tool in all_schemas() if tool["name"] in settings.agent.tools])
-            size_bytes = sum(len(text.encode()) for text in (prompt(SYSTEM), tools, first_message(brief)))
-    worst = ground.prices.worst_case_micros(settings.agent.model, size_bytes, MAX_TOKENS)
-    nothing = "every story passes" if board.all_done else "`ralph status` says why"
-    reason = choice.reasons[choice.story.id].text if choice.story else nothing
+        said = _said(ground, board, choice.story, states) if choice.story else ()
+    worst_micros, least_micros = (
+        ground.prices.worst_case_micros(settings.agent.model, first_call_bound(*said), output) if said else 0
+        for output in (MAX_TOKENS, FLOOR_TOKENS)
+    )
     return DryRun(
         choice.story,
-        reason,
+        choice.reasons[choice.story.id].text if choice.story else _nothing(board, request.story),
         ground.plan.name,
         ground.checks,
-        size_bytes,
-        min(worst / MICROS_PER_USD, settings.limits.per_run_usd),
+        sum(len(text.encode()) for text in (said[0], json.dumps(said[1]), said[2])) if said else 0,
+        min(worst_micros / MICROS_PER_USD, settings.limits.per_run_usd),
         settings.limits.per_run_usd,
         ground.place.name,
-        ground.notes,
+        (*ground.notes, *lost_notes(board), *unseen_notes(ground)),
+        _too_tight(settings.limits, least_micros),
     )
+
+
+def _said(ground: Ground, board: Board, story: Story, states: StoryStates) -> tuple[str, list[dict[str, object]], str]:
+    """System text, tools and first message."""
+    notebook = Notebook(find_progress(ground.repo, ground.place.name), states, wanted_branch(ground.repo, ground.prd))
+    brief = Brief(
+        story,
+        ground.checks,
+        ground.plan.name,
+        ground.plan.tip,
+        ground.repo.root,
+        progress=notebook.shown(ground.plan.tip),
+        previous=states.learnings(ground.repo.id, story),
+        prd=board.prd,
+        done=board.done,
+        checkout=ground.repo.root,
+    )
+    tools = [tool for tool in all_schemas() if tool["name"] in ground.loaded.settings.agent.tools]
+    return prompt(SYSTEM), tools, first_message(brief)
+
+
+def _nothing(board: Board, only: str | None) -> str:
+    if only is not None:
+        return board.why_not(only)
+    return "every story passes" if board.all_done else "`ralph status` says why"
+
+
+def _too_tight(limits: Limits, least_micros: int) -> str:
+    """Whether a limit does not pay for the first call even with the shortest answer; "" where all do."""
+    cents = math.ceil(least_micros / MICROS_PER_CENT)
+    for limit_micros, remedy in (
+        (limits.micros("per_run_usd"), "--max-cost "),
+        (limits.micros("per_story_usd"), "--set limits.per_story_usd="),
+        (limits.micros("per_call_usd"), "--set limits.per_call_usd="),
+    ):
+        if limit_micros is not None and limit_micros < least_micros:
+            return (
+                f"the first call may need up to ${least_micros / MICROS_PER_USD:.4f} at the least, so the limit of "
+                f"${limit_micros / MICROS_PER_USD:.2f} allows none; give {remedy}{cents / 100:.2f} or more"
+            )
+    return ""

@@ -80,7 +80,7 @@ class Loop:
         elif self.time_is_up():
             self._end = ExitCode.LIMIT, "the time limit was reached"
         elif self._started >= self.max_iterations:
-            self._end = ExitCode.LIMIT, f"{self.max_iterations} iterations were made"
+            self._end = ExitCode.LIMIT, _made(self.max_iterations)
         return self._end is not None
 
     def _wait_for_one(self, working: dict[Future[Result], Story]) -> None:
@@ -97,4 +97,10 @@ class Loop:
             return ExitCode.ALL_DONE, "every story passes"
         if self.only is not None and self.only in board.done:
             return ExitCode.ALL_DONE, f"{self.only} passes"
+        if self.only is not None:
+            return ExitCode.STORIES_REMAIN, board.why_not(self.only)
         return ExitCode.STORIES_REMAIN, "no story that is left can be worked on now; `ralph status` says why"
+
+
+def _made(iterations: int) -> str:
+    return "1 iteration was made" if iterations == 1 else f"{iterations} iterations were made"

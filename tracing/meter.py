@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from tracing.budget import CALL, BrokenAssumption, LedgerLike, Limit, OverBudgetError, Reservation
 from tracing.prices import PriceBook, TokenUsage
 
+FLOOR_TOKENS = 4_096  # of output: a call that the budget leaves fewer than these is not made
 LOOK_UP_S = 0.25  # how often a call that waits for room is asked whether it is still wanted
 
 
@@ -46,7 +47,7 @@ class Meter:
         ledger: LedgerLike,
         prices: PriceBook,
         *,
-        floor_tokens: int = 4096,
+        floor_tokens: int = FLOOR_TOKENS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--model", metavar="NAME", help="The model to use, for example claude-opus-5-5.")
 @click.option(
     "--dry-run",
+    "is_dry",
     is_flag=True,
     help="Print the story, the checks, the prompt's size and the worst-case cost; call nothing.",
 )
@@ -67,7 +68,7 @@ def run_command(
     from_issues: str | None,
     label: str | None,
     model: str | None,
-    dry_run: bool,
+    is_dry: bool,
     in_place: bool,
     jobs: int | None,
     plain: bool,
@@ -84,7 +85,7 @@ def run_command(
     On a terminal the run is shown as a live view with keys (? lists them); elsewhere as a line for each event.
     """
     from ralph.assembly import open_run  # noqa: PLC0415  # heavy, and --help must be fast
-    from ralph.preview import dry_run_report  # noqa: PLC0415
+    from ralph.preview import dry_run  # noqa: PLC0415
     from ralph.settings.layers import parse_set_option  # noqa: PLC0415
     from ralph.survey import RunRequest  # noqa: PLC0415
 
@@ -117,9 +118,10 @@ def run_command(
     )
     if story is not None:
         request = replace(request, story=_whole_id(request))
-    if dry_run:
-        click.echo(dry_run_report(request, as_json=as_json))
-        return 0
+    if is_dry:
+        found = dry_run(request)
+        click.echo(found.as_json() if as_json else found.lines())
+        return int(found.exit_code)
     with reporting(repo, prd, as_json=as_json, plain=plain) as report, open_run(request, report) as loop:
         return int(loop.run().exit_code)
 

@@ -10,13 +10,15 @@ import click
 
 from ralph.cli.complete import story_ids
 from ralph.cli.places import prd_option, repo_option
-from ralph.cli.table import cut, local_time, plain, short_id
+from ralph.cli.table import cut, local_time, on_terminal, plain, screen_width
 from ralph.cli.traces import echo_json
 
 if TYPE_CHECKING:
     from ralph.history.story_status import LastRun, Status, StoryStatus
 
 WHY_IS_HERE = "; `ralph status` says why"  # of a run's last line, where this is that command
+ID_CHARS = 32  # of an id on a terminal
+LONG_ID_CHARS = 16  # from here on it is said that nobody need type all of it
 REASON_CHARS = 60  # of an attempt; the whole is told by `ralph explain`
 
 
@@ -54,8 +56,10 @@ def status_lines(status: "Status") -> Iterator[str]:
     from prd.pick import Verdict  # noqa: PLC0415
     from ralph.standings import done_words  # noqa: PLC0415
 
-    ids = {story.id: short_id(story.id, story.title) for story in status.stories}
+    is_screen = on_terminal()
+    ids = {story.id: cut(story.id, ID_CHARS) if is_screen else story.id for story in status.stories}
     width = max(map(len, ids.values()), default=0)
+    room = screen_width() - width - 2
     done = sum(story.verdict is Verdict.DONE for story in status.stories)
     left_out = sum(story.optional and story.verdict is not Verdict.DONE for story in status.stories)
     yield f"{status.prd}: {done_words(done, len(status.stories), left_out)}, on branch {status.branch}"
@@ -66,8 +70,24 @@ def status_lines(status: "Status") -> Iterator[str]:
         yield f"{status.unheard} message{'s' * (status.unheard > 1)} not heard by an agent yet (ralph say --list)"
     for story in status.stories:
         shown = f"{ids[story.id]:<{width}}"
-        yield f"{shown if ids[story.id] == story.id else click.style(shown, dim=True)}  {plain(story.title)}"
-        yield from (f"{'':<{width}}    {line}" for line in _story_lines(story, status.attempts_allowed))
+        title = cut(plain(story.title), room) if is_screen else plain(story.title)
+        yield f"{shown if ids[story.id] == story.id else click.style(shown, dim=True)}  {title}"
+        indent = " " * (min(width, LONG_ID_CHARS) + 4)
+        yield from (f"{indent}{line}" for line in _story_lines(story, status.attempts_allowed))
+    if width > LONG_ID_CHARS:
+        yield f"the beginning of an id is enough: ralph explain {shlex.quote(beginning_of_longest(status))}"
+
+
+def beginning_of_longest(status: "Status") -> str:
+    """As much of the longest id as tells it from the others."""
+    ids = [story.id for story in status.stories]
+    longest = max(ids, key=len)
+    lengths = (count for count in range(4, len(longest)) if _is_one(longest[:count], ids))
+    return longest[: next(lengths, len(longest))]
+
+
+def _is_one(start: str, ids: list[str]) -> bool:
+    return sum(other.casefold().startswith(start.casefold()) for other in ids) == 1
 
 
 def run_line(run: "LastRun") -> str:

@@ -1,6 +1,7 @@
 """Words for amounts, times and lengths, and rows as aligned columns: what every list on the screen shares."""
 
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,8 +10,13 @@ from prd.naming import is_derived
 
 MICROS_PER_USD = 1_000_000
 WIDTH_IN_A_PIPE = 100
-STORY_CHARS = 16  # of a story's id in a list: its beginning is enough for every command
+STORY_CHARS = 16  # of a story's id in a table on a terminal: its beginning is enough for every command
 DERIVED_CHARS = 10  # where the title beside it says the same
+
+
+def on_terminal() -> bool:
+    """Whether a person reads it as it is printed: elsewhere nothing that is to be copied is cut."""
+    return sys.stdout.isatty()
 
 
 def screen_width() -> int:
@@ -34,7 +40,9 @@ def cut(text: str, width: int) -> str:
 
 
 def short_id(story_id: str, title: str) -> str:
-    """A story's id for a list with its title beside it."""
+    """A story's id for a table with its title beside it; whole where a program may read it."""
+    if not on_terminal():
+        return story_id
     return cut(story_id, DERIVED_CHARS if is_derived(story_id, title) else STORY_CHARS)
 
 

@@ -102,6 +102,20 @@ def _bare(block: Block) -> Block:
     return {name: value for name, value in block.items() if name != "cache_control"}
 
 
+def first_call_bound(system: str, tools: Sequence[Block], message: str) -> int:
+    """As `Dialogue.input_bound_tokens` before a first call with this message, to say what it may cost."""
+    dialogue = Dialogue(system, tools, _Unrecorded())
+    dialogue.hear([{"type": "text", "text": message}])
+    return dialogue.input_bound_tokens
+
+
+class _Unrecorded:
+    head = None
+
+    def append(self, message: Mapping[str, object]) -> None:
+        """Kept nowhere."""
+
+
 def bound_tokens(value: object) -> int:
     """At most so many tokens: no tokeniser makes more than one of a byte."""
     if isinstance(value, list):

@@ -138,6 +138,10 @@ class Repo:
         changed = self.git.names("diff-index", "-z", "--name-only", "--ignore-submodules=dirty", "HEAD", "--")
         return [path for path in changed if self._really_differs(path)]
 
+    def uncommitted_files(self) -> list[str]:
+        """Dirty files, and those that git neither tracks nor ignores."""
+        return [*self.dirty_files(), *self.git.names("ls-files", "-z", "--others", "--exclude-standard")]
+
     def is_dirty(self) -> bool:
         return bool(self.dirty_files())
 

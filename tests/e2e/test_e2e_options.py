@@ -1,6 +1,7 @@
 """The command line of a run: in place, dry, as JSON, and what it refuses to start with."""
 
 import json
+import re
 from typing import Any
 
 from ralph.replay.scripted import fails
@@ -43,6 +44,46 @@ def test_a_dry_run_calls_nothing_and_changes_nothing(world: World, tools: Any) -
     as_json = json.loads(world.ralph("--dry-run", "--json").out)
     assert as_json["story"]["id"] == "US-002"
     assert as_json["prompt_bytes"] > 1_000
+
+
+def test_a_dry_run_says_when_a_limit_allows_no_call_at_all_and_what_it_suggests_is_enough(
+    world: World, tools: Any
+) -> None:
+    world.start_repo(tools.a_story(1))
+    tight = world.ralph("--dry-run", "--max-cost", "0.01")
+    assert tight.exit_code == 3, tight.out
+    found = re.search(r"may need up to \$0\.(\d{4}) at the least, so the limit of \$0\.01 allows none", tight.out)
+    assert found, tight.out
+    enough = tight.out.partition("give --max-cost ")[2].split()[0]
+    assert 0 < float(enough) - int(found[1]) / 10_000 <= 0.0101
+    assert world.ralph("--dry-run", "--max-cost", enough).exit_code == 0
+    per_call = world.ralph("--dry-run", "--set", "limits.per_call_usd=0.01")
+    assert (per_call.exit_code, "--set limits.per_call_usd=" in per_call.out) == (3, True)
+    assert world.ralph("--max-cost", "0.01").exit_code == 3
+    assert world.ralph("--max-cost", enough, script=tools.solves(1)).model.requests
+
+
+def test_why_a_named_story_cannot_be_worked_on_is_said_of_that_story(world: World, tools: Any) -> None:
+    world.start_repo(tools.a_story(1), tools.a_story(2, 1), tools.a_story(3, passes=True))
+    waits = "US-002 waits for US-001 (not done)"
+    assert f"no story can be worked on now: {waits}" in world.ralph("--story", "US-002", "--dry-run").out
+    assert "US-003 is done: the PRD says so" in world.ralph("--story", "US-003", "--dry-run").out
+    run = world.ralph("--story", "US-002")
+    assert (run.exit_code, f"{waits}: 1 of 3 stories done" in run.out) == (1, True)
+    assert world.command("skip", "US-001").exit_code == 0
+    parked = world.ralph("--story", "US-001")
+    assert "US-001 is parked: " in parked.out
+    assert "; `ralph explain US-001` says what to do: 1 of 3" in parked.out
+
+
+def test_what_is_not_committed_is_said_to_be_unseen(world: World, tools: Any) -> None:
+    world.start_repo(tools.a_story(1))
+    assert "uncommitted" not in world.ralph("--dry-run").out
+    world.write("src/new.txt", "new\n")
+    world.prd.write_text(world.prd.read_text() + "\n")
+    told = "uncommitted changes in your checkout (1 file: src/new.txt) are not seen by the agent"
+    assert told in world.ralph("--dry-run").out
+    assert world.ralph(script=tools.solves(1)).out.count(told) == 1
 
 
 def test_json_is_one_event_a_line_from_the_first_to_the_last(world: World, tools: Any) -> None:

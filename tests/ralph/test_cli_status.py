@@ -71,15 +71,30 @@ def test_status_says_for_each_story_why_it_is_or_is_not_next(repo: Path) -> None
     assert "next" in rest[-1]
 
 
-def test_status_counts_an_optional_story_apart_and_cuts_ids_that_are_whole_titles(repo: Path) -> None:
-    prd = json.loads((repo / "prd.json").read_text())
-    prd["userStories"][1] |= {"id": "resolve-an-ambiguous-name-of-a-person", "title": "Resolve an ambiguous name"}
-    (repo / "prd.json").write_text(json.dumps({**prd, "userStories": prd["userStories"][:2]}))
-    lines = ralph("status").output.splitlines()
-    assert "resolve-an-ambi…  Resolve an ambiguous name" in lines
+def test_status_counts_an_optional_story_apart(repo: Path) -> None:
     (repo / "prd.md").write_text("# P\n\n## Tasks\n\n- [x] One\n\n## Optional\n\n- [ ] Two\n")
     first = ralph("status", "prd.md").output.splitlines()[0]
-    assert first.startswith("prd.md: 1 of 1 stories done (1 optional left out), on branch ")
+    assert first.endswith(" done (1 optional left out), on branch ralph/p")
+
+
+def test_status_cuts_no_id_in_a_pipe_and_only_very_long_ones_and_titles_on_a_terminal(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prd = json.loads((repo / "prd.json").read_text())
+    long_id, title = "resolve-an-ambiguous-name-of-a-person", "Resolve an ambiguous name " * 4
+    prd["userStories"][1] |= {"id": long_id, "title": title}
+    prd["userStories"][2] |= {"id": "resolve-the-other-one"}
+    (repo / "prd.json").write_text(json.dumps(prd))
+    hint = "the beginning of an id is enough: ralph explain resolve-a"
+    lines = ralph("status").output.splitlines()
+    assert f"{long_id}  {title}".rstrip() in lines
+    assert lines[-1] == hint
+    monkeypatch.setattr("ralph.cli.status.on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = ralph("status").output.splitlines()
+    assert f"{long_id[:31]}…  {title[:45]}…" in lines
+    assert any(line.startswith("resolve-the-other-one ") for line in lines)
+    assert lines[-1] == hint
 
 
 def test_status_as_json_names_the_verdicts(repo: Path) -> None:

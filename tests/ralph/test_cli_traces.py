@@ -229,11 +229,15 @@ def test_costs_say_what_is_simulated(tracer: Tracer) -> None:
     ]
 
 
-def test_a_long_id_leaves_the_title_readable(tracer: Tracer) -> None:
+def test_a_long_id_leaves_the_title_readable_on_a_terminal_and_is_whole_in_a_pipe(
+    tracer: Tracer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with started(tracer, "resolve-an-ambiguous-name-of-a-person", "Resolve an ambiguous name"):
         pass
     with started(tracer, "resolve-an-ambiguous-name", "Resolve an ambiguous name"):
         pass
+    assert "  resolve-an-ambiguous-name-of-a-person  " in ralph("traces").output
+    monkeypatch.setattr("ralph.cli.table.on_terminal", lambda: True)
     derived, own = ralph("traces").output.splitlines()[1:]
     assert "  resolve-a…        Resolve an " in derived
     assert "  resolve-an-ambi…  Resolve an " in own
