@@ -7,6 +7,12 @@ from pathlib import Path
 
 import platformdirs
 
+from ralph.errors import RalphError
+
+
+class HomeError(RalphError):
+    """The state folder cannot be used."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -34,14 +40,30 @@ class Home:
     def folder(self, *parts: str) -> Path:
         """A sub-folder, made on first use with mode 0700."""
         path = self.root.joinpath(*parts)
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise HomeError(_unwritable(f"the state folder {path}", error)) from error
         return path
 
 
 def find_home(environ: Mapping[str, str] | None = None) -> Home:
-    """The state folder for this user, created with mode 0700 if it is not there yet."""
+    """The state folder for this user, created with mode 0700 if it is not there yet.
+
+    Raises:
+        HomeError: it cannot be made or written.
+    """
     named = (os.environ if environ is None else environ).get("RALPH_HOME")
     root = Path(named).expanduser().resolve() if named else platformdirs.user_state_path("ralph")
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    root.chmod(0o700)
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        root.chmod(0o700)
+    except OSError as error:
+        what = f"RALPH_HOME ({root})" if named else f"Ralph's state folder {root}"
+        raise HomeError(_unwritable(what, error)) from error
     return Home(root)
+
+
+def _unwritable(what: str, error: OSError) -> str:
+    why = "there is a file of this name" if isinstance(error, FileExistsError) else error.strerror
+    return f"{what} cannot be written: {why}. Name another folder: export RALPH_HOME=~/ralph-state"

@@ -49,7 +49,11 @@ def telling(read_board: Callable[[], Board], only: str | None, report: Reporter)
 
 def done_words(done: int, stories: int, left_out: int) -> str:
     """As in "6 of 6 stories done (1 optional left out)": a run is complete without an optional story that is not done."""
-    return f"{done} of {stories - left_out} stories done" + (f" ({left_out} optional left out)" if left_out else "")
+    return f"{of_stories(done, stories - left_out)} done" + (f" ({left_out} optional left out)" if left_out else "")
+
+
+def of_stories(some: int, every: int) -> str:
+    return f"{some} of {every} {'story' if every == 1 else 'stories'}"
 
 
 def _fields(board: Board, only: str | None) -> dict[str, EventValue]:

@@ -15,6 +15,7 @@ from ralph.errors import RalphError
 from ralph.home import Home, find_home
 from ralph.model.access import price_book
 from ralph.roles import Role, models_of
+from ralph.sandbox.choose import require_bash
 from ralph.settings.load import Loaded, load_settings
 from ralph.workspace.branch import BranchPlan, default_branch_name, plan_branch
 from ralph.workspace.repo import Repo
@@ -81,9 +82,10 @@ def survey(request: RunRequest) -> Ground:
     """As `look`, and the checks and prices that a run needs.
 
     Raises:
-        RalphError, PrdError: as `look`; or there are no checks, no price for the model, nobody to commit as.
+        RalphError, PrdError: as `look`; or there is no bash, no check, no price for the model, nobody to commit as.
     """
     seen = look(request)
+    require_bash()
     settings = seen.loaded.settings
     checks = settings.checks if settings.checks is not None else tuple(detect_checks(seen.repo.root))
     if not checks and not settings.run.allow_unchecked:

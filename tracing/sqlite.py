@@ -14,11 +14,42 @@ class StateError(Exception):
     """The state on disk cannot be used; the message says which file and what to do."""
 
 
+REMEDY = "Free some room, make it yours, or name another folder: export RALPH_HOME=~/ralph-state"
+UNUSABLE = {
+    "SQLITE_FULL",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_IOERR",
+    "SQLITE_PERM",
+    "SQLITE_NOTADB",
+    "SQLITE_CORRUPT",
+}
+
+
+def is_about_the_disk(error: sqlite3.Error) -> bool:
+    """Whether it says that the file or its disk cannot be used, as opposed to a mistake in our SQL."""
+    name = getattr(error, "sqlite_errorname", "")
+    return any(name == known or name.startswith(f"{known}_") for known in UNUSABLE)
+
+
 def connect(path: Path, *, synchronous: Literal["NORMAL", "FULL"], busy_timeout_ms: int = 30_000) -> sqlite3.Connection:
     """Open (and create, mode 0600 in a 0700 folder) a WAL database in autocommit mode, usable from any thread.
 
     Callers that share the connection between threads bring their own lock.
+
+    Raises:
+        StateError: the file cannot be opened and written.
     """
+    try:
+        return _connect(path, synchronous=synchronous, busy_timeout_ms=busy_timeout_ms)
+    except (OSError, sqlite3.DatabaseError) as error:
+        if isinstance(error, sqlite3.Error) and not is_about_the_disk(error):
+            raise
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StateError(f"{path}: cannot be used: {why}. {REMEDY}") from error
+
+
+def _connect(path: Path, *, synchronous: str, busy_timeout_ms: int) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600, exist_ok=True)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_ms / 1000)
@@ -37,7 +68,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     try:
         yield connection
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 

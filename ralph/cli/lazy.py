@@ -32,6 +32,21 @@ class LazyRows(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.rows and not args[0].startswith("-"):
+            self._suggest(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def _suggest(self, ctx: click.Context, word: str) -> None:
+        """Fails with the command that may have been meant, if one comes near. Click has only the commands that are loaded."""
+        from prd.spelling import begun_by, nearest  # noqa: PLC0415  # only a mistake needs it
+
+        near = nearest(word, self.rows)
+        if meant := begun_by(word, self.rows) or ([near] if near else []):
+            ctx.fail(f"No such command '{word}'. Did you mean {' or '.join(map(repr, meant))}?")
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):

@@ -165,6 +165,9 @@ def report(error: Exception) -> int:
     known = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
     if isinstance(error, RalphError):
         known = error.exit_code
+    if trouble := _trouble_with_the_disk(error):
+        click.echo(f"ralph: {trouble}", err=True)
+        return ExitCode.USAGE
     if known is not None:
         click.echo(f"ralph: {error}", err=True)
         return known
@@ -173,3 +176,18 @@ def report(error: Exception) -> int:
         "ralph: this is a bug in Ralph. Nothing is lost: the next run carries on. Please report the above.", err=True
     )
     return ExitCode.BUG
+
+
+def _trouble_with_the_disk(error: Exception) -> str:
+    """What to tell when a disk is full or read-only, which no code of ours can mend; "" when it is something else."""
+    import errno  # noqa: PLC0415
+    import sqlite3  # noqa: PLC0415
+
+    from tracing.sqlite import REMEDY, is_about_the_disk  # noqa: PLC0415
+
+    if isinstance(error, sqlite3.Error) and is_about_the_disk(error):
+        return f"Ralph's state cannot be written: {error}. Nothing that is committed is lost. {REMEDY}"
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}cannot be written: {error.strerror}. Nothing that is committed is lost. {REMEDY}"
+    return ""

@@ -23,14 +23,19 @@ def make_demo(folder: Path) -> Path:
     """Fill `folder`, which must be empty or absent, and return the repository's root.
 
     Raises:
-        RalphError: the folder has something in it, or git cannot be used.
+        RalphError: the folder has something in it or cannot be written, or git cannot be used.
     """
     root = folder.expanduser().resolve()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise RalphError(f"{root}: there is something there already. Name a new folder: ralph demo --folder PATH")
-    shutil.copytree(SAMPLE, root, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    for packed, real in RENAMED.items():
-        (root / packed).rename(root / real)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(SAMPLE, root, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        for packed, real in RENAMED.items():
+            (root / packed).rename(root / real)
+    except OSError as error:
+        why = error.strerror or "no room, or not yours"
+        raise RalphError(f"{root}: cannot be written: {why}. Name another folder: ralph demo --folder PATH") from error
     _git(root, "-c", "init.templateDir=", "init", "--quiet", f"--initial-branch={BRANCH}")
     _git(root, "config", "user.name", NAME)
     _git(root, "config", "user.email", EMAIL)

@@ -9,6 +9,7 @@ from prd.errors import PrdError
 from ralph.doctor import machine, repository, work
 from ralph.doctor.finding import Finding, Patient, Probe, Status, refused
 from ralph.errors import RalphError
+from ralph.home import HomeError
 from tracing.sqlite import StateError
 
 __all__ = ["Finding", "Status", "examine"]
@@ -36,10 +37,15 @@ PROBES: Mapping[str, Probe] = {
 
 
 def examine(path: Path, prd: Path | None = None, environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
-    """Each finding as soon as it is known; whatever a probe trips over becomes one."""
+    """Each finding as soon as it is known; whatever a probe trips over becomes one. That there is no state folder is told once."""
     patient = Patient(path.resolve(), prd, os.environ if environ is None else environ)
+    homeless = False
     for area, probe in PROBES.items():
         try:
             yield from probe(patient)
+        except HomeError as error:
+            if not homeless:
+                yield refused("state", error)
+            homeless = True
         except (RalphError, PrdError, StateError, OSError, sqlite3.Error) as error:
             yield refused(area, error)

@@ -31,9 +31,13 @@ class Progress:
 
 
 def find_progress(repo: Repo, prd_name: str) -> Progress:
-    """The log beside the PRD, else the first of `PLACES` that is there, else one to come at the root."""
+    """The log beside the PRD, else the first of `PLACES` that is there, else one to come at the root.
+
+    A PRD outside of the repo is only a list of stories: the log beside it is another project's.
+    """
     folder = Path(prd_name).parent
-    beside = [] if folder.is_absolute() else [(folder / FILE).as_posix()]
+    is_outside = folder.is_absolute() or ".." in folder.parts
+    beside = [] if is_outside else [(folder / FILE).as_posix()]
     places = [*beside, *sorted(PLACES, key=lambda place: Path(place).parent != folder)]
     name = next((place for place in places if (repo.root / place).is_file()), FILE)
     return Progress(repo, name, repo.tracked(name))

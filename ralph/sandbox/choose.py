@@ -21,12 +21,13 @@ from ralph.sandbox.bubblewrap import ISOLATION, Bubblewrap, bubblewrap
 
 PROBE_TIMEOUT_S = 10
 INSTALLERS = {
-    "apt-get": "sudo apt-get install bubblewrap",
-    "dnf": "sudo dnf install bubblewrap",
-    "pacman": "sudo pacman -S bubblewrap",
-    "zypper": "sudo zypper install bubblewrap",
-    "apk": "sudo apk add bubblewrap",
+    "apt-get": "sudo apt-get install",
+    "dnf": "sudo dnf install",
+    "pacman": "sudo pacman -S",
+    "zypper": "sudo zypper install",
+    "apk": "sudo apk add",
 }
+NO_BASH = "bash is not on PATH, and every check and command is run by it"
 APPARMOR_REMEDY = (
     "On Ubuntu 24.04 and later allow it with: sudo apt-get install apparmor-profiles && "
     "sudo cp /usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && "
@@ -74,9 +75,11 @@ def _find(home: Home, environ: Mapping[str, str]) -> Bubblewrap | str:
             f"there is none for {platform.system()} yet. Run Ralph in a Linux virtual machine or container to get one."
         )
     path = environ.get("PATH")
+    if shutil.which("bash", path=path) is None:
+        return f"{NO_BASH}. {_install_command('bash', path)}"
     program = shutil.which("bwrap", path=path)
     if program is None:
-        return f"bubblewrap is not installed. {_install_command(path)}"
+        return f"bubblewrap is not installed. {_install_command('bubblewrap', path)}"
     trouble = ""
     for isolation in ISOLATION:
         sandbox = replace(bubblewrap(program, home.root, environ), isolation=isolation)
@@ -118,11 +121,18 @@ def _unproven(inside: Path, outside: Path) -> str:
     return "" if any(inside.iterdir()) else LEAKS[11]
 
 
-def _install_command(path: str | None) -> str:
+def require_bash(environ: Mapping[str, str] = os.environ) -> None:
+    """Raises: RalphError: there is no bash, which the checks and the agent's commands are run by."""
+    path = environ.get("PATH")
+    if shutil.which("bash", path=path) is None:
+        raise RalphError(f"{NO_BASH}. {_install_command('bash', path)}")
+
+
+def _install_command(package: str, path: str | None) -> str:
     for program, command in INSTALLERS.items():
         if shutil.which(program, path=path):
-            return f"Install it with: {command}"
-    return "Install the package bubblewrap."
+            return f"Install it with: {command} {package}"
+    return f"Install the package {package}."
 
 
 def _remedy() -> str:

@@ -39,6 +39,13 @@ def test_the_help_of_every_command_has_an_example(name: str) -> None:
         assert f"ralph {path}" in (found.epilog or ""), path
 
 
+@pytest.mark.parametrize(("words", "meant"), [("statsu", "status"), ("comp", "completion"), ("prd lnt", "lint")])
+def test_a_mistyped_command_gets_a_suggestion(words: str, meant: str) -> None:
+    said = CliRunner().invoke(cli, words.split())
+    assert (said.exit_code, f"Did you mean '{meant}'?" in said.output) == (2, True), said.output
+    assert "Did you mean" not in CliRunner().invoke(cli, ["nonsense"]).output
+
+
 def test_the_help_groups_every_command_and_gives_examples() -> None:
     shown = CliRunner().invoke(cli, ["--help"]).output
     assert [line.rstrip(":") for line in shown.splitlines() if line.rstrip(":") in set(Part)] == list(Part)

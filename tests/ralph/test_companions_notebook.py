@@ -60,6 +60,13 @@ def test_the_log_is_found_where_other_loops_keep_it(root: Path, place: str) -> N
     assert (found.name, found.tracked, found.content("HEAD")) == (place, False, LOG.encode())
 
 
+def test_the_log_beside_a_prd_outside_of_the_repo_is_another_projects(root: Path) -> None:
+    write(root.parent, "node/progress.txt", LOG)
+    for name in ("../node/prd.json", str(root.parent / "node" / "prd.json")):
+        found = find_progress(Repo.open(root), name)
+        assert (found.name, found.tracked, found.content("HEAD")) == ("progress.txt", False, b"")
+
+
 def test_the_log_beside_the_prd_comes_first(root: Path) -> None:
     write(root, "progress.txt", "root")
     write(root, "scripts/ralph/progress.txt", "beside")

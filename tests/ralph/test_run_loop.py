@@ -48,6 +48,13 @@ def a_loop(
     )
 
 
+def test_one_iteration_is_told_as_one() -> None:
+    for number, words in ((1, "1 iteration was made"), (2, "2 iterations were made")):
+        board = a_board("a", "b", "c")
+        outcome = a_loop(lambda board=board: board, lambda *asked: passed(asked[1]), max_iterations=number).run()  # type: ignore[misc]
+        assert outcome.reason == words
+
+
 def test_a_prd_that_is_broken_for_a_while_costs_the_stories_under_way_nothing() -> None:
     both_at_work, done = threading.Barrier(2), list[str]()
     boards: Iterator[Board | None] = iter(

@@ -16,6 +16,7 @@ from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.process import clean_env, run_process
 from ralph.sandbox import NoSandbox, Sandbox, choose_sandbox
+from ralph.sandbox.choose import require_bash
 from ralph.tools.gitdir import git_folders
 
 Do = Callable[..., tuple[int, str]]
@@ -205,3 +206,16 @@ def test_none_is_no_sandbox_and_no_warning(home: Home) -> None:
 def test_an_unknown_setting_is_refused(home: Home) -> None:
     with pytest.raises(RalphError, match=r'unknown sandbox "docker". Write "auto", "bwrap" or "none"'):
         choose_sandbox("docker", home)
+
+
+def test_without_bash_it_is_bash_that_is_asked_for(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    if bwrap := shutil.which("bwrap"):
+        (tmp_path / "bin" / "bwrap").symlink_to(bwrap)
+    (tmp_path / "bin" / "apk").touch(mode=0o755)
+    environ = {"PATH": str(tmp_path / "bin")}
+    said = "bash is not on PATH, and every check and command is run by it. Install it with: sudo apk add bash"
+    _, warning = choose_sandbox("auto", home, environ=environ)
+    assert warning == f"commands run without a sandbox: {said}"
+    with pytest.raises(RalphError, match=said):
+        require_bash(environ)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import threading
 from pathlib import Path
@@ -12,8 +13,22 @@ Pit = Any
 
 
 def test_a_folder_that_is_no_repository_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(RalphError, match=r"not in a git repository\. Go to one, or make one: git init"):
+    with pytest.raises(RalphError) as raised:
         Repo.open(tmp_path)
+    remedy = "cd into your project, or make it one: git init"
+    assert str(raised.value) == f"{tmp_path}: not in a git repository. {remedy}"
+
+
+def test_a_folder_is_named_whole_also_when_it_is_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RalphError, match=re.escape(f"{tmp_path}: not in a git repository")):
+        Repo.open(Path())
+
+
+def test_inside_of_gits_own_folder_the_checkout_is_named(pit: Pit) -> None:
+    for folder in (pit.root / ".git", pit.root / ".git" / "refs"):
+        with pytest.raises(RalphError, match=re.escape(f"not the checkout. Go there: cd {pit.root}")):
+            Repo.open(folder)
 
 
 def test_a_bare_repository_is_refused(pit: Pit, tmp_path: Path) -> None:
