@@ -5,13 +5,15 @@ too, so one that holds no story is passed over, and that is told.
 """
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from prd.document import Document
 from prd.errors import PrdError
 from prd.read import read_bytes, read_document
+from prd.spelling import begun_by
 
 PLACES = (
     "scripts/ralph/prd.json",
@@ -52,6 +54,8 @@ class Found:
     """Others of the same rank by name; not all of them were read."""
     passed_over: tuple[tuple[Path, str], ...] = ()
     """Files that came before it and hold no story, with the reason."""
+    elsewhere: tuple[Path, ...] = ()
+    """PRDs of the same kind at later places that have an open story too."""
 
     def notes(self, root: Path) -> tuple[str, ...]:
         """What a person should know of the choice, a line each; paths as seen from `root`."""
@@ -61,6 +65,10 @@ class Found:
                 f"took {_shown(self.path, root)}, one of {len(self.also) + 1} at its place (the first by name; those that are "
                 f"all done come last). To take another, name it, for example {_shown(self.also[0], root)}"
             )
+        if self.elsewhere:
+            names = [_shown(path, root) for path in self.elsewhere]
+            are, it = ("is", "it") if len(names) == 1 else ("are", "one")
+            lines.append(f"{', '.join(names)} {are} there too; to use {it}: ralph run {shlex.quote(names[0])}")
         return tuple(lines)
 
 
@@ -82,12 +90,23 @@ def find(repo: Path, named: Path | None = None) -> Found:
         return _named(repo, named)
     search = _Search(repo)
     if found := search.first(PLACES):
-        return found
+        return replace(found, elsewhere=tuple(_elsewhere(repo, found)))
     raise PrdError(
         f'{repo}: no PRD found. Have one drafted with: ralph prd new "what you want"; or name yours, for example: '
         "ralph run docs/prd.json"
         f"{_lines(search)}\nlooked for: {', '.join(PLACES)}"
     )
+
+
+def _elsewhere(repo: Path, found: Found) -> Iterator[Path]:
+    """One for each later place. A Markdown file beside a `prd.json` is mostly what that was made from, so it is not told."""
+    is_json = found.path.suffix == ".json"
+    seen = {path.resolve() for path in (found.path, *found.also)}
+    for place in PLACES:
+        other = _Search(repo).first([place]) if place.endswith(".json") == is_json else None
+        if other and other.path.resolve() not in seen and _may_be_open(_document(other.path)):
+            seen.add(other.path.resolve())
+            yield other.path
 
 
 def _named(repo: Path, named: Path) -> Found:
@@ -99,9 +118,17 @@ def _named(repo: Path, named: Path) -> Found:
             return found
         if _is_folder(path):
             raise PrdError(f"{named}: there is no PRD in this folder. Name the file itself.{_lines(search)}")
-    raise PrdError(
-        f"{named}: there is no such PRD. Name a file that exists, or leave it out to have one looked for at the usual places."
-    )
+    raise PrdError(f"{named}: there is no such PRD. {_meant(repo, str(named))}")
+
+
+def _meant(repo: Path, word: str) -> str:
+    """What to do about a name that no file has: it may be a story's."""
+    found = _Search(repo).first(PLACES)
+    document = _document(found.path) if found else None
+    if isinstance(document, Document) and (ids := begun_by(word, [story.id for story in document.prd.stories])):
+        meant = ids[0] if len(ids) == 1 else word
+        return f"Did you mean --story {shlex.quote(meant)}?"
+    return "Name a file that exists, or leave it out to have one looked for at the usual places."
 
 
 def _rests(folder: Path) -> Iterator[str]:

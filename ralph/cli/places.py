@@ -1,5 +1,6 @@
 """Which repository a command is about, found cheaply: no git is run, and it need not be usable."""
 
+import os
 from pathlib import Path
 
 import click
@@ -21,7 +22,6 @@ def repo_root(path: Path) -> Path:
 
 def shown(path: Path, here: Path) -> str:
     """The path as a person in `here` would write it."""
-    try:
-        return path.resolve().relative_to(here.resolve()).as_posix()
-    except ValueError:
-        return str(path)
+    if path.resolve().is_relative_to(repo_root(here)):
+        return Path(os.path.relpath(path.resolve(), here.resolve())).as_posix()
+    return str(path)

@@ -9,7 +9,7 @@ from prd.check import summary_line
 from prd.errors import PrdError
 from prd.find import PLACES, find
 from prd.read import read_good
-from ralph.cli.places import shown
+from ralph.cli.places import repo_root, shown
 from ralph.cli.table import plain
 from ralph.errors import ExitCode
 
@@ -22,17 +22,17 @@ ENDINGS = {".json", ".yaml", ".yml", ".md", ".markdown"}
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 def check_command(paths: tuple[Path, ...]) -> int:
-    """Say whether Ralph can work on the PRD at PATH, or on this folder's own. No file is touched.
+    """Say whether Ralph can work on the PRD at PATH, or on this repo's own. No file is touched.
 
     Of a folder its PRD is checked, or every file in it that could be one, where it keeps none at a usual place.
 
     Exit code 0 when all are good, else 2, with file, line, column and remedy for every problem.
     """
-    here = Path.cwd()
+    here, root = Path.cwd(), repo_root(Path.cwd())
     if not paths:
-        found = find(here)
+        found = find(root)
         good = _tell(found.path, here)
-        for note in found.notes(here):
+        for note in found.notes(root):
             click.echo(f"  note: {plain(note)}")
         return ExitCode.ALL_DONE if good else ExitCode.USAGE
     results = [_tell(path, here) for named in paths for path in _files(named)]
@@ -41,7 +41,7 @@ def check_command(paths: tuple[Path, ...]) -> int:
 
 def _files(named: Path) -> Iterator[Path]:
     if not named.is_dir():
-        yield find(Path.cwd(), named).path
+        yield find(repo_root(Path.cwd()), named).path
         return
     kept = next((named / place for place in PLACES if "*" not in place and (named / place).is_file()), None)
     if kept:

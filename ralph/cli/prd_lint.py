@@ -37,7 +37,7 @@ def lint_command(
     by_hand: Path | None,
     recording: Path | None,
 ) -> int:
-    """Name open stories that are too big, vague or not checkable, in the PRD at PATH or this folder's own.
+    """Name open stories that are too big, vague or not checkable, in the PRD at PATH or this repo's own.
 
     Exit code 0 when no rule finds anything, 1 when one does; what a model says with --judge does not change it.
     """
@@ -47,7 +47,7 @@ def lint_command(
     from ralph.survey import RunRequest  # noqa: PLC0415  # heavy, and --help must be fast
 
     here = Path.cwd()
-    found = find_prd(here, path)
+    found = find_prd(repo_root(here), path)
     source, document = read_document(read_bytes(found, str(found)), shown(found, here))
     if document.problems:
         raise source.refusal(document.problems)
@@ -65,17 +65,19 @@ def lint_command(
 
 
 def _checks(here: Path) -> list[str]:
-    """The commands of the repo's checks, by which a criterion such as "Typecheck passes" is judged; none outside a repo."""
+    """The commands of the checks that a run would have, by which a criterion such as "Typecheck passes" is judged."""
+    from ralph.detect import detect_checks  # noqa: PLC0415
     from ralph.drafting.words import words_of  # noqa: PLC0415
     from ralph.errors import RalphError  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.settings.load import load_settings  # noqa: PLC0415
 
+    root = repo_root(here)
     try:
-        checks = load_settings(repo_root(here), find_home()).settings.checks
+        checks = load_settings(root, find_home()).settings.checks
     except RalphError:
         return []
-    return words_of(checks or ())
+    return words_of(detect_checks(root) if checks is None else checks)
 
 
 def _judged(prd: "Prd", name: str, request: "RunRequest") -> "Judged | None":

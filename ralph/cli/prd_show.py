@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.complete import story_ids
-from ralph.cli.places import shown
+from ralph.cli.places import repo_root, shown
 from ralph.cli.table import plain, plain_lines, screen_width
 from ralph.cli.traces import echo_json
 
@@ -31,11 +31,11 @@ def show_command(prd: Path | None, *, story_id: str | None, as_json: bool) -> No
     from prd.read import read_good  # noqa: PLC0415
     from ralph.history.story_status import named_story  # noqa: PLC0415
 
-    here = Path.cwd()
-    found = find(here, prd)
+    here, root = Path.cwd(), repo_root(Path.cwd())
+    found = find(root, prd)
     name = shown(found.path, here)
     source, document = read_good(found.path, name)
-    notes = (*found.notes(here), *document.notes)
+    notes = (*found.notes(root), *document.notes)
     chosen = document.prd.stories if story_id is None else (named_story(document.prd, story_id, name),)
     places = {story.id: source.place(document.places[story.id]) for story in chosen}
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.complete import story_ids
-from ralph.cli.places import label_option, prd_option, shown
+from ralph.cli.places import label_option, prd_option, repo_root, shown
 from ralph.cli.table import plain
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def add_command(
     from prd.read import read_bytes  # noqa: PLC0415
     from ralph.files import write_atomically  # noqa: PLC0415
 
-    here = Path.cwd()
-    found = find(here, prd)
+    here, root = Path.cwd(), repo_root(Path.cwd())
+    found = find(root, prd)
     name = shown(found.path, here)
     wish = Wish(title, description, criteria, depends_on, priority)
     added = add_story(read_bytes(found.path, name), wish, name=name)
     write_atomically(found.path, added.data)
     click.echo(f"{added.place}: added {plain(added.story.id)}, {plain(added.story.title)}")
-    for note in found.notes(here):
+    for note in found.notes(root):
         click.echo(f"  note: {plain(note)}", err=True)
 
 
@@ -78,10 +78,10 @@ def convert_command(prd: Path | None, *, target: str, out: Path | None, force: b
     from prd.read import read_prd  # noqa: PLC0415
 
     del target  # the only one
-    here = Path.cwd()
-    found = find(here, prd)
+    here, root = Path.cwd(), repo_root(Path.cwd())
+    found = find(root, prd)
     content, _ = read_prd(found.path, shown(found.path, here))
-    for note in found.notes(here):
+    for note in found.notes(root):
         click.echo(f"note: {plain(note)}", err=True)
     _give(content, out, force=force)
 

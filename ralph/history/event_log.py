@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.home import Home
+from ralph.home import Home, HomeError
 from ralph.workspace.folders import remove_tree
 from tracing.redact import Redactor
 from tracing.span import JsonValue
@@ -65,7 +65,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._torn = False
         self._fd: int | None = None
-        with suppress(OSError):
+        with suppress(OSError, HomeError):
             home.folder("runs", head.run)
             self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,15 +153,21 @@ class RunFolders:
         return (RunFolder(path, _head(path / FILE)) for path in sorted(paths, reverse=True))
 
     def newest(
-        self, *, repo_id: str | None = None, repo: Path | None = None, branch: str | None = None, run: str = ""
+        self,
+        *,
+        repo_id: str | None = None,
+        repo: Path | None = None,
+        branch: str | None = None,
+        prd: str | None = None,
+        run: str = "",
     ) -> RunFolder | None:
-        """The newest run with a log: of a repository (by its id, or by its root), on a branch, whose name begins with `run`."""
+        """The newest run with a log: of a repository (by its id, or by its root), on a branch, over a PRD, whose name begins with `run`."""
         for folder in self.all():
             head = folder.head
             if head is None or not head.run.startswith(run):
                 continue
             same_repo = repo_id in {None, head.repo_id} and (repo is None or str(repo) == head.repo)
-            if same_repo and branch in {None, head.branch}:
+            if same_repo and branch in {None, head.branch} and prd in {None, head.prd}:
                 return folder
         return None
 

@@ -94,10 +94,12 @@ def read_status(repo_path: Path, prd: Path | None) -> Status:
 
 
 def last_run(seen: Look) -> LastRun | None:
-    """The run on the branch that a run would work on now; None when there never was one."""
+    """The run over this PRD on the branch that a run would work on now; None when there never was one."""
     control = Control.open(seen.home, seen.repo.id)
+    folders, prd = RunFolders(seen.home), seen.place.name
     for info in control.running():
-        if info.branch == seen.plan.name:
+        folder = folders.newest(run=info.run)
+        if info.branch == seen.plan.name and (folder is None or (folder.head and folder.head.prd == prd)):
             spent = spent_by(seen.home, f"run:{info.run}")
             return LastRun(
                 info.run,
@@ -109,7 +111,7 @@ def last_run(seen: Look) -> LastRun | None:
                 spent.known_micros / MICROS_PER_USD,
                 apart(spent, going=True),
             )
-    folder = RunFolders(seen.home).newest(repo_id=seen.repo.id, branch=seen.plan.name)
+    folder = folders.newest(repo_id=seen.repo.id, branch=seen.plan.name, prd=prd)
     if folder is None or folder.head is None:
         return None
     head = folder.head

@@ -25,7 +25,36 @@ def test_the_first_of_the_known_places_is_taken(tmp_path: Path, number: int) -> 
     paths = [put(tmp_path, place) for place in PLACES[number:]]
     found = find(tmp_path)
     assert found.path == paths[0]
-    assert found.notes(tmp_path) == ()
+    assert [(note.count(" there too; to use "), "ralph run" in note) for note in found.notes(tmp_path)] in (
+        [],
+        [(1, True)],
+    )
+
+
+def test_other_prds_of_the_same_kind_that_have_an_open_story_are_told_once(tmp_path: Path) -> None:
+    put(tmp_path, "scripts/ralph/prd.json")
+    put(tmp_path, "PRD.md")
+    put(tmp_path, "tasks/prd-cart.md")
+    put(tmp_path, "tasks/prd.json", DONE[".json"])
+    (tmp_path / ".ralph").mkdir()
+    (tmp_path / ".ralph/prd.json").symlink_to("../scripts/ralph/prd.json")
+    assert find(tmp_path).notes(tmp_path) == ()
+    put(tmp_path, "prd.json")
+    assert find(tmp_path).notes(tmp_path) == ("prd.json is there too; to use it: ralph run prd.json",)
+    put(tmp_path, "ralph/prd.json")
+    told = ("prd.json, ralph/prd.json are there too; to use one: ralph run prd.json",)
+    assert find(tmp_path).notes(tmp_path) == told
+    assert find(tmp_path, Path("scripts/ralph")).notes(tmp_path) == ()
+
+
+def test_a_storys_id_in_the_place_of_a_prd_is_recognised(tmp_path: Path) -> None:
+    stories = ", ".join(f'{{"id": "US-00{number}", "title": "T", "passes": false}}' for number in (1, 2))
+    put(tmp_path, "prd.json", f"[{stories}]")
+    for word, meant in {"US-002": "US-002", "us-002": "US-002", "US": "US"}.items():
+        with pytest.raises(PrdError, match=f"^{word}: there is no such PRD. Did you mean --story {meant}\\?$"):
+            find(tmp_path, Path(word))
+    with pytest.raises(PrdError, match=r"^docs/x\.json: there is no such PRD\. Name a file that exists"):
+        find(tmp_path, Path("docs/x.json"))
 
 
 def test_a_named_prd_of_the_repo_is_taken_before_the_known_places(tmp_path: Path) -> None:

@@ -182,3 +182,26 @@ def test_convert_replaces_a_file_only_when_that_is_asked_for(folder: Path) -> No
         RalphError, match=r"it cannot be written \(No such file or directory\). Name a folder that is there"
     ):
         output(*words[:-1], "nowhere/prd.json")
+
+
+def test_in_a_subfolder_of_a_repo_the_prd_at_its_root_is_meant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".git").mkdir()
+    (folder / "src").mkdir()
+    monkeypatch.chdir(folder / "src")
+    assert output("check").startswith("../prd.json: 3 stories, 1 done, next US-002\n")
+    assert output("check", "prd.json").startswith("../prd.json: 3 stories")
+    assert output("show").startswith("../prd.json: 3 stories")
+    assert "../prd.json: " in output("lint")
+    assert json.loads(output("convert", "--to", "snarktank"))["project"] == "Shop"
+    assert output("add", "Refund").startswith("../prd.json:")
+    assert '"Refund"' in (folder / "prd.json").read_text()
+
+
+def test_lint_judges_by_the_checks_that_are_found_where_none_are_set(folder: Path) -> None:
+    stories = [{"id": "A", "title": "Add a", "acceptanceCriteria": ["Typecheck passes", "it adds up to 3"]}]
+    (folder / "prd.json").write_text(json.dumps({"stories": stories}))
+    (folder / "package.json").write_text('{"scripts": {"test": "node --test"}}')
+    told = output("lint")
+    assert "Typecheck" in told
+    (folder / "package.json").write_text('{"scripts": {"test": "node --test", "typecheck": "tsc --noEmit"}}')
+    assert "Typecheck" not in output("lint")

@@ -196,3 +196,15 @@ def test_a_file_that_loosens_nothing_is_trusted_and_a_wrong_one_is_not(repo: Pat
     assert isinstance(ralph("trust").exception, SettingsError)
     (repo / "ralph.toml").unlink()
     assert "there is nothing to trust" in str(ralph("trust").exception)
+
+
+def test_status_shows_the_last_run_over_this_prd_and_none_over_another(repo: Path) -> None:
+    head = RunHead("20261121-160520-abcdef", Repo.open(repo).id, str(repo), "ralph/shop", "scripts/prd.json", 4711)
+    with closing(EventLog(find_home(), head)) as log:
+        log(Event(EventKind.RUN_ENDED, "stopped"))
+    assert "last run" not in ralph("status").output
+    with Control.open(find_home(), head.repo_id).attend(head.run, head.branch):
+        assert "a run is going" not in ralph("status").output
+    (repo / "scripts").mkdir()
+    (repo / "scripts/prd.json").write_bytes((repo / "prd.json").read_bytes())
+    assert "last run: stopped" in ralph("status", "scripts/prd.json").output
