@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sqlite3
 import threading
 import time
 import uuid
@@ -19,7 +20,7 @@ from ralph.agents.turns import Task
 from ralph.announcements import tell_end, tell_start
 from ralph.checks.baseline import BaselineCache
 from ralph.errors import RalphError
-from ralph.events import Event, EventKind, Reporter
+from ralph.events import Event, EventKind, Reporter, noted
 from ralph.history.event_log import EventLog, RunFolders, RunHead, tee
 from ralph.iteration import iterate
 from ralph.limits import run_limits
@@ -51,6 +52,8 @@ from tracing.meter import Meter
 from tracing.redact import Redactor, secret_values
 from tracing.store import TraceStore
 from tracing.tracer import Trace, Tracer
+
+INTERRUPTED = "interrupted by you; the work so far is kept, run again to go on"
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,12 @@ def open_run(
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
         ground = replace(ground, plan=plan_of(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
-        playing = stack.enter_context(player or choose_player(request.by_hand, request.recording))
         threading.Thread(target=_warm_up, daemon=True).start()
         session = stack.enter_context(_run_session(ground, report))
+        chosen = player or choose_player(
+            request.by_hand, request.recording, tell=noted(session.report), stop=stop.event
+        )
+        playing = stack.enter_context(chosen)
         stack.enter_context(announced(stop, session.report))
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         _clear_up(ground, store, lock, session.report)
@@ -137,9 +143,18 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
         closing(EventLog(home, head, redact=Redactor(secret_values(os.environ)))) as log,
         Control.open(home, repo.id).attend(run_id, branch) as attendance,
     ):
+        session = RunSession(run_id, one_at_a_time(tee(log, report)), attendance)
         try:
-            yield RunSession(run_id, one_at_a_time(tee(log, report)), attendance)
-        except (RalphError, PrdError) as error:  # who started the run shows it; the log has to say it too
+            yield session
+        except KeyboardInterrupt:
+            session.report(Event(EventKind.RUN_ENDED, INTERRUPTED))
+            raise
+        except (
+            RalphError,
+            PrdError,
+            OSError,
+            sqlite3.Error,
+        ) as error:  # who started the run shows it; the log has to say it too
             log(Event(EventKind.RUN_ENDED, f"an error ended the run: {error}"))
             raise
 

@@ -36,3 +36,8 @@ class Event:
 
 
 Reporter = Callable[[Event], None]
+
+
+def noted(report: Reporter) -> Callable[[str], None]:
+    """Tells a text as a note, for a part that knows no events."""
+    return lambda text: report(Event(EventKind.NOTE, text))

@@ -1,6 +1,7 @@
 """Who plays the model in a run: a real service, a recording, or a person."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,8 +49,14 @@ def client_for(settings: "Settings", player: Player, environ: Mapping[str, str] 
 
 
 @contextmanager
-def choose_player(by_hand: Path | None, recording: Path | None) -> Iterator[Player]:
-    """The real model unless a folder or a recording is named.
+def choose_player(
+    by_hand: Path | None,
+    recording: Path | None,
+    *,
+    tell: Callable[[str], None] = lambda _text: None,
+    stop: threading.Event | None = None,
+) -> Iterator[Player]:
+    """The real model unless a folder or a recording is named. `tell` is told what a person is waited for, until `stop`.
 
     Raises:
         RalphError: both are named, or the recording cannot be read.
@@ -59,12 +66,15 @@ def choose_player(by_hand: Path | None, recording: Path | None) -> Iterator[Play
     if by_hand:
         from ralph.replay.by_hand import by_hand as person  # noqa: PLC0415  # only such a run needs it
 
-        model = person(by_hand)
+        model = person(by_hand, tell=tell, stop=stop)
         label = BY_HAND
     elif recording:
-        from ralph.replay.recording import load_recording, replayed  # noqa: PLC0415
+        from ralph.replay.recording import RecordingError, load_recording, replayed  # noqa: PLC0415
 
-        model = replayed(load_recording(recording))
+        try:
+            model = replayed(load_recording(recording))
+        except RecordingError as error:
+            raise RalphError(str(error)) from error
         label = RECORDING
     else:
         yield Player()

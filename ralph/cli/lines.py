@@ -1,6 +1,8 @@
 """Events as plain lines for a person, or as one JSON object a line for a program."""
 
 import json
+import os
+import sys
 import time
 
 import click
@@ -53,19 +55,27 @@ def printer(*, as_json: bool) -> Reporter:
     return _json_line if as_json else _plain_printer()
 
 
+def say(line: str) -> None:
+    """Print at once. When nobody reads any more (`| head`), this and all that follows is dropped: the log has it."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _plain_printer() -> Reporter:
     lines = Lines()
 
     def tell(event: Event) -> None:
         line = lines.line(event, time.time())
         if line is not None:
-            click.echo(line)
+            say(line)
 
     return tell
 
 
 def _json_line(event: Event) -> None:
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    click.echo(
-        json.dumps({"at": at, "event": event.kind.value, "text": event.text, **event.fields}, ensure_ascii=False)
-    )
+    say(json.dumps({"at": at, "event": event.kind.value, "text": event.text, **event.fields}, ensure_ascii=False))

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ralph.cli.lines import printer
+from ralph.errors import ExitCode
 
 if TYPE_CHECKING:
     from ralph.events import Reporter
@@ -16,6 +19,15 @@ if TYPE_CHECKING:
 @contextmanager
 def reporting(repo: Path, prd: Path | None = None, *, as_json: bool, plain: bool) -> "Iterator[Reporter]":
     """A reporter for a run in `repo`; the keys of its live view are orders for that run."""
+    try:
+        with _reporter(repo, prd, as_json=as_json, plain=plain) as report:
+            yield report
+    except KeyboardInterrupt:  # the run's last line has said it
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+
+
+@contextmanager
+def _reporter(repo: Path, prd: Path | None, *, as_json: bool, plain: bool) -> "Iterator[Reporter]":
     if as_json or plain or not sys.stdout.isatty():
         yield printer(as_json=as_json)
         return

@@ -15,7 +15,7 @@ from pathlib import Path
 from ralph.checks.check import Check
 from ralph.detect import detect_checks
 from ralph.errors import LimitError, RalphError
-from ralph.events import Event, EventKind, Reporter
+from ralph.events import Event, EventKind, Reporter, noted
 from ralph.home import Home, find_home
 from ralph.limits import run_limits, run_scope
 from ralph.model.access import price_book, require_access
@@ -145,7 +145,7 @@ def open_desk(
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     home, settings = ground.home, ground.settings
     with ExitStack() as stack:
-        playing = stack.enter_context(player or choose_player(request.by_hand, request.recording))
+        playing = stack.enter_context(player or choose_player(request.by_hand, request.recording, tell=noted(report)))
         if playing.transport is None:
             require_access(settings)
         ledger = stack.enter_context(closing(Ledger.open(home.ledger_db)))

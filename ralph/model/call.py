@@ -125,6 +125,7 @@ class Model:
             attempts.streak.add(outcome)
             wait_s = self._wait_s(outcome, attempts, terms)
             span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": len(attempts.errors)})
+            self.pace.check_wanted(terms.deadline_s, terms.cancel)  # before a next attempt is promised
             terms.attempt_failed(len(attempts.errors), outcome, wait_s)
             self.pace.pause(wait_s, terms.cancel)
 

@@ -5,6 +5,7 @@ that is not whole yet is read again, one that makes no sense is explained in `00
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import cast
 
 from ralph.replay.answer import AnswerError, turn_of
 from ralph.replay.recording import Recorder, StoryOf, story_line
-from ralph.replay.scripted import Request, ScriptedModel, ScriptError
+from ralph.replay.scripted import HungUpError, Request, ScriptedModel, ScriptError
 from ralph.replay.sse import Json
 from ralph.replay.turn import Turn
 
@@ -30,25 +31,34 @@ class ByHand:
         timeout_s: float = 24 * 3_600,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str], None] = lambda _text: None,
+        stop: threading.Event | None = None,
     ) -> None:
         self._folder = folder
         self._timeout_s = timeout_s
         self._sleep = sleep
         self._clock = clock
+        self._tell = tell
+        self._stop = stop or threading.Event()
         self._shown: list[Json] = []
         self._shown_head = ""
 
     def __call__(self, request: Request) -> Turn:
-        """Raises: ScriptError when nobody answers in time."""
+        """Raises: ScriptError when nobody answers in time, HungUpError when the run is stopped meanwhile."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._write(request)
         path = self._path(request.number, "answer.json")
+        turn = self._read(path, self._path(request.number, "problem.txt"))
+        if turn is None:
+            self._tell(f"waiting for {path}; the request is in {self._path(request.number, 'request.md')}")
         until_s = self._clock() + self._timeout_s
-        while self._clock() < until_s:
-            turn = self._read(path, self._path(request.number, "problem.txt"))
-            if turn is not None:
-                return turn
+        while turn is None and self._clock() < until_s:
+            if self._stop.is_set():
+                raise HungUpError("the run was stopped while it waited for an answer")
             self._sleep(POLL_S)
+            turn = self._read(path, self._path(request.number, "problem.txt"))
+        if turn is not None:
+            return turn
         raise ScriptError(f"nobody wrote {path} within {self._timeout_s:g} s. Run again and answer sooner.")
 
     def _path(self, number: int, what: str) -> Path:
@@ -82,11 +92,20 @@ class ByHand:
 
 
 def by_hand(
-    folder: Path, recording: Path | None = None, *, timeout_s: float = 24 * 3_600, story_of: StoryOf = story_line
+    folder: Path,
+    recording: Path | None = None,
+    *,
+    timeout_s: float = 24 * 3_600,
+    story_of: StoryOf = story_line,
+    tell: Callable[[str], None] = lambda _text: None,
+    stop: threading.Event | None = None,
 ) -> ScriptedModel:
-    """The model that a person plays. Its answers are saved as a recording, by default in `FOLDER/recording.json`."""
-    script = Recorder(ByHand(folder, timeout_s=timeout_s), recording or folder / "recording.json", story_of=story_of)
-    return ScriptedModel(script, kind=KIND)
+    """The model that a person plays. Its answers are saved as a recording, by default in `FOLDER/recording.json`.
+
+    `tell` is told what is waited for; `stop` ends the waiting.
+    """
+    person = ByHand(folder, timeout_s=timeout_s, tell=tell, stop=stop)
+    return ScriptedModel(Recorder(person, recording or folder / "recording.json", story_of=story_of), kind=KIND)
 
 
 def _put(path: Path, text: str) -> None:

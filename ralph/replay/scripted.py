@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bill",
     "Call",
+    "HungUpError",
     "Request",
     "Script",
     "ScriptError",
@@ -101,6 +102,10 @@ class Script(Protocol):
 
 class ScriptError(BadRequestError):
     """The script cannot answer this request. It reaches the client as HTTP 400 with this text."""
+
+
+class HungUpError(Exception):
+    """Whoever was to answer will not any more. It reaches the client as HTTP 503 with this text."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,8 @@ class ScriptedModel:
             if count_only:
                 return json_answer({"input_tokens": self._count(body)}, f"req_script_count_{number:06d}")
             return self._answered(self._accepted(body))
+        except HungUpError as error:
+            return error_answer(failure(503, str(error)), f"req_script_hung_up_{number:06d}")
         except ScriptError as error:
             self.drift = error
             return error_answer(failure(400, str(error)), f"req_script_drift_{number:06d}")

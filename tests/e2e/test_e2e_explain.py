@@ -184,4 +184,4 @@ def test_what_was_said_too_late_is_told_at_the_end_of_the_run_with_who_will_hear
 def test_an_optional_story_that_is_left_out_is_not_counted_as_missing(world: World, play: Any, tools: Any) -> None:
     world.start_repo({**tools.a_story(1), "optional": True}, tools.a_story(2))
     ended = play(tools.solves(2)).events[-2].text
-    assert ended.startswith("every story passes: 1 of 1 stories done (1 optional left out), $0.")
+    assert ended.startswith("every story passes: 1 of 1 story done (1 optional left out), $0.")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ralph.assembly import INTERRUPTED
 from ralph.replay.scripted import ScriptedModel, Turn, calls, finish_done
 from ralph.replay.server import serve
 
@@ -193,16 +194,17 @@ def test_the_terminal_comes_back_when_the_run_is_stopped(
     assert "Traceback" not in shown.seen
 
 
-def test_the_terminal_comes_back_when_the_run_is_broken_off(repo: World) -> None:
-    with terminal(repo, [waits()]) as shown:
-        shown.wait_for("bash while")
+@pytest.mark.parametrize(("kind", "at_work"), [("xterm-256color", "bash while"), ("dumb", "turn 1: bash")])
+def test_the_terminal_comes_back_when_the_run_is_broken_off(repo: World, kind: str, at_work: str) -> None:
+    with terminal(repo, [waits()], TERM=kind) as shown:
+        shown.wait_for(at_work)
         shown.press("\x03")
         time.sleep(0.2)
         shown.press("\x03")
         code = shown.end()
         after = termios.tcgetattr(shown.line)
     assert (code, after) == (130, shown.before)
-    assert "Traceback" not in shown.seen
+    assert shown.plain.rstrip().endswith(INTERRUPTED)
 
 
 def test_the_terminal_comes_back_after_an_error(repo: World) -> None:

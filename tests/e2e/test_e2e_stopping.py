@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from ralph.assembly import INTERRUPTED
 from ralph.replay.scripted import calls, finish_done, stalls
 
 World = Any
+LONGEST_RUN_S = 60.0
 
 
 @pytest.fixture
@@ -50,9 +52,43 @@ def test_a_run_that_is_asked_twice_stops_at_once_and_the_next_one_finishes(repo:
         code, out = run.end()
     assert code == 130, out
     assert "Traceback" not in out
+    assert out.splitlines()[-1].endswith(INTERRUPTED)
+    assert f"last run: {INTERRUPTED} (ralph log" in repo.command("status").out
     assert repo.ralph(script=tools.solves(1, 2)).exit_code == 0
     assert repo.stories_on() == ["US-001", "US-002"]
     repo.assert_clean()
+
+
+@pytest.mark.parametrize("how", ["--plain", "--json"])
+def test_a_run_whose_output_nobody_reads_any_more_goes_on(repo: World, tools: Any, how: str) -> None:
+    with repo.started(how, script=tools.solves(1, 2)) as run:
+        run.process.stdout.readline()
+        run.process.stdout.close()
+        assert run.process.wait(LONGEST_RUN_S) == 0
+    assert repo.stories_on() == ["US-001", "US-002"]
+    assert "every story passes: 2 of 2 stories done" in repo.command("log").out
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_by_hand_says_what_it_waits_for_and_one_signal_ends_the_waiting(
+    repo: World, number: signal.Signals, exit_code: int
+) -> None:
+    folder = repo.root.parent / "hand"
+    with repo.started("--by-hand", str(folder), script=[]) as run:
+        line = run.wait_for_line("waiting for")
+        assert f"waiting for {folder}/001-answer.json; the request is in {folder}/001-request.md" in line
+        os.kill(run.process.pid, number)
+        code, out = run.end()
+    assert code == exit_code, out
+    assert "503" not in out
+    assert repo.traces()[0].trace.status == "interrupted"
+    repo.assert_clean()
+
+
+def test_a_recording_that_cannot_be_read_is_told_in_a_line(repo: World) -> None:
+    told = repo.command("run", "--recording", "none.json")
+    assert told.exit_code == 2
+    assert "none.json: not a recording" in told.err
 
 
 def test_a_second_run_on_the_same_branch_exits_5_and_changes_nothing(repo: World) -> None:
