@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ralph.replay.scripted import Turn, calls, says
+from ralph.replay.scripted import Turn, calls, finish_done, says
 
 World = Any
 PROMISE = "<promise>COMPLETE</promise>"
@@ -14,7 +14,7 @@ def solves_and_learns(tools: Any, number: int) -> list[Turn]:
     finish = {
         "status": "done",
         "summary": f"Wrote number {number}.",
-        "criteria": [],
+        "criteria": [{"criterion": "it exists", "evidence": "the file"}],
         "learnings": [f"Number {number} was easy."],
         "patterns": ["Numbers are in src/."],
     }
@@ -101,7 +101,7 @@ def test_a_second_attempt_is_told_what_failed_and_where_the_first_ones_work_is(
     settings = world.root / "ralph.toml"
     settings.write_text("[agent]\nattempts = 2\nrepairs = 0\n" + settings.read_text())
     world.commit()
-    done = calls("finish", {"status": "done", "summary": "Wrote a bad number.", "criteria": []})
+    done = finish_done("Wrote a bad number.")
     played = play([tools.writes(1, "broken"), done, *tools.solves(1)])
     assert played.outcome.exit_code == 0, played.outcome.reason
     second = played.model.requests[2]["messages"][0]["content"][0]["text"]
@@ -115,7 +115,7 @@ def test_a_second_attempt_is_told_what_failed_and_where_the_first_ones_work_is(
 
 def test_an_attempt_that_changed_nothing_is_not_told_to_mend_its_code(world: World, play: Any, tools: Any) -> None:
     world.start_repo(tools.a_story(1))
-    played = play([calls("finish", {"status": "done", "summary": "s", "criteria": []}), *tools.solves(1)])
+    played = play([finish_done("s"), *tools.solves(1)])
     assert played.outcome.exit_code == 0, played.outcome.reason
     said = str(played.model.requests[1]["messages"][-1])
     assert "The harness found nothing to check. No file differs from the base commit" in said

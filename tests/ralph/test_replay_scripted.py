@@ -39,4 +39,5 @@ def test_a_script_is_played_turn_by_turn_through_the_sdk() -> None:
     assert [block.name for block in second.content if block.type == "tool_use"] == ["bash", "read"]
     assert second.stop_reason == "tool_use"
     assert third.content[0].type == "tool_use"
-    assert third.content[0].input == {"status": "done", "summary": "It works.", "criteria": []}
+    shown = [{"criterion": "what the story asks", "evidence": "the diff"}]
+    assert third.content[0].input == {"status": "done", "summary": "It works.", "criteria": shown}
