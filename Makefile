@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test fuzz check format lint types imports deadcode bench docs screens clean
+.PHONY: demo test test-slow fuzz check format lint types imports deadcode bench docs screens clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Ralph needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -16,7 +16,10 @@ demo: $(STAMP)
 	$(BIN)/ralph demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto -q -m "not slow"
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -n auto -q -m slow
 
 fuzz: $(STAMP)
 	RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 3600 tests/prd/test_prd_fuzz.py

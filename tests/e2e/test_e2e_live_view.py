@@ -22,6 +22,7 @@ from ralph.replay.scripted import ScriptedModel, Turn, calls, finish_done
 from ralph.replay.server import serve
 
 World = Any
+pytestmark = pytest.mark.slow
 PATIENCE_S = 20.0
 COLUMNS, ROWS = 80, 24
 SHOW_CURSOR = "\x1b[?25h"

@@ -11,6 +11,7 @@ from ralph.assembly import INTERRUPTED
 from ralph.replay.scripted import calls, finish_done, stalls
 
 World = Any
+pytestmark = pytest.mark.slow
 LONGEST_RUN_S = 60.0
 
 

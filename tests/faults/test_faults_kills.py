@@ -11,6 +11,7 @@ import pytest
 from ralph.replay.scripted import Turn, calls, finish_done, stalls
 
 World = Any
+pytestmark = pytest.mark.slow
 SLOW_CHECK = '[[checks]]\nname = "sound"\ncommand = "test ! -e src/slow.txt || sleep 60; ! grep -rn broken src"\n'
 
 

@@ -12,6 +12,7 @@ import pytest
 from ralph.replay.scripted import Request, Turn, stalls
 
 World = Any
+pytestmark = pytest.mark.slow
 TWO_AT_ONCE = ("--set", "run.jobs=2")
 
 
