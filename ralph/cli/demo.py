@@ -97,7 +97,10 @@ def _ralph() -> str:
 def _about_the_model(summary: "Summary") -> Iterator[str]:
     if summary.live:
         return
-    if summary.as_recorded:
+    if summary.misfit:
+        yield "The demo's recording does not fit this version of Ralph: please report it, with this line:"
+        yield f"  {' '.join(summary.misfit.split())}"
+    elif summary.as_recorded:
         yield "The model was a recording: its answers were written by hand once, solving these stories with these tools."
         yield "Git, the tools, the tests and the commits were real. With a model of your own: ralph demo --live"
     else:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -33,6 +34,8 @@ RECORDED = {
 }
 ASK_STATUS = "`ralph status` says why"  # of a run: the demo's state is not where that command looks by itself
 SEE_BELOW = "the lines below say why"
+MISFIT = "the demo's recording does not fit this version of Ralph"
+DRIFT = re.compile(r"recording drift: (.*?)(?:\. (?:Undo|Record|It needs)|$)", re.DOTALL)
 NO_PYTEST = (
     "the demo's checks run `python -m pytest`, and no `python` with pytest was found. Install it beside Ralph "
     "({python} -m pip install pytest), or activate an environment that has it."
@@ -61,6 +64,7 @@ class Summary:
     live: bool
     exit_code: int
     as_recorded: bool
+    misfit: str  # what came from a tool and is not in the recording; empty: nothing
     reason: str
     stories: tuple[StoryEnd, ...]
     commits: tuple[str, ...]  # newest first, as `git log --oneline` shows them
@@ -70,6 +74,21 @@ class Summary:
 
     def facts(self) -> dict[str, object]:
         return asdict(self) | {"repo": str(self.repo), "home": self.home and str(self.home)}
+
+
+@dataclass
+class Words:
+    """What a run says, as it fits a demo. That the recording does not fit is ours to mend, and told in full only once."""
+
+    misfit: str = ""
+    _reason: str = ""
+
+    def learn(self, reason: str) -> None:
+        if found := DRIFT.search(reason):
+            self.misfit, self._reason = found[1], reason.removesuffix(".")
+
+    def fit(self, text: str) -> str:
+        return (text.replace(self._reason, MISFIT) if self._reason else text).replace(ASK_STATUS, SEE_BELOW)
 
 
 def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | None = None) -> Summary:
@@ -90,11 +109,13 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
         overrides={"sandbox": sandbox} if sandbox else {},
     )
     repairs: list[str] = []
+    words = Words()
 
     def listen(event: Event) -> None:
         if event.kind is EventKind.REPAIR:
             repairs.append(str(event.fields["story"]))
-        report(replace(event, text=event.text.replace(ASK_STATUS, SEE_BELOW)))
+        words.learn(str(event.fields.get("reason", "")))
+        report(replace(event, text=words.fit(event.text)))
 
     started_s = time.monotonic()
     with _environment(changes):
@@ -109,8 +130,9 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
         live=live,
         exit_code=_exit_code(outcome, live=live, as_recorded=as_recorded),
         as_recorded=as_recorded,
-        reason=outcome.reason,
-        stories=_stories(outcome, titles, traces, repairs),
+        misfit=words.misfit,
+        reason=words.fit(outcome.reason),
+        stories=_stories(outcome, titles, traces, repairs, words),
         commits=_commits(request.repo),
         cost_usd=sum(trace.cost_micros for trace in traces) / MICROS_PER_USD,
         cache_hit_ratio=_hit_ratio(traces),
@@ -126,7 +148,7 @@ def _exit_code(outcome: Outcome, *, live: bool, as_recorded: bool) -> int:
 
 
 def _stories(
-    outcome: Outcome, titles: Mapping[str, str], traces: list[TraceRow], repairs: list[str]
+    outcome: Outcome, titles: Mapping[str, str], traces: list[TraceRow], repairs: list[str], words: Words
 ) -> tuple[StoryEnd, ...]:
     by_story = {trace.story: trace for trace in reversed(traces)}
     return tuple(
@@ -134,7 +156,7 @@ def _stories(
             result.story_id,
             titles.get(result.story_id, ""),
             result.status.value,
-            result.reason,
+            words.fit(result.reason),
             repairs.count(result.story_id),
             result.commit,
             by_story[result.story_id].trace_id,

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ralph.cli.demo import lines
 from ralph.demo.make import make_demo
-from ralph.demo.play import RECORDING, Summary, play
+from ralph.demo.play import MISFIT, RECORDING, Summary, play
 from ralph.errors import RalphError
 from ralph.events import Event
 from ralph.replay.recording import Recording, load_recording
@@ -150,9 +151,17 @@ def test_drift_is_told_and_fails_the_demo(tmp_path: Path, monkeypatch: pytest.Mo
     drifted = steps[1].model_copy(update={"tool_results": ("another file",), "tool_results_digest": "0"})
     Recording(steps=(steps[0], drifted)).save(tmp_path / "recording.json")
     monkeypatch.setattr("ralph.demo.play.RECORDING", tmp_path / "recording.json")
-    ended = play(tmp_path / "demo", lambda _: None, sandbox="none")
-    assert (ended.exit_code, ended.as_recorded) == (4, False)
-    assert "recording drift: step 2 of US-001 expected the tool result 'another file'" in ended.reason
+    told: list[str] = []
+    ended = play(tmp_path / "demo", lambda event: told.append(event.text), sandbox="none")
+    assert (ended.exit_code, ended.as_recorded, ended.reason.rstrip(".")) == (4, False, MISFIT)
+    assert told[-2:] == [
+        f"US-001 did not pass: {MISFIT}.",
+        f"{MISFIT}: 0 of 4 stories done, $0.0144 (simulated) of $5.00 spent",
+    ]
+    shown = "\n".join([*told, *lines(ended)])
+    assert shown.count("step 2 of US-001 expected the tool result 'another file'") == 1
+    assert f"The{MISFIT[3:]}: please report it, with this line:" in shown
+    assert "--by-hand" not in shown
 
 
 def test_the_same_repository_is_made_each_time_and_never_over_something_else(tmp_path: Path) -> None:
