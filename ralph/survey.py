@@ -13,13 +13,13 @@ from ralph.detect import detect_checks
 from ralph.detect.missing import smallest_example
 from ralph.errors import RalphError
 from ralph.home import Home, find_home
-from ralph.model.access import price_book
+from ralph.model.access import price_book, require_models
 from ralph.roles import Role, models_of
 from ralph.sandbox.choose import require_bash
 from ralph.settings.load import Loaded, load_settings
 from ralph.workspace.branch import BranchPlan, default_branch_name, plan_branch
 from ralph.workspace.repo import Repo
-from tracing.prices import PriceBook, UnknownPriceError
+from tracing.prices import PriceBook
 
 NO_CHECKS = (
     "{root}: no checks are set and none were found, and Ralph does not take the agent's word.\n{example}\n\n"
@@ -38,6 +38,11 @@ class RunRequest:
     by_hand: Path | None = None
     recording: Path | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_played(self) -> bool:
+        """Whether a person or a recording is the model."""
+        return bool(self.by_hand or self.recording)
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,7 @@ def survey(request: RunRequest) -> Ground:
     if not checks and not settings.run.allow_unchecked:
         raise RalphError(NO_CHECKS.format(root=seen.repo.root, example=smallest_example(seen.repo.root)))
     prices = price_book(settings)
-    try:
-        for model in models_of(settings, Role.FIRST, Role.RETRY):
-            prices.check(model)
-    except UnknownPriceError as error:
-        raise RalphError(str(error)) from error
+    require_models(settings, prices, models_of(settings, Role.FIRST, Role.RETRY), played=request.is_played)
     seen.repo.identity()
     return Ground(**vars(seen), checks=checks, prices=prices)
 

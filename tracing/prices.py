@@ -6,6 +6,7 @@ micro-dollars. Prices never change while a process runs. Knows nothing about bud
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import sys
@@ -32,11 +33,12 @@ VERTEX_REGIONAL = Decimal("1.1")  # the factor of Vertex's regional and multi-re
 class UnknownPriceError(Exception):
     """No price is known for the model, so no budget can stand in front of it; the message is the TOML to add."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, meant: str | None = None) -> None:
         self.model = model
         super().__init__(
             f"No price is known for model {json.dumps(model)}, so no budget can guard it. "
-            "Add its prices in USD per million tokens to config.toml in Ralph's state folder (RALPH_HOME):\n\n"
+            + (f"Did you mean {meant}? If not: add" if meant else "Add")
+            + " its prices in USD per million tokens to config.toml in Ralph's state folder (RALPH_HOME):\n\n"
             f"[prices.{json.dumps(model)}]\n"
             "input = 0.00\noutput = 0.00\ncache_read = 0.00\ncache_write_5m = 0.00\ncache_write_1h = 0.00\n"
         )
@@ -151,6 +153,13 @@ class PriceBook:
         """
         self._tiers_of(model, None)
 
+    def maker(self, model: str) -> str:
+        """Who sells the model by the shipped table, as "anthropic" or "openai"; "" where it is not in there."""
+        try:
+            return _shipped_model(model, self._catalogue)[0].id
+        except UnknownPriceError:
+            return ""
+
     def worst_case_micros(self, model: str, input_tokens: int, max_tokens: int, at: datetime | None = None) -> int:
         """The most that a call with at most `input_tokens` in and `max_tokens` out can cost when it starts at `at`."""
         dearest_input, dearest_output = self._dearest(model, input_tokens, at)
@@ -200,20 +209,26 @@ class PriceBook:
 
 def _shipped_tiers(model: str, catalogue: str, at: datetime) -> Sequence[Rates]:
     """The tiers of `genai-prices` from low to high."""
-    price = _shipped_model(model, catalogue).get_prices(at)
+    price = _shipped_model(model, catalogue)[1].get_prices(at)
     if price.input_mtok is None or price.output_mtok is None:
         raise UnknownPriceError(model)
     starts = sorted({tier.start for value in vars(price).values() for tier in getattr(value, "tiers", ())})
     return [_shipped_rates(price, start) for start in (-1, *starts)]
 
 
-def _shipped_model(model: str, catalogue: str) -> genai.ModelInfo:
+def _shipped_model(model: str, catalogue: str) -> tuple[genai.Provider, genai.ModelInfo]:
     for provider in (catalogue,) if catalogue else ("anthropic", None, *_clouds_of(model)):
         try:
-            return _snapshot().find_provider_model(model, None, provider, None)[1]
+            return _snapshot().find_provider_model(model, None, provider, None)
         except LookupError:
             continue
-    raise UnknownPriceError(model)
+    raise UnknownPriceError(model, _nearest(model, catalogue or "anthropic"))
+
+
+def _nearest(model: str, catalogue: str) -> str | None:
+    """A model of this provider that was nearly named."""
+    known = [info.id for provider in _snapshot().providers if provider.id == catalogue for info in provider.models]
+    return next(iter(difflib.get_close_matches(model, known, n=1, cutoff=0.8)), None)
 
 
 def _clouds_of(model: str) -> Sequence[str]:

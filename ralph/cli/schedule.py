@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.complete import schedule_names
+from ralph.cli.places import shown
 from ralph.cli.traces import echo_json
 from ralph.errors import ExitCode, RalphError
 
@@ -47,7 +48,7 @@ def schedule_group() -> None:
 @click.option("--timezone", metavar="TZ", help="Whose clock, for example Europe/Berlin. [default: this machine's]")
 @click.argument("run_args", nargs=-1, type=click.UNPROCESSED, metavar="[RUN OPTIONS]...")
 def add_command(name: str, *, cron: str, repo: Path, timezone: str | None, run_args: tuple[str, ...]) -> None:
-    """Add a schedule called NAME. Every other option and argument is one of `ralph run`, checked at once."""
+    """Add a schedule called NAME. Every other option and argument is one of `ralph run`; they, the repository and its PRD are checked at once."""
     from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.schedule.store import Schedules  # noqa: PLC0415
 
@@ -132,12 +133,15 @@ def check_run_args(run_args: tuple[str, ...], repo: Path) -> None:
     """Read them as `ralph run` will.
 
     Raises:
-        RalphError: `ralph run` would refuse them.
+        RalphError, PrdError: `ralph run` would refuse them, or there is no repository or no PRD for it.
     """
+    from prd.find import find  # noqa: PLC0415
+    from prd.read import read_good  # noqa: PLC0415
     from ralph.cli.run import run_command  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.settings.catalogue import OPTIONS  # noqa: PLC0415
     from ralph.settings.load import load_settings  # noqa: PLC0415
+    from ralph.workspace.repo import Repo  # noqa: PLC0415
 
     if {"--help", "-h"} & set(run_args):
         raise RalphError("--help is no option for a scheduled run. `ralph run --help` lists those there are.")
@@ -146,7 +150,17 @@ def check_run_args(run_args: tuple[str, ...], repo: Path) -> None:
     except click.UsageError as error:
         raise RalphError(f"`ralph run` would refuse this: {error.format_message()}") from error
     params = {name: option.removeprefix("--").replace("-", "_") for name, option in OPTIONS.items()}
-    load_settings(repo, find_home(), {name: given.get(param) for name, param in params.items()})
+    root = Repo.open(repo).root
+    load_settings(root, find_home(), {name: given.get(param) for name, param in params.items()})
+    if given["from_issues"] is None:
+        found = find(root, given["prd"] and _there(repo, root, given["prd"]))
+        read_good(found.path, shown(found.path, Path.cwd()))
+
+
+def _there(repo: Path, root: Path, prd: Path) -> Path:
+    """The PRD as a run that starts in `repo` will find it, wherever this is typed."""
+    here = repo.resolve() / prd
+    return here if here.exists() else root / prd
 
 
 def meaning(exit_code: int | None) -> str:

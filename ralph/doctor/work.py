@@ -13,7 +13,7 @@ from ralph.brief.companions import loop_prompts
 from ralph.checks.check import Check
 from ralph.detect import detect_checks
 from ralph.doctor.finding import Finding, Patient, Status
-from ralph.model.access import KEY_VARIABLES, price_book, require_access
+from ralph.model.access import KEY_VARIABLES, price_book, require_access, require_models
 from ralph.prepare.copies import find_copies
 from ralph.roles import Role, models_of
 from ralph.settings.load import load_settings
@@ -82,13 +82,15 @@ def model(patient: Patient) -> Iterator[Finding]:
         return
     chosen = patient.loaded.settings
     names = models_of(chosen, Role.FIRST, Role.RETRY)
+    prices = price_book(chosen, patient.environ)
     try:
         for name in names:
-            price_book(chosen, patient.environ).check(name)
+            prices.check(name)
     except UnknownPriceError as error:
         yield Finding("prices", Status.FAIL, str(error), "name another model, or give its price in config.toml")
     else:
         yield Finding("prices", Status.OK, f"of {', '.join(names)} are known")
+    require_models(chosen, prices, names, patient.environ)
     require_access(chosen, patient.environ)
     variables = [name for name in (*KEY_VARIABLES, "ANTHROPIC_BASE_URL") if patient.environ.get(name)]
     if chosen.provider != "anthropic":

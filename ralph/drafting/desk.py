@@ -18,7 +18,7 @@ from ralph.errors import LimitError, RalphError
 from ralph.events import Event, EventKind, Reporter, noted
 from ralph.home import Home, find_home
 from ralph.limits import run_limits, run_scope
-from ralph.model.access import price_book, require_access
+from ralph.model.access import price_book, require_access, require_models
 from ralph.model.call import Model
 from ralph.model.failures import ContextTooLongError, WorstCaseError
 from ralph.model.pace import Pace
@@ -33,7 +33,7 @@ from ralph.workspace.repo import Repo
 from tracing.budget import MICROS_PER_USD, Ledger, Limit, OverBudgetError
 from tracing.contents import Content
 from tracing.meter import Meter
-from tracing.prices import PriceBook, UnknownPriceError
+from tracing.prices import PriceBook
 from tracing.redact import Redactor, secret_values
 from tracing.span import TraceStatus
 from tracing.store import TraceStore
@@ -62,10 +62,7 @@ def read_ground(request: RunRequest) -> Ground:
     settings = load_settings(repo.root, home, request.overrides).settings
     checks = settings.checks if settings.checks is not None else tuple(detect_checks(repo.root))
     prices, (model, effort) = price_book(settings), model_for(settings, Role.JUDGE)
-    try:
-        prices.check(model)
-    except UnknownPriceError as error:
-        raise RalphError(str(error)) from error
+    require_models(settings, prices, [model], played=request.is_played)
     return Ground(home, repo, settings, checks, prices, model, effort)
 
 

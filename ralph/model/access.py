@@ -5,12 +5,12 @@ Asks no network of its own; the clouds' libraries may look at the metadata serve
 
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from ralph.errors import RalphError
 from ralph.settings.schema import Settings
-from tracing.prices import VERTEX_REGIONAL, PriceBook
+from tracing.prices import VERTEX_REGIONAL, PriceBook, UnknownPriceError
 
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 PROJECT_VARIABLES = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
@@ -37,6 +37,17 @@ NO_GOOGLE_CREDENTIALS = (
     "GOOGLE_APPLICATION_CREDENTIALS to a key file."
 )
 
+OTHER_MAKER = (
+    'the model "{}" is one of {}, and calls would go to Anthropic, who does not have it. Name a Claude model '
+    "(--model claude-opus-5-5); or, where a server that speaks Anthropic's format serves it, give that server's address "
+    "as base_url in config.toml, or ANTHROPIC_BASE_URL."
+)
+OTHER_CLOUD = (
+    'the model "{name}" is named as {cloud} names it, and calls would go to Anthropic. '
+    "Add --set provider={cloud}, or name it as Anthropic does (--model claude-opus-5-5)."
+)
+CLOUDS = {"aws": "bedrock", "google": "vertex"}
+
 
 def require_access(settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
     """See that the provider of the settings can be called.
@@ -49,6 +60,31 @@ def require_access(settings: Settings, environ: Mapping[str, str] = os.environ) 
     {"anthropic": _require_key, "bedrock": _require_aws, "vertex": _require_google}[settings.provider](
         settings, environ
     )
+
+
+def require_models(
+    settings: Settings,
+    prices: PriceBook,
+    names: Sequence[str],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    played: bool = False,
+) -> None:
+    """See that each model has a price, and unless somebody plays it, that the service which would be asked has it.
+
+    Raises:
+        RalphError: the message is the remedy.
+    """
+    asks_anthropic = settings.provider == "anthropic" and not played and not own_server(settings, environ)
+    for name in names:
+        try:
+            prices.check(name)
+        except UnknownPriceError as error:
+            raise RalphError(str(error)) from error
+        maker = prices.maker(name)
+        if asks_anthropic and maker not in {"", "anthropic"}:
+            cloud = CLOUDS.get(maker) if "claude" in name else None
+            raise RalphError(OTHER_CLOUD.format(name=name, cloud=cloud) if cloud else OTHER_MAKER.format(name, maker))
 
 
 def own_server(settings: Settings, environ: Mapping[str, str] = os.environ) -> bool:

@@ -1,6 +1,7 @@
 """Schedules at the command line: options checked at once, what is due and how the last run ended."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ def ralph(*arguments: str) -> Result:
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shop"
-    folder.mkdir()
+    (folder / "tasks").mkdir(parents=True)
+    for place in ("prd.json", "tasks/prd.json"):
+        (folder / place).write_text('[{"title": "A", "passes": false}]')
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
     monkeypatch.chdir(folder)
     return folder
 
@@ -67,6 +72,30 @@ def test_what_cannot_be_done_is_refused_at_once(repo: Path, arguments: tuple[str
     assert error.exit_code == ExitCode.USAGE
     assert message in str(error)
     assert json.loads(ralph("schedule", "list", "--json").output) == []
+
+
+def test_what_a_run_would_not_find_is_refused_at_once(repo: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    (outside / "prd").mkdir(parents=True)
+    for arguments, message in (
+        (("--repo", str(outside)), f"{outside}: not in a git repository"),
+        (("tasks/gone.json",), "tasks/gone.json: there is no such PRD"),
+    ):
+        assert message in str(ralph(*NIGHTLY, *arguments).exception)
+    (repo / "tasks/prd.json").write_text('[{"titel": "A"}]')
+    assert "tasks/prd.json:1" in str(ralph(*NIGHTLY, "tasks/prd.json").exception)
+    (repo / "prd.json").unlink()
+    (repo / "tasks/prd.json").unlink()
+    assert "no PRD found" in str(ralph(*NIGHTLY).exception)
+    assert json.loads(ralph("schedule", "list", "--json").output) == []
+    assert ralph(*NIGHTLY, "--from-issues", "sam/shop").exit_code == 0
+
+
+def test_a_prd_of_a_schedule_is_looked_for_where_the_run_will_start(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    assert ralph(*NIGHTLY, "--repo", str(repo), "tasks/prd.json").exit_code == 0
 
 
 def test_an_option_before_the_name_is_explained(repo: Path) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ralph.model.access import price_book
+from ralph.errors import RalphError
+from ralph.model.access import price_book, require_models
 from ralph.roles import Role, model_for, models_of, role_of
 from ralph.settings.schema import Settings
-from tracing.prices import UnknownPriceError
+from tracing.prices import PriceBook, UnknownPriceError
 
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 EXAMPLES = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
@@ -57,3 +58,24 @@ def test_a_role_whose_model_has_no_price_is_found() -> None:
     price_book(settings, {}).check(first)
     with pytest.raises(UnknownPriceError, match="nobody-knows"):
         price_book(settings, {}).check(retry)
+
+
+def test_a_model_that_was_nearly_named_is_suggested() -> None:
+    with pytest.raises(RalphError, match=r"Did you mean claude-opus-5-5\? If not: add its prices"):
+        require_models(Settings(), PriceBook(), ["claude-opus-55"], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("gpt-5", "is one of openai, and calls would go to Anthropic, who does not have it. Name a Claude model"),
+        ("us.anthropic.claude-opus-4-5", "Add --set provider=bedrock, or name it as Anthropic does"),
+    ],
+)
+def test_a_model_that_anthropic_does_not_have_is_refused_where_anthropic_would_be_asked(name: str, remedy: str) -> None:
+    with pytest.raises(RalphError) as refused:
+        require_models(Settings(), PriceBook(), ["claude-opus-5-5", name], {})
+    assert remedy in str(refused.value)
+    require_models(Settings(), PriceBook(), [name], {}, played=True)
+    require_models(Settings(), PriceBook(), [name], {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"})
+    require_models(Settings(base_url="http://127.0.0.1:1"), PriceBook(), [name], {})
