@@ -20,7 +20,7 @@ HEAD = """# Commands
 <!-- Made by `python -m ralph.cli.page docs`; change the commands in ralph/cli/ instead. -->
 
 `ralph COMMAND --help` says the same in the terminal, `man docs/ralph.1` too. What each exit code means: [exit-codes.md](exit-codes.md).
-Settings that have no option of their own: [settings.md](settings.md).
+Settings that have no option of their own: [settings.md](settings.md). Being the model yourself: [by-hand.md](by-hand.md).
 
 """
 SEE_ALSO = "Settings are described in docs/settings.md, exit codes in docs/exit-codes.md of the project."

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--by-hand",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="You are the model: requests are written here, answers read from here.",
+    help="You are the model: requests are written here, answers read from here; see docs/by-hand.md.",
 )
 @click.option(
     "--recording",

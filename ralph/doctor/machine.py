@@ -1,6 +1,5 @@
 """Probes of this machine: the programs that Ralph uses, the sandbox, the state folder."""
 
-import os
 import platform
 import re
 import shutil
@@ -71,12 +70,8 @@ def sandbox(patient: Patient) -> Iterator[Finding]:
 
 
 def state(patient: Patient) -> Iterator[Finding]:
+    """Raises: HomeError when it cannot be written."""
     root = patient.home.root
-    if not os.access(root, os.W_OK | os.X_OK):
-        yield Finding(
-            "state", Status.FAIL, f"{root} cannot be written", f"make it yours (chmod u+rwx {root}), or set RALPH_HOME"
-        )
-        return
     free_gib = shutil.disk_usage(root).free / GIB
     what = f"{root}, {free_gib:.1f} GB free"
     if free_gib < LITTLE_GIB:

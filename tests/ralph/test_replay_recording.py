@@ -1,6 +1,7 @@
 """A session answered by hand, recorded, and played back through the real SDK."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event, Thread
@@ -13,7 +14,7 @@ from ralph.replay.answer import AnswerError, turn_of
 from ralph.replay.by_hand import ByHand, by_hand
 from ralph.replay.normalise import normalised
 from ralph.replay.recording import Recorder, RecordingDriftError, RecordingError, load_recording, replayed
-from ralph.replay.scripted import Request, ScriptedModel, ScriptError, calls, finish_done, says
+from ralph.replay.scripted import HungUpError, Request, ScriptedModel, ScriptError, calls, finish_done, says
 from ralph.replay.turn import Call, Text, Turn
 
 FIRST = "Story: US-001 - Greet\n\nImplement it."
@@ -209,3 +210,22 @@ def test_the_command_serves_a_script_a_recording_or_a_folder(
 def test_the_command_refuses_a_file_that_is_no_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--recording", str(tmp_path / "none.json")]) == 2
     assert "none.json: not a recording" in capsys.readouterr().err
+
+
+def test_a_person_is_told_once_what_is_waited_for_and_a_stop_ends_the_waiting(tmp_path: Path) -> None:
+    told, stop = list[str](), Event()
+    waits = ByHand(tmp_path, sleep=lambda _seconds: stop.set(), tell=told.append, stop=stop)
+    with pytest.raises(HungUpError):
+        waits(a_request())
+    assert told == [f"waiting for {tmp_path}/001-answer.json; the request is in {tmp_path}/001-request.md"]
+    (tmp_path / "001-answer.json").write_text('{"say": "Was there."}')
+    assert (waits(a_request()), len(told)) == (says("Was there."), 1)
+
+
+def test_the_answers_in_the_docs_are_ones_that_are_understood() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "by-hand.md").read_text(encoding="utf-8")
+    answers = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    names = [
+        [block.name for block in turn_of(json.loads(answer)).content if isinstance(block, Call)] for answer in answers
+    ]
+    assert names == [["bash"], ["write"], ["finish"]]
