@@ -64,16 +64,27 @@ def _sum(told: "Explanation") -> str:
         times = "once" if len(told.tries) == 1 else f"{len(told.tries)} times"
         simulated = " (simulated)" if all(one.played_by for one in told.tries) else ""
         cost, spent_ns = (sum(getattr(one, name) for one in told.tries) for name in ("cost_micros", "duration_ns"))
-        found = f"{times}, {length(spent_ns)} in all, {money(cost)}{simulated}{_apart(told.tries)}"
+        found = (
+            f"{times}{_uncounted(told.tries)}, {length(spent_ns)} in all, {money(cost)}{simulated}{_apart(told.tries)}"
+        )
     others = f"; {told.elsewhere} more of another story with this id: ralph traces --story {told.story}"
     return found + (others if told.elsewhere else "")
+
+
+def _uncounted(tries: "Sequence[Try]") -> str:
+    """How many of the tries used no attempt up, and did not do the story either."""
+    count = sum(one.attempt is None and one.commit is None and one.status != "running" for one in tries)
+    if not count:
+        return ""
+    which = "which counts" if len(tries) == 1 else f"{count} of which {'counts' if count == 1 else 'count'}"
+    return f", {which} as no attempt"
 
 
 def _heading(number: int, one: "Try", told: "Explanation") -> str:
     facts = [
         local_time(one.began_at_ns),
         length(one.duration_ns),
-        f"{one.turns} turn{'s' * (one.turns != 1)}",
+        f"{one.turns} turn{'s' * (one.turns != 1)}" if one.turns else "no call was made",
         money(one.cost_micros) + (f" ({one.played_by}: simulated)" if one.played_by else "") + _apart([one]),
     ]
     return f"Try {number}: {', '.join(facts)}{_standing(one, told.attempts_allowed)}"

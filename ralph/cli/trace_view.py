@@ -126,12 +126,13 @@ def _header(detail: TraceDetail, turns: Turns) -> list[str]:
     played_by = plain(known.get("ralph.model.played_by") or "")
     cached = percent(row.cache_read_tokens, row.input_tokens)
     ran = f"{local_time(row.started_at_ns, '%Y-%m-%d %H:%M:%S')}, {length(row.duration_ns)}"
+    turns_words = f"{row.turns} turn{'s' * (row.turns != 1)}" if row.turns else "no call"
     facts = {
         "story": f"{plain(row.story)} {title(row)}" if row.story else title(row),
         "repo": plain(row.repo) + (f", branch {plain(known['ralph.branch'])}" if "ralph.branch" in known else ""),
         "model": plain(", ".join(models)) + (f", played by: {played_by} (its cost is simulated)" if played_by else ""),
         "began": ran if row.ended_at_ns is not None else f"{local_time(row.started_at_ns)}, still running",
-        "cost": f"{money(row.known_micros)}{unseen_words(row.unseen_micros)} for {row.turns} turn{'s' * (row.turns != 1)}, "
+        "cost": f"{money(row.known_micros)}{unseen_words(row.unseen_micros)} for {turns_words}, "
         f"{tokens(row.input_tokens)} tokens in ({cached} from the cache), {tokens(row.output_tokens)} out",
         "outcome": _outcome(row, turns),
         "error": plain(row.error or ""),

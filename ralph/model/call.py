@@ -158,6 +158,7 @@ class Model:
             trace_id=trace_id,
             still_wanted=lambda: self.pace.check_wanted(terms.deadline_s, terms.cancel),
         )
+        attempts.sent += 1
         seen = Assembly()
         try:
             played_by = self._stream(client, dialogue=dialogue, terms=terms, grant=grant, seen=seen, attempts=attempts)
@@ -248,6 +249,8 @@ class Model:
                     "worst_case_exceeded",
                     {"reserved_micros": broken.reserved_micros, "charged_micros": broken.charged_micros},
                 )
+            if not attempts.sent:
+                span.set({names.CALL_ATTEMPTS: 0})
             if attempts.errors or attempts.broken_micros:
                 span.set(
                     {

@@ -24,6 +24,7 @@ class Attempts:
 
     started_s: float
     streak: Streak
+    sent: int = 0  # requests that were paid for and went out
     errors: list[str] = field(default_factory=list)
     broken_micros: int = 0
     unseen_micros: int = 0  # of these: bounds, since nobody saw how the attempt ended

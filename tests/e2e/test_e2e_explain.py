@@ -93,6 +93,18 @@ def test_a_blocked_story_says_what_the_agent_said_and_counts_no_attempt(world: W
     assert "\n      ralph status" in waiting
 
 
+def test_a_call_that_no_limit_paid_for_is_no_turn_and_its_try_no_attempt(world: World, play: Any, tools: Any) -> None:
+    world.start_repo(tools.a_story(1))
+    assert play([], limits__per_run_usd="0.01").outcome.exit_code == 3
+    text = told(explain(world.root, "US-001"))
+    assert re.search(r"tried    once, which counts as no attempt, .* in all, \$0\.0000", text)
+    assert re.search(r"\nTry 1: .*, no call was made, \$0\.0000.*; counts as no attempt\n", text)
+    [line] = [line for line in world.command("traces").out.splitlines() if "US-001" in line]
+    assert re.search(r" Story 1\s+0 ", line)
+    assert play(tools.solves(1)).outcome.exit_code == 0
+    assert "tried    2 times, 1 of which counts as no attempt, " in told(explain(world.root, "US-001"))
+
+
 def test_a_killed_try_is_told_with_where_its_work_is_kept(world: World, tools: Any) -> None:
     world.start_repo(tools.a_story(1))
     with world.started(script=[tools.writes(1, "half"), stalls()]) as run:

@@ -174,7 +174,7 @@ def _counted(state: SpanState) -> dict[str, int]:
     read = state.attributes if is_call else {}
     return {
         "errors": int(state.status is SpanStatus.ERROR),
-        "turns": int(is_call),
+        "turns": int(is_call and read.get(names.CALL_ATTEMPTS) != 0),  # 0: refused before it was sent
         "input_tokens": _number(read, names.INPUT_TOKENS),
         "cache_read_tokens": _number(read, names.CACHE_READ_TOKENS),
         "cache_write_tokens": _number(read, names.CACHE_WRITE_TOKENS),
