@@ -54,7 +54,7 @@ def lines(finding: "Finding") -> Iterator[str]:
 
 
 def _wrapped(text: str, less: int = 0) -> list[str]:
-    width = max(screen_width() - MARGIN - less, 40)
+    width = screen_width() - MARGIN - less
     wrapped = [
         part
         for line in plain_lines(text)

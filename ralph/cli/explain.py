@@ -133,7 +133,7 @@ def _row(name: str, text: str) -> Iterator[str]:
     """A fact beside its name, wrapped at words."""
     wrapped = textwrap.wrap(
         text,
-        max(screen_width() - MARGIN, 40),
+        screen_width() - MARGIN,
         break_long_words=False,
         break_on_hyphens=False,
         max_lines=SAID_LINES,

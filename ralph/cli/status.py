@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WHY_IS_HERE = "; `ralph status` says why"  # of a run's last line, where this is that command
 ID_CHARS = 32  # of an id on a terminal
 LONG_ID_CHARS = 16  # from here on it is said that nobody need type all of it
+LEAST_TITLE_CHARS = 20
 REASON_CHARS = 60  # of an attempt; the whole is told by `ralph explain`
 
 
@@ -59,7 +60,7 @@ def status_lines(status: "Status") -> Iterator[str]:
     is_screen = on_terminal()
     ids = {story.id: cut(story.id, ID_CHARS) if is_screen else story.id for story in status.stories}
     width = max(map(len, ids.values()), default=0)
-    room = screen_width() - width - 2
+    room = max(screen_width() - width - 2, LEAST_TITLE_CHARS)
     done = sum(story.verdict is Verdict.DONE for story in status.stories)
     left_out = sum(story.optional and story.verdict is not Verdict.DONE for story in status.stories)
     yield f"{status.prd}: {done_words(done, len(status.stories), left_out)}, on branch {status.branch}"

@@ -21,7 +21,7 @@ def on_terminal() -> bool:
 
 def screen_width() -> int:
     """Columns to write on: the terminal's, within reason."""
-    return min(max(shutil.get_terminal_size((WIDTH_IN_A_PIPE, 24)).columns, 60), 200)
+    return min(max(shutil.get_terminal_size((WIDTH_IN_A_PIPE, 24)).columns, 40), 200)
 
 
 def plain(text: object) -> str:

@@ -1,5 +1,6 @@
 """The picture of a state: lines that fit the terminal, whatever its size, and say in words what colour only underlines."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +19,7 @@ from ralph.standings import StoryState
 BAR_CELLS = 16
 BAR_MARGIN_CELLS = 10  # the share in words, and what stands between
 NEARLY_SPENT = 0.85
+NARROW_CELLS = 80
 TALL_ROWS = 20  # from here on there is room for empty lines between the parts
 MOST_ROWS_AT_END = 20
 STYLES = {
@@ -220,16 +222,37 @@ def _foot(state: ViewState, panel: Panel, size: Size) -> list[Text]:
         typed = Text.assemble((question, "bold"), _tail(panel.typed, room), ("▏", "bold"))
         return [typed, *([Text(help_words, "dim")] if size.height >= TALL_ROWS else [])]
     if panel.shows_help:
-        return [Text(line) for line in HELP[: max(1, size.height // 3)]]
+        return [part for line in HELP for part in _wrapped(Text(line), size.width, indent=3)][
+            : max(1, size.height // 2)
+        ]
+    told = Text(panel.told, "cyan") if panel.told else Text(KEYS if panel.has_keys else "", "dim")
+    return [*_log(state, size), *(_wrapped(told, size.width) if told else [])]
+
+
+def _log(state: ViewState, size: Size) -> list[Text]:
+    """The last lines of the log; on a narrow terminal wrapped, and the newest whole before older ones."""
     count = 3 if size.height >= TALL_ROWS else 1 if size.height >= 10 else 0
-    log = [_logged(line) for line in state.log[-count:]] if count else []
-    told = [Text(panel.told, "cyan")] if panel.told else [Text(KEYS, "dim")] if panel.has_keys else []
-    return [*log, *told]
+    most = count * 2 if size.width < NARROW_CELLS else count
+    shown: list[Text] = []
+    for line in reversed(state.log[-count:] if count else []):
+        parts = _wrapped(_logged(line), size.width) if size.width < NARROW_CELLS else [_logged(line)]
+        if len(shown) + len(parts) > most and shown:
+            break
+        shown = [*parts[:most], *shown]
+    return shown
 
 
 def _logged(line: LogLine) -> Text:
     mark = "! " if line.kind is EventKind.WARNING else ""
     return Text(f"{mark}{line.text}", LOG_STYLES.get(line.kind, "dim"))
+
+
+def _wrapped(text: Text, width: int, *, indent: int = 0) -> list[Text]:
+    """At words; as one line where it fits."""
+    if text.cell_len <= width:
+        return [text]
+    parts = textwrap.wrap(text.plain, max(width, indent + 1), subsequent_indent=" " * indent, break_on_hyphens=False)
+    return [Text(part, text.style) for part in parts]
 
 
 def _row(left: Text, right: str | Text, width: int) -> Text:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from prd.errors import PrdError
 from ralph.cli.doctor import lines
+from ralph.cli.explain import _row as explain_row
 from ralph.cli.main import cli
 from ralph.doctor import PROBES, Finding, Status, examine
 from ralph.doctor.finding import refused
@@ -239,3 +240,11 @@ def test_every_finding_has_a_place_on_the_screen() -> None:
         "                 -> mend it",
     ]
     assert refused("PRD", PrdError("no remedy here")).remedy
+
+
+def test_what_doctor_and_explain_wrap_fits_a_terminal_of_forty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    words = "a sentence of words that is longer than a line " * 3
+    shown = [*lines(Finding("PRD", Status.FAIL, words, words)), *explain_row("now", words)]
+    assert len(shown) > 10
+    assert max(map(len, shown)) <= 40

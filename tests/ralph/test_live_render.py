@@ -278,3 +278,14 @@ def test_the_last_lines_are_few_short_and_as_a_terminal_would_show_them() -> Non
 
 def test_a_line_keeps_its_spaces_and_breaks() -> None:
     assert on_screen("a  b\n  c\x1b[2J") == "a  b\n  c"
+
+
+def test_on_a_narrow_terminal_help_and_notes_are_wrapped_and_nothing_of_them_is_lost() -> None:
+    note = "the commits are on ralph/work; to take them over: git merge ralph/work"
+    state = ViewState().after(Event(EventKind.NOTE, note), 1.0)
+    size = Size(40, 24)
+    shown = [line.plain for line in lines(state, Panel(shows_help=True), size, 2.0)]
+    assert not any(line.endswith("…") for line in shown)
+    assert " ".join(" ".join(shown).split()).endswith("the same from another terminal: ralph say, pause, resume, skip")
+    shown = [line.plain for line in lines(state, Panel(told=note), size, 2.0)]
+    assert " ".join(shown).count(note) == 2
