@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from tracing.sqlite import StateError
 from tracing.store.store import TraceStore, write_each
 from tracing.store.writes import Write
 
@@ -132,7 +133,8 @@ def strict() -> bool:
 
 def _may_pass(error: Exception) -> bool:
     """Whether trying again later can help: a busy or full disk, not a closed store or a broken value."""
-    return isinstance(error, sqlite3.OperationalError | OSError)
+    cause = error.__cause__ if isinstance(error, StateError) else error
+    return isinstance(cause, sqlite3.OperationalError | OSError)
 
 
 def _drain(reference: "weakref.ref[Recorder]") -> None:
