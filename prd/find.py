@@ -127,7 +127,9 @@ def _meant(repo: Path, word: str) -> str:
     document = _document(found.path) if found else None
     if isinstance(document, Document) and (ids := begun_by(word, [story.id for story in document.prd.stories])):
         meant = ids[0] if len(ids) == 1 else word
-        return f"Did you mean --story {shlex.quote(meant)}?"
+        return (
+            f"Did you mean --story {shlex.quote(meant)}? What became of it so far: ralph explain {shlex.quote(meant)}"
+        )
     return "Name a file that exists, or leave it out to have one looked for at the usual places."
 
 

@@ -25,6 +25,7 @@ from tracing.budget import MICROS_PER_USD
 from tracing.meter import FLOOR_TOKENS
 
 MICROS_PER_CENT = MICROS_PER_USD // 100
+SLACK = 1.02  # a run's first message also tells how the checks stand before the work
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _nothing(board: Board, only: str | None) -> str:
 
 def _too_tight(limits: Limits, least_micros: int) -> str:
     """Whether a limit does not pay for the first call even with the shortest answer; "" where all do."""
-    cents = math.ceil(least_micros / MICROS_PER_CENT)
+    cents = math.ceil(least_micros * SLACK / MICROS_PER_CENT)
     for limit_micros, remedy in (
         (limits.micros("per_run_usd"), "--max-cost "),
         (limits.micros("per_story_usd"), "--set limits.per_story_usd="),

@@ -38,7 +38,7 @@ NO_GOOGLE_CREDENTIALS = (
 )
 
 OTHER_MAKER = (
-    'the model "{}" is one of {}, and calls would go to Anthropic, who does not have it. Name a Claude model '
+    'the model "{}" is another maker\'s ({}), and calls would go to Anthropic, who does not have it. Name a Claude model '
     "(--model claude-opus-5-5); or, where a server that speaks Anthropic's format serves it, give that server's address "
     "as base_url in config.toml, or ANTHROPIC_BASE_URL."
 )

@@ -51,7 +51,7 @@ def test_a_storys_id_in_the_place_of_a_prd_is_recognised(tmp_path: Path) -> None
     stories = ", ".join(f'{{"id": "US-00{number}", "title": "T", "passes": false}}' for number in (1, 2))
     put(tmp_path, "prd.json", f"[{stories}]")
     for word, meant in {"US-002": "US-002", "us-002": "US-002", "US": "US"}.items():
-        with pytest.raises(PrdError, match=f"^{word}: there is no such PRD. Did you mean --story {meant}\\?$"):
+        with pytest.raises(PrdError, match=f"^{word}: there is no such PRD. Did you mean --story {meant}\\? "):
             find(tmp_path, Path(word))
     with pytest.raises(PrdError, match=r"^docs/x\.json: there is no such PRD\. Name a file that exists"):
         find(tmp_path, Path("docs/x.json"))

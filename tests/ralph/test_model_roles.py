@@ -68,7 +68,10 @@ def test_a_model_that_was_nearly_named_is_suggested() -> None:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("gpt-5", "is one of openai, and calls would go to Anthropic, who does not have it. Name a Claude model"),
+        (
+            "gpt-5",
+            "is another maker's (openai), and calls would go to Anthropic, who does not have it. Name a Claude model",
+        ),
         ("us.anthropic.claude-opus-4-5", "Add --set provider=bedrock, or name it as Anthropic does"),
     ],
 )
