@@ -3,6 +3,7 @@
 Subcommands are imported when they are used, so that `ralph --help` starts fast.
 """
 
+import signal
 import sys
 import traceback
 from dataclasses import dataclass
@@ -129,22 +130,25 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave with one of the documented exit codes."""
+    code = _run()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a late Ctrl-C must not change what the exit code says
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         code = cli.main(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(ExitCode.USAGE)
     except click.ClickException as error:
         error.show()
-        sys.exit(ExitCode.USAGE)
+        return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(ExitCode.ALL_DONE)
+        return ExitCode.ALL_DONE
     except Exception as error:  # noqa: BLE001  # the one boundary: every error becomes a message and an exit code
-        sys.exit(report(error))
-    sys.exit(code if isinstance(code, int) else 0)
+        return report(error)
+    return code if isinstance(code, int) else 0
 
 
 def report(error: Exception) -> int:

@@ -67,7 +67,10 @@ def test_bash_completes_commands_options_and_stories(
 
 def test_names_of_schedules_are_completed(repo: Path, tmp_path: Path) -> None:
     assert offered(tmp_path, "schedule", "remove", "") == []
-    CliRunner().invoke(cli, ["schedule", "add", "nightly", "--cron", "0 2 * * *"])
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Start"]):
+        subprocess.run(["git", *command], cwd=repo, check=True)
+    added = CliRunner().invoke(cli, ["schedule", "add", "nightly", "--cron", "0 2 * * *", "--repo", str(repo)])
+    assert added.exit_code == 0, added.output
     assert offered(tmp_path, "schedule", "remove", "ni") == ["nightly"]
 
 
