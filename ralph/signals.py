@@ -57,14 +57,12 @@ def announced(stop: StopSignal, report: Reporter) -> Iterator[None]:
     def watch() -> None:
         while not over.is_set():
             if stop.event.wait(POLL_S):
-                if stop.signum:
+                if stop.signum and not over.is_set():
                     report(Event(EventKind.NOTE, STOPPING))
                 return
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
         over.set()
-        watcher.join()

@@ -12,6 +12,7 @@ from ralph.errors import RalphError
 from ralph.replay.scripted import Turn, calls, finish_done
 
 World = Any
+pytestmark = pytest.mark.slow
 GO_TEST = (
     'package s\n\nimport "testing"\n\nfunc TestOne(t *testing.T) {\n\tif One() != 1 {\n\t\tt.Fatal("no")\n\t}\n}\n'
 )

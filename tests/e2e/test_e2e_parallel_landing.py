@@ -14,6 +14,7 @@ from ralph.replay.scripted import Request, Turn, calls, finish_blocked, finish_d
 from tracing.span import TraceStatus
 
 World = Any
+pytestmark = pytest.mark.slow
 LONGEST_S = 20.0
 NO_BUGS = """
 [[checks]]
