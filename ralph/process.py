@@ -90,6 +90,8 @@ def run_process(
             child.wait()
         size = _cap(sink.fileno(), max_output_bytes)
     code = child.returncode
+    if reason and code == 0:  # its child heard our signal first, and it ended in peace
+        code = -signal.SIGTERM
     return Completed(
         exit_code=code if code >= 0 else 128 - code,
         timed_out=reason == "timeout",
