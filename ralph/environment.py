@@ -4,7 +4,10 @@ HOME is a private folder; toolchains that live in the user's real home are named
 """
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 ALLOWED = ("PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "JAVA_HOME", "GOROOT")
@@ -36,7 +39,7 @@ TOOLCHAINS = {
     "VOLTA_HOME": ".volta",
     "GOMODCACHE": "go/pkg/mod",
 }
-GO_PROXY = "https://proxy.golang.org,direct"
+GO_TIMEOUT_S = 10
 
 
 def clean_env(
@@ -75,6 +78,20 @@ def _stores(home: Path, env: Mapping[str, str]) -> dict[str, str]:
     return {
         "CARGO_HOME": str(home / ".cargo"),
         "GOMODCACHE": str(home / "go/pkg/mod"),
-        "GOPROXY": known + GO_PROXY,
+        "GOPROXY": known + _go_proxy(env.get("PATH", os.defpath)),
         "GOFLAGS": "-modcacherw",  # or nobody could remove it again
     }
+
+
+@cache
+def _go_proxy(path: str) -> str:
+    """Where Go gets modules by the user's own settings; from their repositories where it does not say."""
+    program = shutil.which("go", path=path)
+    if program is None:
+        return "direct"
+    argv = [program, "env", "GOPROXY"]
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=GO_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "direct"
+    return done.stdout.strip() or "direct"

@@ -26,10 +26,10 @@ PYTHON_REFUSED = (
     + "raise exceptions[0]\n" * 40
     + "E   ConnectionRefusedError: [Errno 111] Connection refused\n1 failed in 0.1s"
 )
-NPM = "npm error code EAI_AGAIN\nnpm error reason: getaddrinfo EAI_AGAIN registry.npmjs.org"
+NPM = "npm error code EAI_AGAIN\nnpm error reason: getaddrinfo EAI_AGAIN registry.example.org"
 PIP = "ERROR: Could not find a version that satisfies the requirement requests (from versions: none)"
-CARGO = "warning: spurious network error: [6] Couldn't resolve host name (Could not resolve host: index.crates.io)"
-GO = "go: x.org/y: Get https://proxy.golang.org/y: dial tcp: lookup proxy.golang.org on 127.0.0.53:53: no such host"
+CARGO = "warning: spurious network error: [6] Couldn't resolve host name (Could not resolve host: index.example.io)"
+GO = "go: x.org/y: Get https://proxy.example.org/y: dial tcp: lookup proxy.example.org on 127.0.0.53:53: no such host"
 MAVEN = "[ERROR] Could not transfer artifact a:b:pom:1 from central: repo.maven.apache.org: Unknown host"
 ENOENT = "Error: ENOENT: no such file or directory, open '/x/ralph-init/config/local.json'\n  errno: -2"
 REQUIRE = "Error: Cannot find module '../config/local'\nRequire stack:"
@@ -89,10 +89,10 @@ def of(excerpt: str, exit_code: int = 1, command: str = "") -> Diagnosis:
             id="composer",
         ),
         pytest.param("error: unrecognized arguments: --cov=shop", Kind.DEPENDENCY, "--cov", id="pytest-plugin"),
-        pytest.param(NPM, Kind.NETWORK, "registry.npmjs.org", id="npm-without-network"),
+        pytest.param(NPM, Kind.NETWORK, "registry.example.org", id="npm-without-network"),
         pytest.param(PIP, Kind.NETWORK, "", id="pip-without-network"),
-        pytest.param(CARGO, Kind.NETWORK, "index.crates.io", id="cargo-without-network"),
-        pytest.param(GO, Kind.NETWORK, "proxy.golang.org", id="go-without-network"),
+        pytest.param(CARGO, Kind.NETWORK, "index.example.io", id="cargo-without-network"),
+        pytest.param(GO, Kind.NETWORK, "proxy.example.org", id="go-without-network"),
         pytest.param(MAVEN, Kind.NETWORK, "repo.maven.apache.org", id="maven-without-network"),
         pytest.param(
             "urllib.error.URLError: <urlopen error [Errno -3] Temporary failure in name resolution>",
