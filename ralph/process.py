@@ -168,13 +168,29 @@ def _terminate(child: "subprocess.Popen[bytes]", mark: str) -> None:
     """SIGTERM to the family and two seconds to end in. The sandbox's own processes are left to the SIGKILL after it:
     were they to end first, the kernel would take the command with them at once.
     """
-    family = [pid for pid in _family(child.pid, mark) if _name(pid) != "bwrap"]
-    for pid in family or [child.pid]:
+    family = _frozen_family(child.pid, mark)
+    told = [pid for pid in family if _name(pid) != "bwrap"]
+    for pid in told or [child.pid]:
         _signal(pid, signal.SIGTERM)
+    for pid in family:
+        _signal(pid, signal.SIGCONT)
     try:
         child.wait(GRACE_S)
     except subprocess.TimeoutExpired:
         return
+
+
+def _frozen_family(leader: int, mark: str) -> set[int]:
+    """The family, each stopped: what is looked for while it forks is missed, and cannot be found once its parent is gone."""
+    frozen: set[int] = set()
+    for _ in range(20):
+        new = _family(leader, mark) - frozen
+        if not new:
+            break
+        for pid in new:
+            _signal(pid, signal.SIGSTOP)
+        frozen |= new
+    return frozen
 
 
 def _kill_family(leader: int, mark: str) -> int:
