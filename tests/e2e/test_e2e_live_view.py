@@ -23,7 +23,7 @@ from ralph.replay.server import serve
 
 World = Any
 pytestmark = pytest.mark.slow
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 COLUMNS, ROWS = 80, 24
 SHOW_CURSOR = "\x1b[?25h"
 
