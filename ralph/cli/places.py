@@ -1,4 +1,4 @@
-"""Which repository a command is about, found cheaply: no git is run, and it need not be usable."""
+"""What several commands ask in the same words, and which repository they are about: no git is run, it need not be usable."""
 
 import os
 from pathlib import Path
@@ -11,6 +11,18 @@ repo_option = click.option(
 prd_option = click.option("--prd", type=click.Path(path_type=Path), help="The PRD, where it is not at a usual place.")
 label_option = click.option(
     "--label", metavar="NAME", help="The label that marks the issues that Ralph is to work on. [default: ralph]"
+)
+by_hand_option = click.option(
+    "--by-hand",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="You are the model: requests are written here, answers read from here; see docs/by-hand.md.",
+)
+recording_option = click.option(
+    "--recording",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Play a recorded model session instead of calling a model.",
 )
 
 

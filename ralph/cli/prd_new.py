@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ralph.cli.places import repo_option
+from ralph.cli.places import by_hand_option, recording_option, repo_option
 from ralph.cli.prd_talk import announce, ask, tell
 
 if TYPE_CHECKING:
@@ -28,18 +28,8 @@ if TYPE_CHECKING:
 )
 @click.option("--no-questions", is_flag=True, help="Have the model decide, and say what it assumed.")
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON object; asks nothing.")
-@click.option(
-    "--by-hand",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="You are the model: requests are written here, answers read from here; see docs/by-hand.md.",
-)
-@click.option(
-    "--recording",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Play a recorded model session instead of calling a model.",
-)
+@by_hand_option
+@recording_option
 def new_command(
     wish: str,
     *,

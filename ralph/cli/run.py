@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.complete import story_ids
-from ralph.cli.places import label_option, repo_option
+from ralph.cli.places import by_hand_option, label_option, recording_option, repo_option
 from ralph.cli.reporting import reporting
 
 if TYPE_CHECKING:
@@ -46,18 +46,8 @@ if TYPE_CHECKING:
     metavar="NAME=VALUE",
     help="Any other setting for this run, as docs/settings.md names it; may be given several times.",
 )
-@click.option(
-    "--by-hand",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="You are the model: requests are written here, answers read from here; see docs/by-hand.md.",
-)
-@click.option(
-    "--recording",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Play a recorded model session instead of calling a model.",
-)
+@by_hand_option
+@recording_option
 def run_command(
     prd: Path | None,
     *,
