@@ -122,6 +122,8 @@ def _ending(outcome: Outcome) -> Iterator[str]:
 
 
 def _next(outcome: Outcome) -> Sequence[str]:
-    commit = "git add ralph.toml && git commit    so that others have it (`ralph trust`, once, where a run asks them to)"
+    commit = (
+        "git add ralph.toml && git commit    so that others have it (`ralph trust`, once, where a run asks them to)"
+    )
     new = [] if outcome.has_prd else ['ralph prd new "what you want"       a first PRD']
     return [commit, *new, "ralph run --dry-run                 what would happen, and what it could cost", "ralph run"]
