@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from ralph.checks.check import Check, CheckResult
+from ralph.checks.report import RunnerReport
 from ralph.environment import clean_env
 from tracing.sqlite import connect, migrate, transaction
 
@@ -36,6 +37,7 @@ class BaseResult(BaseModel):
     failures: int | None
     failing: tuple[str, ...]
     excerpt: str
+    report: RunnerReport | None = None
 
     @classmethod
     def of(cls, result: CheckResult) -> "BaseResult":
@@ -47,6 +49,7 @@ class BaseResult(BaseModel):
             failures=result.failures,
             failing=result.failing,
             excerpt=result.excerpt[:4000],
+            report=result.report,
         )
 
 

@@ -5,6 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ralph.checks.report import RunnerReport
+
 
 class Check(BaseModel):
     """A command that passes with exit code 0."""
@@ -42,3 +44,4 @@ class CheckResult:
     failures: int | None = None  # failing tests; None when the output does not say
     failing: tuple[str, ...] = ()  # their names, where the output has them
     cancelled: bool = False
+    report: RunnerReport | None = None  # what test runners said; None: none was heard

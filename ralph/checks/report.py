@@ -1,0 +1,45 @@
+"""What a test runner said, by test id where it gives them, in numbers elsewhere. Knows nothing about how it is asked."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Outcome(StrEnum):
+    """How one test ended. An error in its setup is a failure; an expected failure that passes is one too when strict."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+
+
+class RunnerReport(BaseModel):
+    """What all test runners of one check said together.
+
+    Ids start with their runner and are the same on every machine: `pytest:tests/test_a.py::test_x[1]`,
+    `node:test/a.test.js > suite > name`, `go:example.com/shop/cart.TestTotal/empty`, `cargo:unittests src/lib.rs::tests::adds`.
+    Files are relative to the root of the repo. Counts hold also for a runner that gives no ids.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    outcomes: Mapping[str, Outcome] = {}
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    xfailed: int = 0
+    deselected: int = 0
+    complete: bool = True
+    """False: a runner began and did not come to its own end, whatever its exit code."""
+    uncollected: tuple[str, ...] = ()
+    """Files or packages whose tests could not even be loaded, relative to the root."""
+
+    @property
+    def ran(self) -> int:
+        return self.passed + self.failed + self.xfailed
+
+    def ids(self, *outcomes: Outcome) -> frozenset[str]:
+        """Ids of the tests that ended so; all ids when nothing is asked for."""
+        return frozenset(name for name, outcome in self.outcomes.items() if not outcomes or outcome in outcomes)

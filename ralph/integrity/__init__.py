@@ -1,0 +1,1 @@
+"""The integrity guard: whether work that passes its checks passes them honestly."""

@@ -1,0 +1,109 @@
+"""What a piece of work changed, file by file and line by line, as the guard's rules read it."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ralph.workspace.git import split_z
+from ralph.workspace.repo import Repo
+
+MOST_TEXT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Line:
+    number: int  # from 1; of the new version for an added line, of the old one for a removed line
+    text: str
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One path before and after. A file that moved has another `old_path`; a new or removed one lacks a side."""
+
+    path: str
+    old: bytes | None
+    new: bytes | None
+    old_path: str = ""  # where it was; the same as `path` unless it moved
+    old_mode: str = "100644"  # git's: 100755 executable, 120000 symlink, 160000 submodule
+    new_mode: str = "100644"
+
+    @property
+    def is_new(self) -> bool:
+        return self.old is None
+
+    @property
+    def is_removed(self) -> bool:
+        return self.new is None
+
+    @property
+    def moved(self) -> bool:
+        return bool(self.old_path) and self.old_path != self.path
+
+    @property
+    def old_text(self) -> str:
+        return _text(self.old)
+
+    @property
+    def new_text(self) -> str:
+        return _text(self.new)
+
+    @cached_property
+    def added(self) -> tuple[Line, ...]:
+        return self._lines[0]
+
+    @cached_property
+    def removed(self) -> tuple[Line, ...]:
+        return self._lines[1]
+
+    @cached_property
+    def _lines(self) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+        return compared(self.old_text.splitlines(), self.new_text.splitlines())
+
+
+@dataclass(frozen=True)
+class Change:
+    """All files that differ between two trees, by path."""
+
+    files: tuple[FileChange, ...]
+    by_path: dict[str, FileChange] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_path", {file.path: file for file in self.files})
+
+
+def compared(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """The added and the removed lines."""
+    added: list[Line] = []
+    removed: list[Line] = []
+    for tag, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(
+        None, old, new, autojunk=False
+    ).get_opcodes():
+        if tag != "equal":
+            removed += [Line(number + 1, old[number]) for number in range(old_from, old_to)]
+            added += [Line(number + 1, new[number]) for number in range(new_from, new_to)]
+    return tuple(added), tuple(removed)
+
+
+def read_change(repo: Repo, old_tree: str, new_tree: str) -> Change:
+    """Both versions of every file that differs; git finds the files that moved."""
+    fields = split_z(repo.store.run("diff-tree", "-r", "-z", "-M", "--raw", "--no-abbrev", old_tree, new_tree))
+    files: list[FileChange] = []
+    while fields:
+        old_mode, new_mode, old_blob, new_blob, status = fields.pop(0).lstrip(":").split(" ")
+        old_path = fields.pop(0)
+        path = fields.pop(0) if status[0] in "RC" else old_path
+        old = None if status[0] == "A" else _blob(repo, old_mode, old_blob)
+        new = None if status[0] == "D" else _blob(repo, new_mode, new_blob)
+        files.append(FileChange(path, old, new, "" if status[0] == "A" else old_path, old_mode, new_mode))
+    return Change(tuple(sorted(files, key=lambda file: file.path)))
+
+
+def _blob(repo: Repo, mode: str, sha: str) -> bytes:
+    return sha.encode() if mode == "160000" else repo.store.run("cat-file", "blob", sha)
+
+
+def _text(data: bytes | None) -> str:
+    if data is None or len(data) > MOST_TEXT_BYTES or b"\0" in data[:8000]:
+        return ""
+    return data.decode(errors="replace")
