@@ -94,6 +94,7 @@ class StoryStates:
     ) -> None:
         """Remember how an attempt ended. Recording the same trace again changes nothing."""
         self._write(
+            "story attempt",
             "INSERT OR IGNORE INTO story_attempts"
             "(repo_id, story_id, text_hash, trace_id, outcome, reason, learnings, counted, at_ns) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -124,6 +125,7 @@ class StoryStates:
     def park(self, repo_id: str, story: Story, reason: str) -> None:
         """Leave the story out of the picking until its text changes or it is unblocked."""
         self._write(
+            "story park",
             "INSERT INTO parked_stories(repo_id, story_id, text_hash, reason, at_ns) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET reason = excluded.reason, at_ns = excluded.at_ns",
             (*_key(repo_id, story), reason, self.clock_ns()),
@@ -138,7 +140,7 @@ class StoryStates:
 
     def unblock(self, repo_id: str, story_id: str) -> bool:
         """Forget the story's parking, attempts and learnings; False when there was nothing to forget."""
-        with self._lock, transaction(self.connection) as connection:
+        with self._lock, transaction(self.connection, "story unblock") as connection:
             forgotten = [
                 connection.execute(statement, (repo_id, story_id)).rowcount
                 for statement in (
@@ -151,6 +153,7 @@ class StoryStates:
     def note_flag_written(self, repo_id: str, story: Story, commit_sha: str) -> None:
         """Remember that the flag of an untracked PRD was set for this commit."""
         self._write(
+            "story flag",
             "INSERT INTO written_flags(repo_id, story_id, commit_sha) VALUES (?, ?, ?) "
             "ON CONFLICT DO UPDATE SET commit_sha = excluded.commit_sha",
             (repo_id, story.id, commit_sha),
@@ -166,6 +169,7 @@ class StoryStates:
     def append_progress(self, repo_id: str, trace_id: str, entry: str, branch: str = "") -> None:
         """Keep a progress entry for a repo without a tracked `progress.txt`; once per trace."""
         self._write(
+            "story progress",
             "INSERT OR IGNORE INTO progress_notes(repo_id, trace_id, entry, branch) VALUES (?, ?, ?, ?)",
             (repo_id, trace_id, entry, branch),
         )
@@ -180,7 +184,11 @@ class StoryStates:
     def add_patterns(self, repo_id: str, patterns: Iterable[str]) -> None:
         """Keep codebase patterns for a repo without a tracked `progress.txt`, each once."""
         for pattern in patterns:
-            self._write("INSERT OR IGNORE INTO codebase_patterns(repo_id, pattern) VALUES (?, ?)", (repo_id, pattern))
+            self._write(
+                "story patterns",
+                "INSERT OR IGNORE INTO codebase_patterns(repo_id, pattern) VALUES (?, ?)",
+                (repo_id, pattern),
+            )
 
     def patterns(self, repo_id: str) -> tuple[str, ...]:
         """The repo's codebase patterns, oldest first, whatever branch they came from."""
@@ -189,12 +197,17 @@ class StoryStates:
 
     def forget_notes(self, repo_id: str, branch: str) -> None:
         """The notes that `progress` and `patterns` give are in a tracked log now."""
-        self._write("DELETE FROM progress_notes WHERE repo_id = ? AND branch IN ('', ?)", (repo_id, branch))
-        self._write("DELETE FROM codebase_patterns WHERE repo_id = ?", (repo_id,))
+        self._write(
+            "story forget notes",
+            "DELETE FROM progress_notes WHERE repo_id = ? AND branch IN ('', ?)",
+            (repo_id, branch),
+        )
+        self._write("story forget patterns", "DELETE FROM codebase_patterns WHERE repo_id = ?", (repo_id,))
 
     def note_branch(self, repo_id: str, branch: str) -> None:
         """Remember that a story was committed on the branch now."""
         self._write(
+            "story branch",
             "INSERT INTO noted_branches(repo_id, branch, at_ns) VALUES (?, ?, ?) "
             "ON CONFLICT DO UPDATE SET at_ns = excluded.at_ns",
             (repo_id, branch, self.clock_ns()),
@@ -205,8 +218,8 @@ class StoryStates:
         rows = self._read("SELECT branch FROM noted_branches WHERE repo_id = ? ORDER BY at_ns, rowid", (repo_id,))
         return tuple(str(row["branch"]) for row in rows)
 
-    def _write(self, statement: str, values: tuple[str | int, ...]) -> None:
-        with self._lock, transaction(self.connection) as connection:
+    def _write(self, what: str, statement: str, values: tuple[str | int, ...]) -> None:
+        with self._lock, transaction(self.connection, what) as connection:
             connection.execute(statement, values)
 
     def _read(self, query: str, values: tuple[str, ...]) -> list[sqlite3.Row]:

@@ -160,7 +160,7 @@ class Ledger:
         needed = micros if at_least_micros is None else min(at_least_micros, micros)
         if needed < 0:
             raise ValueError(f"cannot reserve {needed} micro-dollars")
-        with self._lock, transaction(self._connection):
+        with self._lock, transaction(self._connection, "ledger reserve"):
             tightest = self._tightest(limits)
             if tightest and tightest[0] < needed:
                 raise OverBudgetError(tightest[1], tightest[0], needed)
@@ -177,7 +177,7 @@ class Ledger:
         if micros < 0:
             raise ValueError(f"cannot settle {micros} micro-dollars")
         broken = BrokenAssumption(reservation.id, reservation.micros, micros) if micros > reservation.micros else None
-        with self._lock, transaction(self._connection):
+        with self._lock, transaction(self._connection, "ledger settle"):
             self._close_row(reservation, ReservationState.SETTLED, micros, note)
             if not seen:
                 self._note_unseen(reservation, micros)
@@ -190,7 +190,7 @@ class Ledger:
 
     def release(self, reservation: Reservation, *, note: str = "") -> None:
         """Give back all that was held: only for what was never sent, or was refused by an HTTP status."""
-        with self._lock, transaction(self._connection):
+        with self._lock, transaction(self._connection, "ledger release"):
             self._close_row(reservation, ReservationState.RELEASED, 0, note)
 
     def left(self, limits: Sequence[Limit]) -> int:

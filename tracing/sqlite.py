@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from tracing.failpoint import failpoint
+
 
 class StateError(Exception):
     """The state on disk cannot be used; the message says which file and what to do."""
@@ -62,16 +64,22 @@ def _connect(path: Path, *, synchronous: str, busy_timeout_ms: int) -> sqlite3.C
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One write transaction: the lock is taken at the start, so what is read inside stays true until the commit."""
+def transaction(connection: sqlite3.Connection, what: str) -> Iterator[sqlite3.Connection]:
+    """One write transaction: the lock is taken at the start, so what is read inside stays true until the commit.
+
+    `what` names it for failpoints, for example `ledger reserve`.
+    """
+    failpoint(f"before {what}")
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
+        failpoint(f"inside {what}")
     except BaseException:
         if connection.in_transaction:  # a full disk has ended it already
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+    failpoint(f"after {what}")
 
 
 def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence[str]) -> None:
@@ -87,7 +95,7 @@ def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence
     )
     if _version(connection, component) == len(migrations):
         return
-    with transaction(connection):
+    with transaction(connection, f"migrate {component}"):
         version = _version(connection, component)
         if version > len(migrations):
             name = connection.execute("PRAGMA database_list").fetchone()["file"]

@@ -145,7 +145,7 @@ class BaselineCache:
         return None if is_stale else baseline
 
     def _put(self, key: str, baseline: Baseline) -> None:
-        with transaction(self.connection) as connection:
+        with transaction(self.connection, "baseline") as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO baselines(key, baseline, at_ns) VALUES (?, ?, ?)",
                 (key, baseline.model_dump_json(), self.clock_ns()),

@@ -126,7 +126,7 @@ class Schedules:
         if not repo.is_dir():
             raise ScheduleError(f"{repo}: no such folder. Name the repo that the schedule is to run in.")
         schedule = Schedule(name, repo.resolve(), parse_cron(cron, timezone or local_timezone()), tuple(run_args))
-        with self._lock, transaction(self._connection) as db:
+        with self._lock, transaction(self._connection, "schedule add") as db:
             if db.execute("SELECT 1 FROM schedules WHERE name = ?", (name,)).fetchone():
                 raise ScheduleError(f'schedule "{name}" exists. Remove it first: ralph schedule remove {name}')
             row = (name, str(schedule.repo), schedule.cron.line, schedule.cron.timezone, json.dumps(schedule.run_args))
@@ -139,7 +139,7 @@ class Schedules:
         Raises:
             ScheduleError: there is no such schedule.
         """
-        with self._lock, transaction(self._connection) as db:
+        with self._lock, transaction(self._connection, "schedule remove") as db:
             _find(db, name)
             db.execute("DELETE FROM schedules WHERE name = ?", (name,))
             db.execute("DELETE FROM due_runs WHERE schedule = ? AND state = 'pending'", (name,))
@@ -155,13 +155,13 @@ class Schedules:
         Raises:
             ScheduleError: there is no such schedule.
         """
-        with self._lock, transaction(self._connection) as db:
+        with self._lock, transaction(self._connection, "schedule enqueue") as db:
             return _insert(db, _find(db, name), self._clock())
 
     def materialise(self) -> None:
         """Write down what has become due; what was missed while nobody looked becomes one run, not many."""
         now = self._clock()
-        with self._lock, transaction(self._connection) as db:
+        with self._lock, transaction(self._connection, "schedule materialise") as db:
             for row in db.execute("SELECT * FROM schedules").fetchall():
                 due = _schedule(row).cron.latest_due_ns(row["considered_ns"], now)
                 if due is None:
@@ -172,7 +172,7 @@ class Schedules:
 
     def claim(self, only: int | None = None) -> DueRun | None:
         """Take the lease of the run that is due longest (or of run `only`): a new one, or one whose owner is dead."""
-        with self._lock, transaction(self._connection) as db:
+        with self._lock, transaction(self._connection, "schedule claim") as db:
             query = "SELECT * FROM due_runs WHERE state IN ('pending', 'running') ORDER BY due_at_ns"
             for row in db.execute(query).fetchall():
                 if only in {None, row["id"]} and self._is_free(db, row) and not self._given_up(db, row):
@@ -181,16 +181,16 @@ class Schedules:
 
     def heartbeat(self, run: DueRun) -> bool:
         """Keep the lease; False when it was lost to another owner."""
-        return self._as_holder(run, "heartbeat_ns = ?", (self._clock(),))
+        return self._as_holder("heartbeat", run, "heartbeat_ns = ?", (self._clock(),))
 
     def finish(self, run: DueRun, exit_code: int, note: str = "") -> bool:
         """Record how it ended; False (and nothing recorded) when the lease was lost to another owner."""
         values = (self._clock(), exit_code, note)
-        return self._as_holder(run, "state = 'done', ended_at_ns = ?, exit_code = ?, note = ?", values)
+        return self._as_holder("finish", run, "state = 'done', ended_at_ns = ?, exit_code = ?, note = ?", values)
 
-    def _as_holder(self, run: DueRun, changes: str, values: tuple[object, ...]) -> bool:
+    def _as_holder(self, what: str, run: DueRun, changes: str, values: tuple[object, ...]) -> bool:
         statement = f"UPDATE due_runs SET {changes} WHERE id = ? AND fence = ? AND state = 'running'"  # noqa: S608 (ours)
-        with self._lock, transaction(self._connection) as db:
+        with self._lock, transaction(self._connection, f"schedule {what}") as db:
             return db.execute(statement, (*values, run.id, run.fence)).rowcount == 1
 
     def _is_free(self, db: sqlite3.Connection, row: sqlite3.Row) -> bool:

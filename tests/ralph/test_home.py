@@ -60,7 +60,7 @@ def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 
 
 def _fill(connection: sqlite3.Connection) -> None:
-    with transaction(connection):
+    with transaction(connection, "test"):
         for number in range(50):
             connection.execute(f"CREATE TABLE t{number}(x)")
 

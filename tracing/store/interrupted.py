@@ -15,7 +15,7 @@ def close_interrupted(connection: sqlite3.Connection, alive: Callable[[Owner], b
     dead = [row for row in rows if not alive(_owner(row))]
     if not dead:
         return []
-    with transaction(connection):
+    with transaction(connection, "traces close interrupted"):
         return [row["trace_id"] for row in dead if _close(connection, row, now_ns)]
 
 

@@ -50,7 +50,7 @@ class TraceStore:
 
     def write(self, writes: Sequence[Write]) -> None:
         """Apply all of them in one transaction, or none."""
-        with self._lock, transaction(self._connected()) as connection:
+        with self._lock, transaction(self._connected(), "traces write") as connection:
             for write in writes:
                 write.apply(connection)
 
