@@ -31,11 +31,11 @@ from tracing.span import JsonValue
 MIN_SECRET_CHARS = 6
 """Shorter values are not looked for: `true` or `root` as a password would blacken every second line."""
 
-_MARK = re.compile(r"\[redacted:[a-z-]+\]")
+_MARK = re.compile(r"\[redacted: ?[a-z-]+\]")
 
 
 class Redactor:
-    """Replaces secrets by `[redacted:KIND]`. `secrets` are values known to be secret, found in their usual encodings too."""
+    """Replaces secrets by `[redacted: KIND]`. `secrets` are values known to be secret, found in their usual encodings too."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
         forms = {form for secret in secrets if len(secret) >= MIN_SECRET_CHARS for form in _forms(secret)}
@@ -45,7 +45,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text without its secrets; text without any comes back as it is."""
         if self._exact is not None:
-            text = self._exact.sub("[redacted:secret]", text)
+            text = self._exact.sub("[redacted: secret]", text)
         if len(text) < MIN_SECRET_CHARS:
             return text
         lower = text.lower()
@@ -75,7 +75,7 @@ class Redactor:
     def _items(self, value: dict[str, JsonValue]) -> Iterator[tuple[str, JsonValue]]:
         for key, item in value.items():
             if isinstance(item, str) and names_a_secret(key) and _is_secret_for(key, item):
-                yield self.text(key), "[redacted:assigned]"
+                yield self.text(key), "[redacted: assigned]"
             else:
                 yield self.text(key), self._walk(item)
 
@@ -143,7 +143,7 @@ def _replacer(form: Format) -> Callable[[re.Match[str]], str]:
         if _MARK.match(secret) or is_placeholder(secret):
             return match[0]
         start = match.start("secret") - match.start()
-        return f"{match[0][:start]}[redacted:{form.name}]{match[0][start + len(secret) :]}"
+        return f"{match[0][:start]}[redacted: {form.name}]{match[0][start + len(secret) :]}"
 
     return replace
 
@@ -156,7 +156,7 @@ def _without_private_keys(text: str) -> str:
         body = PEM_BODY.match(text, begin.end())
         assert body is not None
         end = _pem_end(text, begin.end(), body.end())
-        parts += [text[done : begin.start()], "[redacted:private-key]"]
+        parts += [text[done : begin.start()], "[redacted: private-key]"]
         done = end
     return "".join(parts) + text[done:]
 
@@ -177,7 +177,7 @@ def _assignment(match: re.Match[str]) -> str:
         return match[0]
     group = "quoted" if match["quoted"] is not None else "bare"
     start = match.start(group) - match.start()
-    return f"{match[0][:start]}[redacted:assigned]{match[0][start + len(value) :]}"
+    return f"{match[0][:start]}[redacted: assigned]{match[0][start + len(value) :]}"
 
 
 def _is_assigned_secret(match: re.Match[str], value: str) -> bool:

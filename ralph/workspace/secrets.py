@@ -34,7 +34,7 @@ SECRET_NAMES = (
     ".htpasswd",
 )
 HARMLESS_NAMES = ("*.example", "*.sample", "*.template", "*.dist", "*.defaults", "example.env", "sample.env")
-MARK = re.compile(r"\[redacted:([^\]]+)\]")
+MARK = re.compile(r"\[redacted: ?([^\]]+)\]")
 GENERIC_KINDS = ("assigned", "secret", "url-password", "bearer-token", "authorization", "jwt")  # tests make such up
 
 

@@ -49,14 +49,14 @@ def test_a_token_of_a_known_format_is_cut_in_every_context(token: str, context: 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("DB_PASSWORD=hunter2", "DB_PASSWORD=[redacted:assigned]", id="env-file"),
-        pytest.param("export DB_PASSWORD=wonderland", "export DB_PASSWORD=[redacted:assigned]", id="env-plain-word"),
-        pytest.param('api_key: "abcd1234efgh"', 'api_key: "[redacted:assigned]"', id="yaml"),
-        pytest.param('{\\"password\\": \\"hunter2\\"}', '{\\"password\\": \\"[redacted:assigned]\\"}', id="escaped-json"),
-        pytest.param("psql://u:pa55w@db/x", "psql://u:[redacted:url-password]@db/x", id="url"),
-        pytest.param("Bearer abcdef123456789", "Bearer [redacted:bearer-token]", id="bearer"),
-        pytest.param("a -----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- b", "a [redacted:private-key] b", id="pem"),
-        pytest.param("-----BEGIN PRIVATE KEY-----\nMIIabc\n", "[redacted:private-key]", id="pem-cut-off"),
+        pytest.param("DB_PASSWORD=hunter2", "DB_PASSWORD=[redacted: assigned]", id="env-file"),
+        pytest.param("export DB_PASSWORD=wonderland", "export DB_PASSWORD=[redacted: assigned]", id="env-plain-word"),
+        pytest.param('api_key: "abcd1234efgh"', 'api_key: "[redacted: assigned]"', id="yaml"),
+        pytest.param('{\\"password\\": \\"hunter2\\"}', '{\\"password\\": \\"[redacted: assigned]\\"}', id="escaped-json"),
+        pytest.param("psql://u:pa55w@db/x", "psql://u:[redacted: url-password]@db/x", id="url"),
+        pytest.param("Bearer abcdef123456789", "Bearer [redacted: bearer-token]", id="bearer"),
+        pytest.param("a -----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- b", "a [redacted: private-key] b", id="pem"),
+        pytest.param("-----BEGIN PRIVATE KEY-----\nMIIabc\n", "[redacted: private-key]", id="pem-cut-off"),
     ],
 )  # fmt: skip
 def test_what_is_assigned_or_sent_as_a_secret_is_cut(text: str, expected: str) -> None:
@@ -108,7 +108,7 @@ def test_a_known_secret_is_cut_however_it_is_written(secret: str, before: str, h
     written = WRITTEN[how](secret)
     redacted = Redactor([secret]).text(f"{before} {written} after")
     core = written.strip('"').rstrip("=")
-    assert core not in redacted or core in "[redacted:secret]"
+    assert core not in redacted or core in "[redacted: secret]"
 
 
 @settings(max_examples=40, deadline=None)
@@ -120,7 +120,7 @@ def test_a_known_secret_inside_of_base64_leaves_no_more_than_its_edges(
 ) -> None:
     encoded = base64.b64encode(before + secret.encode() + after).decode()
     whole = Redactor([secret]).text(encoded)
-    assert "[redacted:secret]" in whole
+    assert "[redacted: secret]" in whole
 
 
 @settings(max_examples=150, deadline=None)
@@ -140,7 +140,7 @@ def test_redacting_twice_changes_nothing_more(parts: list[str]) -> None:
 def test_strings_are_found_in_any_depth_keys_included_and_the_change_is_told() -> None:
     redactor = Redactor(["correct-horse"])
     value, changed = redactor.value({"correct-horse": [1, {"deep": "a correct-horse b"}], "n": 2.5, "none": None})
-    assert value == {"[redacted:secret]": [1, {"deep": "a [redacted:secret] b"}], "n": 2.5, "none": None}
+    assert value == {"[redacted: secret]": [1, {"deep": "a [redacted: secret] b"}], "n": 2.5, "none": None}
     assert changed
     assert redactor.value({"plain": ["text", 1]}) == ({"plain": ["text", 1]}, False)
 
@@ -149,7 +149,7 @@ def test_a_value_under_a_key_that_names_a_secret_is_cut() -> None:
     value, changed = Redactor().value(
         {"password": "hunter2", "max_tokens": 5, "token_type": "bearer", "secret": "${X}"}
     )
-    assert value == {"password": "[redacted:assigned]", "max_tokens": 5, "token_type": "bearer", "secret": "${X}"}
+    assert value == {"password": "[redacted: assigned]", "max_tokens": 5, "token_type": "bearer", "secret": "${X}"}
     assert changed
 
 

@@ -322,7 +322,7 @@ def test_a_secret_reaches_the_disk_by_no_way(store: TraceStore, tmp_path: Path) 
     trace.add_span("over", error=CANARY, output=b"bytes " + CANARY.encode())
     trace.end("error", error=CANARY)
     stored = raw_bytes(tmp_path)
-    assert b"redacted:secret" in stored
+    assert b"redacted: secret" in stored
     assert b"canary-5f" not in stored
     assert store.trace(trace.trace_id).spans[1].attributes["ralph.redacted"] is True
 
@@ -372,7 +372,7 @@ def test_one_log_record_tells_of_each_model_call(store: TraceStore, caplog: pyte
         "model": "m",
         "input_tokens": 7,
         "stop_reason": "end_turn",
-        "input_preview": "user hello [redacted:secret]",
+        "input_preview": "user hello [redacted: secret]",
     }
 
 
