@@ -22,6 +22,7 @@ from typing import Self
 
 from ralph.environment import clean_env
 from ralph.excerpts import excerpt
+from tracing.failpoint import failpoint
 
 __all__ = ["Completed", "clean_env", "excerpt", "kill_running", "run_process"]
 
@@ -71,6 +72,7 @@ def run_process(
     started = time.monotonic()
     reason = "unfinished"
     with output.open("wb") as sink, _registered(cancel) as cancels:
+        failpoint("before command")
         child = subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -81,6 +83,7 @@ def run_process(
             start_new_session=True,
         )
         try:
+            failpoint("inside command")
             reason = _wait(child, started + timeout_s, sink.fileno(), max_output_bytes, cancels)
             if reason:
                 _terminate(child, mark)
@@ -88,6 +91,7 @@ def run_process(
             survivors = 0 if keep_children and not reason else _kill_family(child.pid, mark)
             child.kill()
             child.wait()
+        failpoint("after command")
         size = _cap(sink.fileno(), max_output_bytes)
     code = child.returncode
     if reason and code == 0:  # its child heard our signal first, and it ended in peace

@@ -4,8 +4,6 @@ A file that changed by one byte is no longer trusted. Knows nothing about what t
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ralph.errors import RalphError
+from ralph.files import write_private
 from ralph.home import Home
 
 
@@ -114,15 +113,6 @@ def _read(home: Home) -> _TrustFile:
 
 
 def _write(home: Home, content: _TrustFile) -> None:
-    """Replace the file in one step, readable by its owner only from the start (mkstemp makes it 0600)."""
+    """Replace the file in one step, readable by its owner only from the start."""
     home.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=home.root, prefix="trust-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(home.trust)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_private(home.trust, f"{content.model_dump_json(indent=2)}\n".encode(), "trust")

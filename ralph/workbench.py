@@ -79,7 +79,7 @@ class Workbench:
         path, name = self.place.path, self.place.name
         try:
             with self.files:
-                write_atomically(path, _flagged(path.read_bytes(), story, name))
+                write_atomically(path, _flagged(path.read_bytes(), story, name), "PRD")
         except (PrdError, OSError) as error:
             self.tell(EventKind.WARNING, f"{name}: the flag of {story.id} was not written: {error}")
             return

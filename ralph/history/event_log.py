@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.files import append
 from ralph.home import Home, HomeError
 from ralph.workspace.folders import remove_tree
 from tracing.redact import Redactor
@@ -90,7 +91,7 @@ class EventLog:
             data = ("\n" * self._torn + line + "\n").encode(errors="replace")
             written = 0
             with suppress(OSError):
-                written = os.write(self._fd, data)
+                written = append(self._fd, data, "event log")
             self._torn = written != len(data) and (written > 0 or self._torn)
 
 

@@ -28,6 +28,7 @@ from ralph.model.pace import CONNECT_S, Pace, Streak
 from ralph.model.reply import Assembly, Reply
 from tracing import attributes as names
 from tracing.budget import Limit
+from tracing.failpoint import effect, failpoint
 from tracing.meter import Grant, Meter
 from tracing.span import SpanKind
 
@@ -206,12 +207,14 @@ class Model:
         import httpx2  # noqa: PLC0415
 
         timeout = httpx2.Timeout(self.pace.read_timeout_s(terms.deadline_s), connect=CONNECT_S)
-        stream = client.messages.create(**self._request(dialogue, terms, grant), timeout=timeout, stream=True)
+        with effect("request"):
+            stream = client.messages.create(**self._request(dialogue, terms, grant), timeout=timeout, stream=True)
         with closing(stream):
             for event in stream:
                 if attempts.first_token_s is None and event.type == "content_block_delta":
                     attempts.first_token_s = self.pace.clock()
                 seen.take(event)
+                failpoint(f"reply {event.type}")
                 self.pace.check(terms.deadline_s)
         if not seen.complete:
             raise BrokenStreamError("the stream ended without message_stop")

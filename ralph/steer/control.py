@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ralph.errors import RalphError
-from ralph.files import write_atomically
+from ralph.files import move, remove_file, write_atomically
 from ralph.home import Home
 from ralph.workspace.lock import try_hold
 
@@ -96,7 +96,7 @@ class Control:
         path = self._message(message_id)
         message = _message(path)
         try:
-            path.unlink()
+            remove_file(path, "message", missing_ok=False)
         except FileNotFoundError:
             return None
         return message
@@ -107,7 +107,7 @@ class Control:
         self._order("pause")
 
     def resume(self) -> None:
-        self._path_of("pause").unlink(missing_ok=True)
+        remove_file(self._path_of("pause"), "order")
 
     def stop(self) -> None:
         self._order("stop")
@@ -147,7 +147,7 @@ class Control:
             yield attendance
         finally:
             for suffix in (".json", ".lock"):
-                held.path.with_suffix(suffix).unlink(missing_ok=True)
+                remove_file(held.path.with_suffix(suffix), "attendance")
             held.release()
             self._give_back_of_the_dead()
 
@@ -160,7 +160,7 @@ class Control:
             if message is None or message.story not in {None, story_id}:
                 continue
             with contextlib.suppress(FileNotFoundError):  # another worker was faster
-                path.rename(self._taken(token, path.stem))
+                move(path, self._taken(token, path.stem), "message")
                 taken.append(message)
         return taken
 
@@ -169,7 +169,10 @@ class Control:
         for message in messages:
             with contextlib.suppress(FileNotFoundError):
                 path = self._taken(token, message.id)
-                path.unlink() if delivered else path.rename(self._message(message.id))
+                if delivered:
+                    remove_file(path, "message", missing_ok=False)
+                else:
+                    move(path, self._message(message.id), "message")
 
     def _give_back_of_the_dead(self) -> None:
         """What a run had taken and died with is there to be taken again."""
@@ -178,7 +181,7 @@ class Control:
             lock = self.folder / "runs" / f"{token}.lock"
             if not (lock.exists() and self._is_alive(lock)):
                 with contextlib.suppress(FileNotFoundError):
-                    path.rename(self.folder / "messages" / name)
+                    move(path, self.folder / "messages" / name, "message")
 
     @staticmethod
     def _is_alive(lock: Path) -> bool:
@@ -189,7 +192,7 @@ class Control:
         if held is None:
             return True
         for suffix in (".json", ".lock"):
-            held.path.with_suffix(suffix).unlink(missing_ok=True)
+            remove_file(held.path.with_suffix(suffix), "attendance")
         held.release()
         return False
 
@@ -285,7 +288,7 @@ def _message(path: Path) -> Message | None:
 
 
 def _write(path: Path, facts: object) -> None:
-    write_atomically(path, json.dumps(facts).encode())
+    write_atomically(path, json.dumps(facts).encode(), path.parent.name)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ralph.errors import RalphError
+from ralph.files import remove_file, write_atomically
 from ralph.workspace.branch import BranchPlan
 from ralph.workspace.git import Git, GitError
 from ralph.workspace.repo import NO_IDENTITY, Repo
@@ -112,11 +113,11 @@ def finish_in_place(repo: Repo) -> str | None:
     ref, old, new, *_ = [*journal.read_text().split(), "", "", ""]
     index_lock = repo.git_dir / "index.lock"
     if index_lock.exists() and index_lock.stat().st_mtime >= journal.stat().st_mtime:
-        index_lock.unlink()
+        remove_file(index_lock, "git lock")
     moved = bool(new) and repo.resolve(ref) == new
     if moved:
         _read_tree(repo, old, new)
-    journal.unlink()
+    remove_file(journal, "in-place journal")
     return f"finished the checkout of {new[:10]}, which a killed run had begun" if moved else None
 
 
@@ -162,10 +163,10 @@ def _move_in_place(repo: Repo, plan: BranchPlan, old: str, new: str) -> None:
     repo.git.attempt("update-index", "-q", "--refresh")
     _read_tree(repo, old, new, "--dry-run")
     journal = _journal(repo)
-    journal.write_text(f"{plan.ref} {old} {new}\n")
+    write_atomically(journal, f"{plan.ref} {old} {new}\n".encode(), "in-place journal")
     _move_ref(repo, plan, old, new)
     _read_tree(repo, old, new)
-    journal.unlink()
+    remove_file(journal, "in-place journal")
 
 
 def _read_tree(repo: Repo, old: str, new: str, *options: str) -> None:

@@ -5,13 +5,17 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from ralph.files import remove_file
+from tracing.failpoint import effect
 
-def remove_tree(path: Path) -> None:
+
+def remove_tree(path: Path, what: str = "tree") -> None:
     """Remove the folder, the link or the file; nothing there is fine. Links are not followed."""
     if path.is_symlink() or path.is_file():
-        path.unlink(missing_ok=True)
+        remove_file(path, what)
     elif path.exists():
-        shutil.rmtree(path, onerror=_make_writable)
+        with effect(f"remove {what}"):
+            shutil.rmtree(path, onerror=_make_writable)
 
 
 def _make_writable(function: Callable[..., object], path: str, error: object) -> None:

@@ -8,10 +8,12 @@ ignore rules and line endings are theirs. Knows nothing about branches, stories 
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ralph.errors import RalphError
+from tracing.failpoint import effect
 
 HARDENED = (
     "core.hooksPath=/dev/null",
@@ -39,6 +41,16 @@ NO_TRANSPORT = ("protocol.allow=never",)
 FILE_TRANSPORT = ("protocol.allow=never", "protocol.file.allow=always")
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_EDITOR": "true"}
 IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
+WRITING = {
+    "commit-tree",
+    "hash-object",
+    "merge-tree",
+    "read-tree",
+    "update-index",
+    "update-ref",
+    "worktree",
+    "write-tree",
+}
 KEPT = {*IDENTITY, "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH", "GIT_SSL_CAINFO"}
 
 
@@ -93,7 +105,8 @@ class Git:
             source.write(stdin or b"")
             source.seek(0)
             ours = {**self._env(), **(env or {})}
-            return _execute([*_without_shell_variables(ours), *self._argv(args)], self.cwd, ours, source.fileno())
+            with _effect_of(args):
+                return _execute([*_without_shell_variables(ours), *self._argv(args)], self.cwd, ours, source.fileno())
 
     def with_index(self, index: Path) -> "Git":
         return replace(self, index=index)
@@ -122,6 +135,13 @@ def split_z(listing: bytes) -> list[str]:
 def join_z(paths: Iterable[str]) -> bytes:
     """File names as a NUL-separated listing, for `--stdin -z`."""
     return b"".join(os.fsencode(path) + b"\0" for path in paths)
+
+
+def _effect_of(args: Sequence[str]) -> AbstractContextManager[None]:
+    """Failpoints around a command that writes objects, an index, a ref or files."""
+    command = next((word for word in args if word in WRITING), "")
+    is_listing = command == "worktree" and "add" not in args
+    return effect(f"git {command}") if command and not is_listing else nullcontext()
 
 
 def _execute(argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: int) -> tuple[int, bytes, str]:

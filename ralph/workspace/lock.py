@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from ralph.errors import BranchBusyError
 from ralph.home import Home
 from ralph.workspace.repo import Repo
+from tracing.failpoint import effect
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,12 @@ class Held:
     path: Path
     fd: int
     left_by: int | None  # the process that died with the lock; None after a clean end
-    left_at_s: float = 0.0  # when that process took it (seconds since 1970)
+    left_at_s: float = 0.0  # when it was taken that nobody gave back since (seconds since 1970)
 
     def release(self) -> None:
-        os.ftruncate(self.fd, 0)
-        os.close(self.fd)
+        with effect("release lock"):
+            os.ftruncate(self.fd, 0)
+            os.close(self.fd)
 
 
 @contextmanager
@@ -60,16 +63,30 @@ def try_hold(path: Path) -> Held | None:
     if not _still_there(path, fd):
         os.close(fd)
         return try_hold(path)
-    left_by, left_at_s = owner(path), os.fstat(fd).st_mtime
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    left_by, left_at_s = _owner_since(path)
+    with effect("take lock"):
+        _sign(fd, left_at_s if left_by else time.time())
     return Held(path, fd, left_by, left_at_s if left_by else 0.0)
 
 
 def owner(path: Path) -> int | None:
     """The process that wrote itself into the lock file last."""
-    text = path.read_text(errors="replace").strip()
-    return int(text) if text.isdigit() else None
+    return _owner_since(path)[0]
+
+
+def _sign(fd: int, since_s: float) -> None:
+    """Write who holds the lock, and since when nobody gave it back. The file is never empty meanwhile: a kill in between
+    must not look like a clean end.
+    """
+    words = f"{os.getpid()} {since_s:.6f}\n".encode()
+    os.pwrite(fd, words, 0)
+    os.ftruncate(fd, len(words))
+
+
+def _owner_since(path: Path) -> tuple[int | None, float]:
+    first, *_ = [*path.read_text(errors="replace").splitlines(), ""]
+    pid, _, since_s = first.partition(" ")
+    return (int(pid), float(since_s or 0)) if pid.isdigit() else (None, 0.0)
 
 
 def _still_there(path: Path, fd: int) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ralph.errors import RalphError
+from ralph.files import remove_file
 from ralph.home import Home
 from ralph.workspace.commit import finish_in_place, rescue
 from ralph.workspace.lock import Held, try_hold
@@ -32,7 +33,7 @@ def _remove_dead_worktrees(repo: Repo, home: Home) -> list[str]:
             continue
         kept = _keep_work(repo, folder / name, held)
         remove_leftovers(repo, folder / name)
-        held.path.unlink(missing_ok=True)
+        remove_file(held.path, "worktree lock")
         held.release()
         notes.append(
             f"removed the worktree {name}, which a killed run left" + (f"; its work is kept at {kept}" if kept else "")
@@ -57,5 +58,5 @@ def _remove_ref_lock(repo: Repo, branch: str, lock: Held) -> list[str]:
     left = repo.common_dir / "refs" / "heads" / f"{branch}.lock"
     if not left.is_file() or not lock.left_at_s <= left.stat().st_mtime <= lock.path.stat().st_mtime:
         return []
-    left.unlink()
+    remove_file(left, "git lock")
     return [f"removed {left}, which a killed run left"]

@@ -2,12 +2,12 @@
 be committed stays out. The agent's own index and `.git` are not asked.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from ralph.files import copy_file, remove_file
 from ralph.workspace.git import Git, GitError, join_z
 from ralph.workspace.secrets import secret_by_content, secret_by_name
 from ralph.workspace.submodules import gitlinks, head_of
@@ -46,7 +46,7 @@ def collect(worktree: Worktree, *, discard: Sequence[str] = ()) -> Snapshot:
     `discard` names files, folders or globs (relative, forward slashes) whose changes are left out.
     """
     index = worktree.path.with_name(worktree.path.name + ".snapshot")
-    shutil.copy2(worktree.pristine_index, index)
+    copy_file(worktree.pristine_index, index, "snapshot index")
     git = worktree.git(index)
     base_tree = git.text("rev-parse", "--verify", f"{worktree.base_sha}^{{tree}}")
     touched = _touched(git)
@@ -56,7 +56,7 @@ def collect(worktree: Worktree, *, discard: Sequence[str] = ()) -> Snapshot:
     _stage(git, taken, refused)
     tree = git.text("write-tree")
     changed = git.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", base_tree, tree)
-    index.unlink()
+    remove_file(index, "snapshot index")
     return Snapshot(
         worktree.base_sha, base_tree, tree, tuple(sorted(changed)), tuple(sorted(set(discarded))), tuple(refused)
     )

@@ -5,13 +5,13 @@ What git cannot do half is refused: LFS and other content filters, sparse checko
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ralph.errors import BranchBusyError, RalphError
+from ralph.files import copy_file, move, remove_file, write_atomically
 from ralph.home import Home
 from ralph.workspace.branch import slug
 from ralph.workspace.folders import remove_tree
@@ -21,6 +21,7 @@ from ralph.workspace.repo import Repo
 from ralph.workspace.submodules import populate
 
 PREFIX = "ralph-"
+BESIDE = (".agent", ".index", ".index.copy", ".snapshot", ".snapshot.copy")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Worktree:
         """
         aside = _beside(self.path, ".agent")
         remove_tree(aside)
-        self.path.rename(aside)
+        move(self.path, aside, "worktree aside")
         _point(self.admin_dir, aside)
         fresh_admin: Path | None = None
         try:
@@ -68,13 +69,13 @@ class Worktree:
             with _alone(self.path):
                 if fresh_admin is not None:
                     remove_tree(fresh_admin)
-                aside.rename(self.path)
+                move(aside, self.path, "worktree back")
                 _point(self.admin_dir, self.path)
 
     def remove(self) -> None:
         """Remove every file of it. What is worth keeping has been committed or rescued before."""
         remove_leftovers(self.repo, self.path)
-        self.lock.path.unlink(missing_ok=True)
+        remove_file(self.lock.path, "worktree lock")
         self.lock.release()
 
     def leave(self) -> None:
@@ -99,7 +100,7 @@ def open_worktree(repo: Repo, home: Home, sha: str, key: str) -> Worktree:
         admin_dir = _add(repo, path, sha)
         _refuse_filters(repo, path, admin_dir, sha)
         _fill(repo, path, admin_dir, sha)
-        shutil.copy2(admin_dir / "index", _beside(path, ".index"))
+        copy_file(admin_dir / "index", _beside(path, ".index"), "pristine index")
     except BaseException:
         remove_leftovers(repo, path)
         lock.release()
@@ -115,7 +116,7 @@ def reopen_worktree(repo: Repo, path: Path, lock: Held) -> Worktree | None:
     aside = _beside(path, ".agent")
     if aside.is_dir():
         remove_tree(path)
-        aside.rename(path)
+        move(aside, path, "worktree back")
     folders = sorted(
         (repo.common_dir / "worktrees").glob(f"{path.name}*")
     )  # that of a verification has a number behind
@@ -131,12 +132,12 @@ def worktrees_folder(repo: Repo, home: Home) -> Path:
 
 def remove_leftovers(repo: Repo, path: Path) -> None:
     """Everything that a worktree at `path` left: its files, those beside it, and git's own folders for it."""
-    for leftover in (path, *(_beside(path, ending) for ending in (".agent", ".index", ".snapshot"))):
-        remove_tree(leftover)
+    for leftover in (path, *(_beside(path, ending) for ending in BESIDE)):
+        remove_tree(leftover, "worktree")
     with _alone(path):
         for admin in (repo.common_dir / "worktrees").glob(f"{path.name}*"):
             if _belongs(admin, path):
-                remove_tree(admin)
+                remove_tree(admin, "worktree admin")
 
 
 def _belongs(admin: Path, path: Path) -> bool:
@@ -183,7 +184,7 @@ def _alone(path: Path) -> Iterator[None]:
 def _point(admin_dir: Path, path: Path) -> None:
     """Tell git where the worktree is now, so that `git worktree prune` by the user does not drop it."""
     if admin_dir.is_dir():
-        (admin_dir / "gitdir").write_text(f"{path / '.git'}\n", errors="surrogateescape")
+        write_atomically(admin_dir / "gitdir", os.fsencode(f"{path / '.git'}\n"), "worktree pointer")
 
 
 def _refuse_sparse(repo: Repo) -> None:
