@@ -1,14 +1,38 @@
-"""What a story's own words allow: which files it names, and whether it asks for tests to change, to go, or to pin.
+"""What a story's own words allow: which files it names, what it asks to set up, to change or to remove.
 
-The guard asks here before it blames; nothing that the agent says is read.
+The guard asks here before it blames; nothing that the agent says is read. A sentence that only wants something to be
+so ("the linter passes", "CI stays green") asks for no change of it.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from prd.story import Story
+
+CHANGES = re.compile(
+    r"\b(?:add|adds|adding|adjust|adapt|adopt|allow|bump|change|configure|convert|create|define|delete|disable|drop|enable"
+    r"|enforce|exclude|extend|fix|generate|ignore|include|increase|install|introduce|invent|loosen|lower|make|migrate|modify"
+    r"|mark|move|need|needs|new|quarantine|raise|reduce|register|relax|remove|rename|replace|retire|rewrite|run|runs|set"
+    r"|set up|setup|skip|split|switch|tighten|turn|turn off|turn on|update|upgrade|write)\b"
+)
+REMOVES = re.compile(
+    r"\b(?:remov\w*|delet\w*|drop\w*|retir\w*|deprecat\w*|replac\w*|no longer|get rid of|gone|merg\w*|consolidat\w*|superse\w*"
+    r"|simplif\w*|inlin\w*|strip\w*|unship\w*|discontinu\w*|supersed\w*|migrat\w* (?:off|away|from)|end of support)\b"
+)
+RENAMES = re.compile(r"\b(?:renam\w*|mov\w*|split\w*|reorgani[sz]\w*|restructur\w*|extract\w*|regroup\w*|convert\w*)\b")
+ONLY_WANTED = r"[\w\s'\"`():/-]{0,40}\b(?:pass|passes|passing|green|succeed|succeeds|clean|stay|stays|still|unchanged|untouched|ok)\b"
+TEST_CHANGES = re.compile(
+    r"\b(?:updat\w+|chang\w+|adapt\w*|rewrit\w+|adjust\w*|fix\w*|skip\w*|remov\w+|delet\w+|relax\w*|quarantin\w+|disabl\w+"
+    r"|replac\w+|renam\w+|mov\w+|clean\w* up|simplif\w+|migrat\w+|port\w*|convert\w*|flaky|merg\w+|parametri[sz]e)\b"
+    r"[^.;\n]{0,80}\b(?:tests?|specs?|test suite|assertions?|fixtures?|snapshots?)\b"
+)
+PLAIN_WORDS = frozenset(
+    "test tests testing should when then with from into that this given returns return does doesnt have case cases check"
+    " works work handles handle error errors value values the and for not are can all new old function method class".split()
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +55,45 @@ class Permit:
         """Whether the word, or the phrase, stands in the story by itself; case does not matter."""
         return bool(re.search(rf"(?<![\w./-]){re.escape(word.lower())}(?![\w-])", self._lower))
 
+    def asks(self, topics: Iterable[str]) -> bool:
+        """Whether a sentence of the story wants one of the topics changed, not just passing."""
+        return any(_asks(sentence, topic) for topic in topics for sentence in self._sentences)
+
+    def removes(self, *names: str) -> bool:
+        """Whether a sentence of the story that takes something away shares a telling word with the names."""
+        wanted = {word for name in names for word in words_of(name)}
+        return any(REMOVES.search(sentence) and wanted & words_of(sentence) for sentence in self._sentences)
+
+    def renames(self, *names: str) -> bool:
+        """Whether a sentence of the story that moves or renames something shares a telling word with the names."""
+        wanted = {word for name in names for word in words_of(name)}
+        return any(RENAMES.search(sentence) and wanted & words_of(sentence) for sentence in self._sentences)
+
+    @cached_property
+    def changes_tests(self) -> bool:
+        """Whether the story wants tests that exist to change; "add tests" does not."""
+        return any(TEST_CHANGES.search(sentence) for sentence in self._sentences)
+
     @cached_property
     def _lower(self) -> str:
         return self.text.lower()
+
+    @cached_property
+    def _sentences(self) -> tuple[str, ...]:
+        return tuple(part for part in re.split(r"[.;!?](?=\s)|\n", self._lower) if part.strip())
+
+
+def words_of(name: str) -> frozenset[str]:
+    """The telling words of a name or a sentence, in the singular: `test_legacyExports` has `legacy` and `export`."""
+    split = re.sub(r"([a-z\d])([A-Z])", r"\1 \2", name)
+    found = (word.lower() for word in re.findall(r"[A-Za-z]{3,}|\d{2,}", split))
+    return frozenset(
+        re.sub(r"(?<=\w{3})(?:ies|es|s|ing|ed|er)$", "", word) for word in found if word not in PLAIN_WORDS
+    )
+
+
+def _asks(sentence: str, topic: str) -> bool:
+    place = re.search(rf"(?<![\w./-]){re.escape(topic)}(?![\w-])", sentence)
+    if not place or not CHANGES.search(sentence):
+        return False
+    return not re.match(ONLY_WANTED, sentence[place.end() :])

@@ -1,0 +1,223 @@
+"""Whether work that passes its checks passes them honestly: every test that was there still holds, new ones can fail.
+
+The idea of SWE-bench, applied to a repo's own tests: what the agent did to the tests counts for nothing until the tests of the
+base pass on its work, and its new tests fail on the base. Static rules see what running cannot. Nothing is run here: the
+caller says how (`Evidence.run`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ralph.checks.report import Outcome, RunnerReport
+from ralph.integrity.change import Change
+from ralph.integrity.finding import HARD, Finding
+from ralph.integrity.permit import Permit
+from ralph.integrity.protected import protected_changes
+from ralph.integrity.reports import joined
+from ralph.integrity.scan import scan
+from ralph.integrity.tests_before import TestName, TestsBefore
+from ralph.integrity.testfiles import is_test_file
+from ralph.integrity.tokens import tokens
+
+SHOWN = 5
+SOME_CANNOT_FAIL = 10
+NOT_RERUN = 40
+NEW_SKIP = 15
+NEW_XFAIL = 40
+
+Reports = Mapping[str, RunnerReport | None]
+"""What the runners of each check said, by the check's name."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a piece of work. `rerun_base_tests` and `run_new_tests_on_base` run the checks on other trees; None:
+    there is nothing of that kind to run.
+    """
+
+    change: Change
+    permit: Permit
+    base: Reports
+    work: Reports
+    rerun_base_tests: Callable[[], Reports] | None = None
+    run_new_tests_on_base: Callable[[], Reports] | None = None
+    unchanged_tests: Callable[[], Mapping[str, str]] = dict
+    protected: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`findings` with the heaviest first; each says what was seen."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def refused(self) -> bool:
+        return sum(finding.weight for finding in self.findings) >= HARD
+
+    @property
+    def text(self) -> str:
+        """One line for a person."""
+        if not self.findings:
+            return "nothing suspicious"
+        first = self.findings[0]
+        more = f" and {len(self.findings) - 1} more" if len(self.findings) > 1 else ""
+        return f"{first.text}{f' ({first.place})' if first.place else ''}{more}"
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """All findings. The static ones come first; nothing is run any more once they are enough to refuse."""
+    change, permit = evidence.change, evidence.permit
+    found = [*scan(change, permit), *protected_changes(change, permit, evidence.protected)]
+    if sum(finding.weight for finding in found) < HARD:
+        found += _Tests(evidence).findings()
+    return Judgement(tuple(sorted(found, key=lambda finding: -finding.weight)))
+
+
+@dataclass
+class _Tests:
+    """What the reports say, and what two further runs add to it."""
+
+    evidence: Evidence
+    before: TestsBefore = field(init=False)
+
+    def __post_init__(self) -> None:
+        evidence = self.evidence
+        unchanged = evidence.unchanged_tests() if self._base.ids(Outcome.PASSED) - self._work.ids() else {}
+        self.before = TestsBefore(evidence.change, self._base, self._work, unchanged)
+
+    def findings(self) -> list[Finding]:
+        found = [*self._silence(), *self._lost(), *self._skipped(), *self._counted()]
+        if sum(finding.weight for finding in found) < HARD:
+            found += self._base_tests_fail()
+        if sum(finding.weight for finding in found) < HARD:
+            found += self._cannot_fail()
+        return found
+
+    @cached_property
+    def _base(self) -> RunnerReport:
+        return joined(self.evidence.base.values())
+
+    @cached_property
+    def _work(self) -> RunnerReport:
+        return joined(self.evidence.work.values())
+
+    def _silence(self) -> Iterator[Finding]:
+        """A runner that spoke before and does not now, or that never came to its end."""
+        for check, report in self.evidence.work.items():
+            before = self.evidence.base.get(check)
+            if report is not None and not report.complete:
+                yield Finding(
+                    "runner-cut-short", HARD, f"the tests of the check {check} began and never came to their end"
+                )
+            elif report is None and before is not None and before.ran:
+                yield Finding("runner-silent", HARD, f"the check {check} ran {before.ran} tests before, and none now")
+
+    def _lost(self) -> Iterator[Finding]:
+        for test_id in self.before.gone():
+            if not self._may_go(TestName.of(test_id)):
+                text = f"the test {_bare(test_id)} passed before your change, and does not run any more"
+                yield Finding("test-gone", HARD, text, TestName.of(test_id).file)
+
+    def _may_go(self, test: TestName) -> bool:
+        names = self.before.old_tokens(test).names
+        return self.evidence.permit.removes_what({test.name, *(names & self._names_removed)})
+
+    @cached_property
+    def _names_removed(self) -> frozenset[str]:
+        """Identifiers that the product's removed lines have and its new files no longer have."""
+        files = [file for file in self.evidence.change.files if not is_test_file(file.path)]
+        gone = {name for file in files for line in file.removed for name in tokens(line.text).names}
+        return frozenset(gone - {name for file in files for name in tokens(file.new_text).names})
+
+    def _skipped(self) -> Iterator[Finding]:
+        permit = self.evidence.permit
+        for test_id in self.before.unheard():
+            if not permit.skips:
+                word = "skipped" if self._work.outcomes[test_id] is Outcome.SKIPPED else "expected to fail"
+                yield Finding(
+                    "test-skipped", HARD, f"the test {_bare(test_id)} ran before your change, and is {word} now"
+                )
+        for outcome, weight, word in (
+            (Outcome.SKIPPED, NEW_SKIP, "skipped here"),
+            (Outcome.XFAILED, NEW_XFAIL, "expected to fail"),
+        ):
+            for test_id in sorted(self._work.ids(outcome) - self._base.ids()):
+                yield Finding(
+                    "new-test-skipped", weight, f"the new test {_bare(test_id)} is {word}, so it shows nothing"
+                )
+        if self._work.deselected > self._base.deselected and not permit.skips:
+            more = self._work.deselected - self._base.deselected
+            yield Finding("tests-deselected", HARD, f"{more} more tests are collected and then left out than before")
+
+    def _counted(self) -> Iterator[Finding]:
+        """For runners that give numbers only."""
+        for check, report in self.evidence.work.items():
+            before = self.evidence.base.get(check)
+            if report is None or before is None or before.outcomes or report.outcomes:
+                continue
+            if report.passed < before.passed and not self.evidence.permit.removes:
+                text = f"the check {check} had {before.passed} passing tests before your change, and has {report.passed} now"
+                yield Finding("fewer-tests", HARD, text)
+            if report.skipped > before.skipped and not self.evidence.permit.skips:
+                text = f"the check {check} skipped {before.skipped} tests before your change, and skips {report.skipped} now"
+                yield Finding("more-skipped", HARD, text)
+
+    def _base_tests_fail(self) -> Iterator[Finding]:
+        """The tests as they were, on the work as it is."""
+        if self.evidence.rerun_base_tests is None:
+            return
+        again = joined(self.evidence.rerun_base_tests().values())
+        if not again.outcomes and self._base.outcomes:
+            yield Finding(
+                "base-tests-not-run", NOT_RERUN, "the tests as they were before your change do not run on it at all"
+            )
+        failing = [test_id for test_id in self._suspects(again) if not self._is_excused(test_id)]
+        for test_id in failing:
+            text = f"the test {_bare(test_id)}, as it was before your change, fails on your code; your change edited it"
+            yield Finding("base-test-fails", HARD, text, TestName.of(test_id).file)
+
+    def _suspects(self, again: RunnerReport) -> list[str]:
+        """Tests that passed on the base, whose words or files changed, and that do not pass as they were."""
+        failing = self._base.ids(Outcome.PASSED) - again.ids(Outcome.PASSED)
+        own = {test_id for test_id in failing if self._has_changed(TestName.of(test_id))}
+        broken = {test_id for test_id in failing if again.outcomes.get(test_id) is Outcome.FAILED}
+        return sorted(own or broken or (failing if again.outcomes else frozenset()))
+
+    def _has_changed(self, test: TestName) -> bool:
+        return self.before.old_body(test) != self.before.new_body(test)
+
+    def _is_excused(self, test_id: str) -> bool:
+        added, removed = self.before.rewritten_tokens(TestName.of(test_id))
+        test, permit = TestName.of(test_id), self.evidence.permit
+        return permit.excuses(added, removed) or self._may_go(test)
+
+    def _cannot_fail(self) -> Iterator[Finding]:
+        """New tests that pass without the work."""
+        if self.evidence.run_new_tests_on_base is None or self.evidence.permit.pins:
+            return
+        on_base = joined(self.evidence.run_new_tests_on_base().values())
+        if not self._work.outcomes:
+            yield from self._counted_cannot_fail(on_base)
+            return
+        passing = on_base.ids(Outcome.PASSED)
+        vacuous = sorted(self.before.new() & passing)
+        if not vacuous:
+            return
+        weight = SOME_CANNOT_FAIL if self._work.ids(Outcome.PASSED) - passing else HARD
+        listed = ", ".join(_bare(test_id) for test_id in vacuous[:SHOWN]) + (", ..." if len(vacuous) > SHOWN else "")
+        yield Finding(
+            "new-tests-cannot-fail", weight, f"new tests pass without your change, so they prove nothing: {listed}"
+        )
+
+    def _counted_cannot_fail(self, on_base: RunnerReport) -> Iterator[Finding]:
+        if self._work.passed > self._base.passed and on_base.passed >= self._work.passed:
+            more = self._work.passed - self._base.passed
+            yield Finding(
+                "new-tests-cannot-fail", HARD, f"{more} new tests pass without your change, so they prove nothing"
+            )
+
+
+def _bare(test_id: str) -> str:
+    return test_id.partition(":")[2]

@@ -1,0 +1,184 @@
+"""What became of the tests that were there before: moved, renamed or rewritten ones are found by what they say.
+
+Pure: it is given reports and texts. A test counts as kept when a test that ran has all of its literals and most of its names.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ralph.checks.report import Outcome, RunnerReport
+from ralph.integrity.bodies import test_bodies
+from ralph.integrity.change import Change, FileChange
+from ralph.integrity.testfiles import is_test_code, is_test_file
+from ralph.integrity.tokens import Tokens, tokens, with_words
+
+NAMES_KEPT = 0.5
+RAN = (Outcome.PASSED, Outcome.FAILED, Outcome.XFAILED)
+
+
+@dataclass(frozen=True)
+class TestName:
+    """A test's id taken apart. `file` is empty where the runner does not name the one that the test stands in."""
+
+    __test__ = False
+
+    file: str
+    name: str  # the function's, or the words that a JavaScript test is called
+    case: str = ""  # what stands behind it: parameters, subtest
+
+    @classmethod
+    def of(cls, test_id: str) -> "TestName":
+        runner, _, rest = test_id.partition(":")
+        if runner == "go":
+            name, _, case = _go(rest).partition("/")
+            return cls("", name, case)
+        if runner == "cargo":
+            return cls("", rest.rpartition("::")[2])
+        if " > " in rest:
+            return cls(rest.partition(" > ")[0], rest.rpartition(" > ")[2])
+        place, _, name = rest.rpartition("::") if "[" not in rest else _pytest(rest)
+        bare, _, case = name.partition("[")
+        return cls(place.partition("::")[0], bare, case.rstrip("]"))
+
+
+def _go(rest: str) -> str:
+    """`example.com/shop/cart.TestTotal/empty` -> `TestTotal/empty`."""
+    match = re.search(r"\.((?:Test|Fuzz|Example|Benchmark)\w*(?:/.*)?)$", rest)
+    return match[1] if match else rest
+
+
+def _pytest(rest: str) -> tuple[str, str, str]:
+    place, bracket, case = rest.partition("[")
+    head, colons, name = place.rpartition("::")
+    return head, colons, name + bracket + case
+
+
+@dataclass(frozen=True)
+class TestsBefore:
+    """The base's tests held against the work's. `unchanged` are test files that the work left alone: path -> text."""
+
+    __test__ = False
+
+    change: Change
+    base: RunnerReport
+    work: RunnerReport
+    unchanged: Mapping[str, str] = field(default_factory=dict)
+
+    def gone(self) -> list[str]:
+        """Ids that passed on the base and are neither there now nor in another test's shape."""
+        missing = self.missing()
+        return sorted(test_id for test_id in missing if not self._is_kept(TestName.of(test_id), missing))
+
+    def missing(self) -> frozenset[str]:
+        return self.base.ids(Outcome.PASSED) - self.work.ids()
+
+    def unheard(self) -> list[str]:
+        """Ids that ran on the base and are skipped, or expected to fail, now."""
+        ran = self.base.ids(Outcome.PASSED, Outcome.FAILED)
+        return sorted(ran & self.work.ids(Outcome.SKIPPED, Outcome.XFAILED))
+
+    def new(self) -> frozenset[str]:
+        """Ids that pass now, were not there before, and are not an old test in another shape."""
+        fresh = self.work.ids(Outcome.PASSED) - self.base.ids()
+        old = [self._old_tokens(TestName.of(test_id)) for test_id in self.missing()]
+        return frozenset(test_id for test_id in fresh if not self._is_reshaped(TestName.of(test_id), old))
+
+    def old_body(self, test: TestName) -> str:
+        return _body(self._old, test)
+
+    def new_body(self, test: TestName) -> str:
+        return _body(self._new, test)
+
+    def rewritten_tokens(self, test: TestName) -> tuple[frozenset[str], frozenset[str]]:
+        """Tokens that the test got and lost; where its own words are the same, those of its file and of what tests read."""
+        old, new = self.old_body(test), self.new_body(test)
+        if old and old != new:
+            return _difference(old, new or self._new_text(test.file))
+        files = [file for file in self.change.files if file.old_path == test.file or (test.file and is_support(file))]
+        files = files or [file for file in self.change.files if is_test_file(file.old_path or file.path)]
+        return _difference("\n".join(file.old_text for file in files), "\n".join(file.new_text for file in files))
+
+    def old_tokens(self, test: TestName) -> Tokens:
+        return self._old_tokens(test)
+
+    def _is_kept(self, test: TestName, missing: Iterable[str]) -> bool:
+        wanted = self._old_tokens(test)
+        if test.case and self._lost_cases(test, missing):
+            return False
+        if not wanted.all:
+            return any(name == test.name for _, name in self._running)
+        return any(_covers(tokens(body), wanted) for body in self._running.values())
+
+    def _lost_cases(self, test: TestName, missing: Iterable[str]) -> bool:
+        """Whether the same function still runs, with fewer cases than before."""
+        now = [
+            other
+            for other in map(TestName.of, self.work.ids(*RAN))
+            if (other.file, other.name) == (test.file, test.name)
+        ]
+        before = [
+            other for other in map(TestName.of, self.base.ids()) if (other.file, other.name) == (test.file, test.name)
+        ]
+        return bool(now) and len(now) < len(before) and any(TestName.of(one) == test for one in missing)
+
+    def _is_reshaped(self, test: TestName, old: list[Tokens]) -> bool:
+        body = self.new_body(test)
+        mine = tokens(body)
+        return bool(body) and any(wanted.all and _covers(mine, wanted) and _covers(wanted, mine) for wanted in old)
+
+    def _old_tokens(self, test: TestName) -> Tokens:
+        return tokens(self.old_body(test))
+
+    def _new_text(self, path: str) -> str:
+        return next((file.new_text for file in self.change.files if path in (file.path, file.old_path)), "")
+
+    @cached_property
+    def _old(self) -> dict[str, dict[str, str]]:
+        """Path -> test name -> source, on the base; files that did not change among them."""
+        changed = {file.old_path: test_bodies(file.old_path, file.old_text) for file in self.change.files if file.old}
+        return changed | self._still
+
+    @cached_property
+    def _new(self) -> dict[str, dict[str, str]]:
+        return {
+            file.path: test_bodies(file.path, file.new_text) for file in self.change.files if file.new
+        } | self._still
+
+    @cached_property
+    def _still(self) -> dict[str, dict[str, str]]:
+        return {path: test_bodies(path, text) for path, text in self.unchanged.items() if is_test_code(path)}
+
+    @cached_property
+    def _running(self) -> dict[tuple[str, str], str]:
+        """The sources of the tests that ran, by file and name; the whole files of those whose names are made at run time."""
+        ran = [TestName.of(test_id) for test_id in self.work.ids(Outcome.PASSED, Outcome.XFAILED)]
+        return {(test.file, test.name): self.new_body(test) or self._new_text(test.file) for test in ran}
+
+
+def is_support(file: FileChange) -> bool:
+    """Whether it is something that tests read or share, rather than a file of tests."""
+    path = file.old_path or file.path
+    return is_test_file(path) and (not is_test_code(path) or not test_bodies(path, file.old_text))
+
+
+def _body(files: Mapping[str, Mapping[str, str]], test: TestName) -> str:
+    if test.file:
+        return files.get(test.file, {}).get(test.name, "")
+    return next(_named(files, test.name), "")
+
+
+def _named(files: Mapping[str, Mapping[str, str]], name: str) -> Iterator[str]:
+    yield from (bodies[name] for bodies in files.values() if name in bodies)
+
+
+def _covers(have: Tokens, wanted: Tokens) -> bool:
+    if not wanted.literals <= with_words(have.literals) | have.literals:
+        return False
+    return not wanted.names or len(wanted.names & have.names) >= NAMES_KEPT * len(wanted.names)
+
+
+def _difference(old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
+    before, after = with_words(tokens(old).all), with_words(tokens(new).all)
+    return after - before, before - after
