@@ -12,12 +12,13 @@ from functools import cached_property
 from ralph.checks.report import Outcome, RunnerReport
 from ralph.integrity.change import Change
 from ralph.integrity.finding import HARD, Finding
+from ralph.integrity.leeway import TAKES_AWAY, excuses, pins, skips
 from ralph.integrity.permit import Permit
 from ralph.integrity.protected import protected_changes
 from ralph.integrity.reports import joined
 from ralph.integrity.scan import scan
-from ralph.integrity.tests_before import TestName, TestsBefore
 from ralph.integrity.testfiles import is_test_file
+from ralph.integrity.tests_before import TestName, TestsBefore
 from ralph.integrity.tokens import tokens
 
 SHOWN = 5
@@ -122,7 +123,7 @@ class _Tests:
 
     def _may_go(self, test: TestName) -> bool:
         names = self.before.old_tokens(test).names
-        return self.evidence.permit.removes_what({test.name, *(names & self._names_removed)})
+        return self.evidence.permit.removes(test.name, *(names & self._names_removed))
 
     @cached_property
     def _names_removed(self) -> frozenset[str]:
@@ -132,9 +133,9 @@ class _Tests:
         return frozenset(gone - {name for file in files for name in tokens(file.new_text).names})
 
     def _skipped(self) -> Iterator[Finding]:
-        permit = self.evidence.permit
+        may_skip = skips(self.evidence.permit)
         for test_id in self.before.unheard():
-            if not permit.skips:
+            if not may_skip:
                 word = "skipped" if self._work.outcomes[test_id] is Outcome.SKIPPED else "expected to fail"
                 yield Finding(
                     "test-skipped", HARD, f"the test {_bare(test_id)} ran before your change, and is {word} now"
@@ -147,7 +148,7 @@ class _Tests:
                 yield Finding(
                     "new-test-skipped", weight, f"the new test {_bare(test_id)} is {word}, so it shows nothing"
                 )
-        if self._work.deselected > self._base.deselected and not permit.skips:
+        if self._work.deselected > self._base.deselected and not may_skip:
             more = self._work.deselected - self._base.deselected
             yield Finding("tests-deselected", HARD, f"{more} more tests are collected and then left out than before")
 
@@ -157,10 +158,10 @@ class _Tests:
             before = self.evidence.base.get(check)
             if report is None or before is None or before.outcomes or report.outcomes:
                 continue
-            if report.passed < before.passed and not self.evidence.permit.removes:
+            if report.passed < before.passed and not TAKES_AWAY.search(self.evidence.permit.text.lower()):
                 text = f"the check {check} had {before.passed} passing tests before your change, and has {report.passed} now"
                 yield Finding("fewer-tests", HARD, text)
-            if report.skipped > before.skipped and not self.evidence.permit.skips:
+            if report.skipped > before.skipped and not skips(self.evidence.permit):
                 text = f"the check {check} skipped {before.skipped} tests before your change, and skips {report.skipped} now"
                 yield Finding("more-skipped", HARD, text)
 
@@ -191,11 +192,11 @@ class _Tests:
     def _is_excused(self, test_id: str) -> bool:
         added, removed = self.before.rewritten_tokens(TestName.of(test_id))
         test, permit = TestName.of(test_id), self.evidence.permit
-        return permit.excuses(added, removed) or self._may_go(test)
+        return excuses(permit, added, removed) or self._may_go(test)
 
     def _cannot_fail(self) -> Iterator[Finding]:
         """New tests that pass without the work."""
-        if self.evidence.run_new_tests_on_base is None or self.evidence.permit.pins:
+        if self.evidence.run_new_tests_on_base is None or pins(self.evidence.permit):
             return
         on_base = joined(self.evidence.run_new_tests_on_base().values())
         if not self._work.outcomes:
