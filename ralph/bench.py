@@ -32,6 +32,11 @@ from tracing.tracer import Trace
 
 LEARNINGS_CHARS = 6_000
 MOST_FILES = 20
+MOST_REFUSALS = 2
+PARKED = {
+    Ending.BLOCKED: "the agent says it is blocked: {reason}",
+    Ending.DISTRUSTED: "refused twice, the last time: {reason}",
+}
 WORDS = {Ending.BLOCKED: "is blocked", Ending.SKIPPED: "is left out"}
 UNCHECKED = (
     "committed as {sha} without any check, so it stays open; look at it and set its flag yourself, or add checks"
@@ -82,7 +87,7 @@ class Bench:
         self._shared, self._board, self._story = shared, board, story
         self._trace, self._worktree = trace, worktree
         self._attempt = shared.states.attempts(shared.repo.id, story) + 1
-        self._inspection = shared.verifier.inspection(worktree, trace, story.id)
+        self._inspection = shared.verifier.inspection(worktree, trace, story)
         self._prepared = shared.verifier.preparation.of(worktree, trace, self._report)
         self._snapshot: Snapshot | None = None
         self._last_failures = ""
@@ -128,7 +133,14 @@ class Bench:
         self._snapshot = self._collect()
         verdict = self._inspection.verify(self._snapshot)
         self._last_failures = verdict.feedback
+        if verdict.distrusted:
+            self._shared.states.note_refusal(self._shared.repo.id, self._story, self._trace.trace_id, verdict.text)
         return verdict
+
+    @property
+    def is_distrusted(self) -> bool:
+        """Whether the integrity guard has refused work on this story as often as it may, in all attempts together."""
+        return self._shared.states.refusals(self._shared.repo.id, self._story) >= MOST_REFUSALS
 
     def ask_for_repair(self, number: int, verdict: Verdict) -> str:
         """The message to the agent; the user is told too."""
@@ -218,11 +230,10 @@ class Bench:
         )
         allowed = shared.settings.agent.attempts
         if parks:
-            said = reason if finish.ending is Ending.SKIPPED else f"the agent says it is blocked: {reason}"
-            shared.states.park(shared.repo.id, story, said)
+            shared.states.park(shared.repo.id, story, PARKED.get(finish.ending, "{reason}").format(reason=reason))
         elif costs_attempt and self._attempt >= allowed:
             shared.states.park(shared.repo.id, story, f"{self._attempt} attempts failed, the last one: {reason}")
-        self._trace.end(status, error=None if parks else reason)
+        self._trace.end(status, error=None if parks and status is not TraceStatus.ERROR else reason)
         text = f"{story.id} {WORDS.get(finish.ending, 'did not pass')}: {reason}"
         text = f"{text.rstrip('.')}; the work is kept at {kept}" if kept else text
         self._tell(EventKind.STORY_ENDED, text, status=status.value, reason=reason, kept=kept, trace=trace_id)

@@ -25,6 +25,7 @@ class Ending(StrEnum):
     SERVICE = "service"
     INTERRUPTED = "interrupted"
     SKIPPED = "skipped"  # the user wants this story left out
+    DISTRUSTED = "distrusted"  # the integrity guard refused the work twice
     OVERTAKEN = "overtaken"  # another story landed first, and the work does not go together with it
 
 

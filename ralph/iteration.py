@@ -50,6 +50,7 @@ MEANINGS = {
     Ending.SERVICE: Meaning(TraceStatus.ERROR, then=Then.SERVICE),
     Ending.INTERRUPTED: Meaning(TraceStatus.INTERRUPTED, then=Then.STOP),
     Ending.SKIPPED: Meaning(TraceStatus.INTERRUPTED, parks=True),
+    Ending.DISTRUSTED: Meaning(TraceStatus.ERROR, costs_attempt=True, parks=True),
     Ending.OVERTAKEN: Meaning(TraceStatus.ERROR, remembered=True),
 }
 EXIT_CODE = {Then.LIMIT: ExitCode.LIMIT, Then.SERVICE: ExitCode.SERVICE, Then.STOP: ExitCode.INTERRUPTED}
@@ -109,6 +110,8 @@ def work_until_checked(bench: Bench, session: Session) -> tuple[Finish, bool]:
             return replace(finish, ending=verdict.stopped, detail=verdict.text), False
         if verdict.passed:
             return finish, True
+        if verdict.distrusted and bench.is_distrusted:
+            return replace(finish, ending=Ending.DISTRUSTED, detail=verdict.text), False
         if repair == bench.repairs:
             break
         finish = session.work(bench.ask_for_repair(repair + 1, verdict))

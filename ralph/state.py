@@ -42,6 +42,13 @@ MIGRATIONS = [
         repo_id TEXT NOT NULL, branch TEXT NOT NULL, at_ns INTEGER NOT NULL, PRIMARY KEY(repo_id, branch)
     );
     """,
+    """
+    CREATE TABLE guard_refusals(
+        id INTEGER PRIMARY KEY, repo_id TEXT NOT NULL, story_id TEXT NOT NULL, text_hash TEXT NOT NULL,
+        trace_id TEXT NOT NULL, reason TEXT NOT NULL, at_ns INTEGER NOT NULL
+    );
+    CREATE INDEX guard_refusals_by_story ON guard_refusals(repo_id, story_id, text_hash);
+    """,
 ]
 
 
@@ -138,6 +145,18 @@ class StoryStates:
         keys = {story.id: (story.id, story.text_hash) for story in stories}
         return {story_id: reasons[key] for story_id, key in keys.items() if key in reasons}
 
+    def note_refusal(self, repo_id: str, story: Story, trace_id: str, reason: str) -> None:
+        """Remember that the integrity guard refused work on the story."""
+        self._write(
+            "INSERT INTO guard_refusals(repo_id, story_id, text_hash, trace_id, reason, at_ns) VALUES (?, ?, ?, ?, ?, ?)",
+            (*_key(repo_id, story), trace_id, reason, self.clock_ns()),
+        )
+
+    def refusals(self, repo_id: str, story: Story) -> int:
+        """How often the integrity guard refused work on the story as it is worded now."""
+        query = "SELECT count(*) AS n FROM guard_refusals WHERE repo_id = ? AND story_id = ? AND text_hash = ?"
+        return int(self._read(query, _key(repo_id, story))[0]["n"])
+
     def unblock(self, repo_id: str, story_id: str) -> bool:
         """Forget the story's parking, attempts and learnings; False when there was nothing to forget."""
         with self._lock, transaction(self.connection, "story unblock") as connection:
@@ -146,6 +165,7 @@ class StoryStates:
                 for statement in (
                     "DELETE FROM parked_stories WHERE repo_id = ? AND story_id = ?",
                     "DELETE FROM story_attempts WHERE repo_id = ? AND story_id = ?",
+                    "DELETE FROM guard_refusals WHERE repo_id = ? AND story_id = ?",
                 )
             ]
         return any(forgotten)

@@ -6,10 +6,11 @@ Nothing that the agent says is read here.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from ralph.brief.feedback import NOTHING_CHANGED, checked
+from prd.story import Story
+from ralph.brief.feedback import NOTHING_CHANGED, checked, distrusted
 from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare, proves_nothing
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.record import record, told
@@ -18,6 +19,9 @@ from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.finish import Ending
 from ralph.init.diagnose import hint
+from ralph.integrity.guard import Judgement
+from ralph.integrity.inquiry import Case, inquire
+from ralph.integrity.permit import Permit
 from ralph.prepare.preparation import Preparation
 from ralph.sandbox.base import Sandbox
 from ralph.workspace.snapshot import Snapshot
@@ -34,12 +38,16 @@ NOTHING_GREEN = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """`feedback` is for the agent, `text` one line for a person; `stopped` says that the checks were not finished."""
+    """`feedback` is for the agent, `text` one line for a person; `stopped` says that the checks were not finished.
+
+    `distrusted`: every check passes, and the integrity guard refuses the work.
+    """
 
     passed: bool
     text: str = ""
     feedback: str = ""
     stopped: Ending | None = None
+    distrusted: bool = False
 
 
 @dataclass
@@ -55,11 +63,12 @@ class Verifier:
     report: Reporter
     deadline_s: float | None
     stop: threading.Event
+    protected: Sequence[str] = ()  # globs of files that no story may change unless it names them
     clock: Callable[[], float] = time.monotonic
     one_baseline: threading.Lock = field(default_factory=threading.Lock)  # who comes second finds it in the cache
 
-    def inspection(self, worktree: Worktree, trace: Trace, story_id: str) -> "Inspection":
-        return Inspection(self, worktree, trace, story_id)
+    def inspection(self, worktree: Worktree, trace: Trace, story: Story) -> "Inspection":
+        return Inspection(self, worktree, trace, story)
 
     @property
     def home(self) -> Path:
@@ -77,7 +86,7 @@ class Inspection:
     verifier: Verifier
     worktree: Worktree
     trace: Trace
-    story_id: str
+    story: Story
     baseline: Baseline = field(default_factory=lambda: Baseline(results=()))
 
     def take_baseline(self, commit: str = "") -> None:
@@ -117,7 +126,9 @@ class Inspection:
     def _checked(self, snapshot: Snapshot) -> Verdict:
         results = self._run(snapshot.tree_sha, snapshot.base_sha)
         comparison = compare(self.baseline, results)
-        if comparison.tolerated and snapshot.base_sha != self.worktree.base_sha:  # what landed may have mended it
+        if (
+            snapshot.base_sha != self.worktree.base_sha
+        ):  # what landed may have mended what was red, and brought tests of its own
             self.take_baseline(snapshot.base_sha)
             comparison = compare(self.baseline, results)
         if self.verifier.stop.is_set() or any(result.cancelled for result in results):
@@ -129,9 +140,39 @@ class Inspection:
             return _failed(f"no check passes, so nothing vouches for the work: {names}", checked(results, results))
         if comparison.passed:
             self._tell_unwatched(snapshot)
-            return Verdict(passed=True, text="every check passed")
+            return self._judged(snapshot, results)
         names = ", ".join(result.name for result in comparison.blamed)
         return _failed(f"failed: {names}", checked(results, comparison.blamed))
+
+    def _judged(self, snapshot: Snapshot, results: Sequence[CheckResult]) -> Verdict:
+        """The integrity guard's word on work that every check passes."""
+        shared = self.verifier
+        case = Case(
+            self.worktree.repo,
+            snapshot.base_tree,
+            snapshot.tree_sha,
+            Permit.of(self.story),
+            self.baseline.results,
+            results,
+            shared.protected,
+        )
+        with self.trace.span("integrity", kind=SpanKind.GUARDRAIL, input={"changed": list(snapshot.changed)}) as span:
+            judgement = inquire(case, lambda tree, names, words: self._run(tree, snapshot.base_sha, words, names))
+            span.set_output({"refused": judgement.refused, "findings": [asdict(one) for one in judgement.findings]})
+            span.set({"ralph.integrity.passed": not judgement.refused, "ralph.integrity.weight": judgement.weight})
+        if shared.stop.is_set() or shared.left_s() <= 0:
+            ending = Ending.INTERRUPTED if shared.stop.is_set() else Ending.DEADLINE
+            return Verdict(passed=False, text="stopped while the integrity guard looked", stopped=ending)
+        return self._verdict_of(judgement)
+
+    def _verdict_of(self, judgement: Judgement) -> Verdict:
+        if judgement.refused:
+            text = f"the integrity guard refuses: {judgement.text}"
+            return replace(_failed(text, distrusted(judgement.findings)), distrusted=True)
+        for finding in judgement.findings:
+            place = f"{finding.place}: " if finding.place else ""
+            self._tell(EventKind.WARNING, f"worth a look: {place}{finding.text}", {"rule": finding.rule})
+        return Verdict(passed=True, text="every check passed")
 
     def _tell_unwatched(self, snapshot: Snapshot) -> None:
         """Say which files no check can have looked at, as far as the folders of the checks tell."""
@@ -148,19 +189,23 @@ class Inspection:
         results = self._run(sha, sha, "before the work, check")
         return results if self.verifier.left_s() > 0 else [replace(result, cancelled=True) for result in results]
 
-    def _run(self, treeish: str, head: str, words: str = "check") -> Sequence[CheckResult]:
+    def _run(
+        self, treeish: str, head: str, words: str = "check", names: Sequence[str] | None = None
+    ) -> Sequence[CheckResult]:
+        """The checks (those of these names) on a tree, each fresh and in order."""
         shared, worktree = self.verifier, self.worktree
+        checks = [check for check in shared.checks if names is None or check.name in names]
         results: list[CheckResult] = []
         with worktree.verification(treeish, head) as tree:
             shared.preparation.copy_into(tree)
-            for check in shared.checks:
+            for check in checks:
                 started_ns = time.time_ns()
                 ran = run_checks(
                     [check],
                     tree,
                     sandbox=shared.sandbox,
                     scratch=shared.scratch / self.trace.trace_id[:16],
-                    setup=shared.setup if check is shared.checks[0] else None,
+                    setup=shared.setup if check is checks[0] else None,
                     cancel=shared.stop,
                     left_s=shared.left_s if shared.deadline_s is not None else None,
                     read_only=[worktree.repo.common_dir],
@@ -177,7 +222,7 @@ class Inspection:
         return results
 
     def _tell(self, kind: EventKind, text: str, fields: Mapping[str, EventValue]) -> None:
-        self.verifier.report(Event(kind, text, {"story": self.story_id, **fields}))
+        self.verifier.report(Event(kind, text, {"story": self.story.id, **fields}))
 
 
 def _refused(snapshot: Snapshot) -> Verdict | None:

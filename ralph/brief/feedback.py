@@ -10,6 +10,7 @@ from ralph.brief.companions import shortened
 from ralph.brief.marks import without_marks
 from ralph.checks.check import CheckResult
 from ralph.checks.runner import feedback
+from ralph.integrity.finding import Finding
 from ralph.prompts import prompt
 
 NOTHING_CHANGED = (
@@ -17,6 +18,16 @@ NOTHING_CHANGED = (
     "story needs no change, show it: add the test that its acceptance criteria call for. If it cannot be done, call "
     "`finish` with status `blocked`."
 )
+DISTRUSTED = (
+    "Every check passes, and the harness's integrity guard refuses the work all the same: checks prove something only if the "
+    "tests that were there before still hold and new tests can fail. What it saw:"
+)
+HONEST_END = (
+    "Put this right, and make the story work with it. What the story's own text asks to change may change. If the story cannot be "
+    "done without this, call `finish` with status `blocked` and say what stands in the way: that is an honest end and counts as "
+    "no failure. A second refusal hands the story to a person."
+)
+MOST_FINDINGS = 12
 MOST_FAILING_CHARS = 1_500
 LAST_LINES = 10
 _TELLS = re.compile(
@@ -38,6 +49,18 @@ def checked(results: Sequence[CheckResult], blamed: Collection[CheckResult]) -> 
         _names("Red before your change, and no worse", tolerated),
     ]
     return " ".join(filter(None, verdicts)) + "\n\n" + without_marks(feedback(failed))
+
+
+def distrusted(findings: Sequence[Finding]) -> str:
+    """What the integrity guard saw in work that passes every check, and that there is an honest way out."""
+    seen = "\n".join(f"- {_seen(finding)}" for finding in findings[:MOST_FINDINGS])
+    more = f"\n- and {len(findings) - MOST_FINDINGS} more" if len(findings) > MOST_FINDINGS else ""
+    return f"{DISTRUSTED}\n\n{without_marks(seen + more)}\n\n{HONEST_END}"
+
+
+def _seen(finding: Finding) -> str:
+    place = f"{finding.place}: " if finding.place else ""
+    return f"{place}{finding.text}" + (f"\n  {finding.evidence}" if finding.evidence else "")
 
 
 def repair_message(verdict: str, repair: int, repairs: int) -> str:

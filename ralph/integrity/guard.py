@@ -55,7 +55,11 @@ class Judgement:
 
     @property
     def refused(self) -> bool:
-        return sum(finding.weight for finding in self.findings) >= HARD
+        return self.weight >= HARD
+
+    @property
+    def weight(self) -> int:
+        return sum(finding.weight for finding in self.findings)
 
     @property
     def text(self) -> str:
