@@ -30,8 +30,48 @@ TEST_CHANGES = re.compile(
     r"[^.;\n]{0,80}\b(?:tests?|specs?|test suite|assertions?|fixtures?|snapshots?)\b"
 )
 PLAIN_WORDS = frozenset(
-    "test tests testing should when then with from into that this given returns return does doesnt have case cases check"
-    " works work handles handle error errors value values the and for not are can all new old function method class".split()
+    [
+        "test",
+        "tests",
+        "testing",
+        "should",
+        "when",
+        "then",
+        "with",
+        "from",
+        "into",
+        "that",
+        "this",
+        "given",
+        "returns",
+        "return",
+        "does",
+        "doesnt",
+        "have",
+        "case",
+        "cases",
+        "check",
+        "works",
+        "work",
+        "handles",
+        "handle",
+        "error",
+        "errors",
+        "value",
+        "values",
+        "the",
+        "and",
+        "for",
+        "not",
+        "are",
+        "can",
+        "all",
+        "new",
+        "old",
+        "function",
+        "method",
+        "class",
+    ]
 )
 
 

@@ -1,9 +1,27 @@
-"""Stand-in until the rules are there."""
+"""What the guard reads out of a diff by itself: the ways in which agents make checks pass without doing the work.
+
+Each rule is a function from the facts to its findings; the weights say how sure a rule is that no honest reason exists.
+"""
+
+from collections.abc import Callable, Iterable
 
 from ralph.integrity.change import Change
 from ralph.integrity.finding import Finding
 from ralph.integrity.permit import Permit
+from ralph.integrity.scan.facts import Facts
+from ralph.integrity.scan.skipped import skipped_tests
+from ralph.integrity.scan.vanished import vanished_tests
+from ralph.integrity.scan.weakened import weakened_tests
+
+RULES: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
+    skipped_tests,
+    vanished_tests,
+    weakened_tests,
+)
 
 
-def scan(change: Change, permit: Permit) -> tuple[Finding, ...]:  # noqa: ARG001
-    return ()
+def scan(change: Change, permit: Permit) -> tuple[Finding, ...]:
+    """All that the rules see in the change, by place."""
+    facts = Facts(change, permit)
+    found = {finding for rule in RULES for finding in rule(facts)}
+    return tuple(sorted(found, key=lambda item: (item.path, item.line, item.rule, item.text)))

@@ -1,0 +1,136 @@
+"""What every rule reads: the change, the story's permit, and the tests before and after, matched to each other."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import cached_property
+
+from ralph.integrity.change import Change, FileChange
+from ralph.integrity.finding import HARD, Finding
+from ralph.integrity.permit import Permit
+from ralph.integrity.scan.compiled_tests import go_tests, rust_tests
+from ralph.integrity.scan.model import TestCase
+from ralph.integrity.scan.python_tests import python_tests
+from ralph.integrity.scan.script_tests import script_tests
+from ralph.integrity.scan.text import Language, evidence, language_of
+from ralph.integrity.testfiles import is_test_file
+
+READERS = {
+    Language.PYTHON: python_tests,
+    Language.SCRIPT: script_tests,
+    Language.GO: go_tests,
+    Language.RUST: rust_tests,
+}
+ALIKE = 0.6
+MOST_MATCHED = 400  # tests that are looked for under another name
+PERMITTED_WEIGHT = 5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A test that existed before and what became of it; `new` is None where nothing did."""
+
+    old: TestCase
+    new: TestCase | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    change: Change
+    permit: Permit
+
+    @cached_property
+    def old_tests(self) -> tuple[TestCase, ...]:
+        return tuple(
+            case
+            for file in self.change.files
+            if file.old
+            for case in read_tests(file.old_path or file.path, file.old_text)
+        )
+
+    @cached_property
+    def new_tests(self) -> tuple[TestCase, ...]:
+        return tuple(case for file in self.change.files if file.new for case in read_tests(file.path, file.new_text))
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Every test of a changed file as it was, with the same test now: by file and name, by name, by what it does."""
+        moved = {file.old_path or file.path: file.path for file in self.change.files}
+        return tuple(_matched(self.old_tests, self.new_tests, moved))
+
+    @cached_property
+    def born(self) -> tuple[TestCase, ...]:
+        """The tests that nothing old became."""
+        known = {id(pair.new) for pair in self.pairs if pair.new}
+        return tuple(case for case in self.new_tests if id(case) not in known)
+
+    @cached_property
+    def new_source(self) -> str:
+        """All new text of test files, where something taken out of one test may have gone."""
+        return "\n".join(file.new_text for file in self.change.files if is_test_file(file.path))
+
+    def files(self, *languages: Language) -> Iterator[FileChange]:
+        """The changed files that still exist, of the languages."""
+        return (file for file in self.change.files if file.new and language_of(file.path) in languages)
+
+    def allows_test(self, case: TestCase) -> bool:
+        """Whether the story speaks of the test, or wants tests changed."""
+        return self.permit.names(case.path) or self.permit.says(case.short) or self.permit.changes_tests
+
+
+def read_tests(path: str, text: str) -> tuple[TestCase, ...]:
+    """The tests in a file; of Rust also those beside the code, of other languages only in test files."""
+    language = language_of(path)
+    reader = READERS.get(language)
+    if reader is None or not (language is Language.RUST or is_test_file(path)):
+        return ()
+    return tuple(replace(case, path=path) for case in reader(text))
+
+
+def judged(found: Finding, *, permitted: bool) -> Finding:
+    """The finding, light where the story allows it."""
+    return replace(found, weight=min(found.weight, PERMITTED_WEIGHT)) if permitted else found
+
+
+def finding(rule: str, weight: int, text: str, path: str, line: int = 0, seen: str = "") -> Finding:  # noqa: PLR0917
+    return Finding(rule, min(weight, HARD), text, path, line, evidence(seen))
+
+
+def _matched(old: Sequence[TestCase], new: Sequence[TestCase], moved: dict[str, str]) -> Iterator[Pair]:
+    free = list(new)
+    rest: list[TestCase] = []
+    for case in old:
+        found = next((item for item in free if item.name == case.name and item.path == moved.get(case.path)), None)
+        if found is not None:
+            _take(free, found)
+            yield Pair(case, found)
+        else:
+            rest.append(case)
+    for case in rest:
+        found = next((item for item in free if item.name == case.name), None) or next(
+            (item for item in free if item.short == case.short), None
+        )
+        found = found or _alike(case, free)
+        if found is not None:
+            _take(free, found)
+        yield Pair(case, found)
+
+
+def _take(free: list[TestCase], case: TestCase) -> None:
+    free[:] = [item for item in free if item is not case]
+
+
+def _alike(case: TestCase, free: Sequence[TestCase]) -> TestCase | None:
+    """The test that most of the case's lines went to: it was renamed."""
+    lines = _telling(case.source)
+    if not lines or len(free) > MOST_MATCHED:
+        return None
+    scored = [(SequenceMatcher(None, lines, _telling(item.source), autojunk=False).ratio(), item) for item in free]
+    best = max(scored, key=lambda score: score[0], default=(0.0, None))
+    return best[1] if best[0] >= ALIKE else None
+
+
+def _telling(source: str) -> list[str]:
+    """The words of a test's body; its head, that a new name changes, left out."""
+    return re.findall(r"\w+|[^\w\s]", source.split("\n", 1)[-1])[:600]

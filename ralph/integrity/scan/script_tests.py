@@ -1,0 +1,275 @@
+"""The tests of a JavaScript or TypeScript file: `it`, `test` and `describe` of jest, vitest, mocha and node --test."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ralph.integrity.scan.model import Assertion, Strength, TestCase
+from ralph.integrity.scan.text import Language, closing, line_number, without_comments, without_strings
+
+CALL = re.compile(
+    r"(?<![\w.$])(?P<word>x?it|x?test|f?it|x?describe|fdescribe|specify|xspecify|context|suite|Deno\.test|bench)"
+    r"(?P<modifiers>(?:\.\w+(?:\([^()\n]*\))?)*)\s*(?=[(`])"
+)
+SUITES = {"describe", "xdescribe", "fdescribe", "context", "suite"}
+SKIPS = {"skip", "todo", "fails", "failing", "skipIf", "runIf", "fixme"}
+BODY_SKIP = re.compile(
+    r"\b(?:this|t|ctx|context|test|it|pending)\.skip\s*\(|\bpending\s*\(|(?<=[{,])\s*(?:skip|todo)\s*:\s*(?!false)\S"
+)
+EXPECT = re.compile(r"(?<![\w$.])expect(?:\.soft|\.poll)?\s*\(")
+MATCHER = re.compile(
+    r"\s*\.\s*(?P<words>(?:(?:not|resolves|rejects|to|be|have|deep|and|an?|been|is|that|eventually)\s*\.\s*)*\w+)\s*(?P<call>\()?"
+)
+ASSERT = re.compile(r"(?<![\w$.])(?P<name>(?:assert|t|should|chai\.assert)(?:\.strict)?(?:\.\w+)?)\s*(?=\()")
+WEAK = {
+    "tobetruthy", "tobefalsy", "tobedefined", "tobeundefined", "tobeok", "ok", "true", "exist", "isok", "isdefined", "exists",
+    "tobeinstanceof", "truthy", "notequal", "isnotnull", "isnull", "not.tobenull", "not.tobeundefined", "not.tobenil", "tobenull",
+}  # fmt: skip
+PARTIAL = {
+    "tocontain", "tomatch", "tobegreaterthan", "tobelessthan", "tobegreaterthanorequal", "tobelessthanorequal",
+    "tohavelength", "tohaveproperty", "tocontainequal", "match", "include", "above", "below", "throws", "tothrow",
+    "toThrowError", "tohavebeencalled", "tomatchobject", "rejects",
+}  # fmt: skip
+EQUAL_WORDS = ("equal", "tobe", "tostrictequal", "is", "same", "eql", "deepequal")
+ANY_VALUE = re.compile(r"expect\s*\.\s*(?:anything|any)\s*\(|(?:true|false)$")
+LITERAL = re.compile(r"true|false|-?\d+(?:\.\d+)?|'[^']*'|\"[^\"]*\"|null|\[\]|\{\}")
+
+
+@dataclass(frozen=True)
+class _Block:
+    name: str
+    start: int  # of the word
+    opening: int  # of the bracket
+    end: int
+    suite: bool
+    skip: str
+    condition: str
+    focus: str
+
+
+def script_tests(text: str) -> tuple[TestCase, ...]:
+    code, plain = without_comments(text, Language.SCRIPT), without_strings(text, Language.SCRIPT)
+    blocks = list(_blocks(code, plain))
+    found = []
+    around: list[_Block] = []
+    for block in blocks:
+        around = [outer for outer in around if outer.end > block.start]
+        if block.suite:
+            around.append(block)
+        else:
+            found.append(_case(block, around, text, code, plain))
+    return tuple(found)
+
+
+def _blocks(code: str, plain: str) -> Iterator[_Block]:
+    for call in CALL.finditer(plain):
+        opening = call.end()
+        if plain[opening] == "`" or call["modifiers"].endswith((".each", ".for")):
+            opening = _after_table(plain, opening)
+        if opening >= len(plain) or plain[opening] != "(":
+            continue
+        named = re.match(
+            r"\(\s*(?P<quote>['\"`])(?P<name>.*?)(?<!\\)(?P=quote)", code[opening : opening + 500], re.DOTALL
+        )
+        if not named and not re.match(r"\(\s*(?:async|function|\(|\w+[.,])", code[opening : opening + 60]):
+            continue
+        word, modifiers = call["word"], [item.split("(")[0] for item in call["modifiers"].split(".") if item]
+        skipped = word.startswith("x") or bool(SKIPS & set(modifiers))
+        gate = re.search(r"\.(?:skipIf|runIf)\(([^()\n]*(?:\([^()\n]*\))?[^()\n]*)\)", code[call.start() : opening])
+        words = code[call.start() : opening].strip()
+        yield _Block(
+            name=(named["name"] if named else "") or "(no name)",
+            start=call.start(),
+            opening=opening,
+            end=closing(plain, opening),
+            suite=word in SUITES or "describe" in modifiers,
+            skip=words if skipped else "",
+            condition=gate[1] if gate else "",
+            focus=words if word in {"fit", "fdescribe"} or "only" in modifiers else "",
+        )
+
+
+def _after_table(plain: str, opening: int) -> int:
+    """Where the call opens that follows the table of an `each`."""
+    end = plain.find("`", opening + 1) if plain[opening] == "`" else closing(plain, opening)
+    after = re.compile(r"\s*\(").match(plain, end + 1) if end >= 0 else None
+    return after.end() - 1 if after else len(plain)
+
+
+def _case(block: _Block, around: list[_Block], text: str, code: str, plain: str) -> TestCase:
+    chain = [*around, block]
+    skipped = next((item for item in reversed(chain) if item.skip), None)
+    inside = BODY_SKIP.search(plain, block.opening, block.end)
+    skip = skipped.skip if skipped else inside[0].strip(" {,") if inside else ""
+    condition = skipped.condition if skipped else _guard(code, plain, block, inside.start()) if inside else ""
+    body = plain.find("{", block.opening, block.end)
+    header = text[block.start : block.opening]
+    return TestCase(
+        name=" > ".join(item.name for item in chain),
+        line=line_number(text, block.start),
+        source=text[block.start : block.end + 1],
+        asserts=tuple(_asserts(code, plain, block.opening + 1, block.end)),
+        skip=skip,
+        condition=condition,
+        focus=next((item.focus for item in chain if item.focus), ""),
+        leaves=_leaves(code, plain, body, block.end) if body >= 0 else "",
+        cases=_rows(header),
+    )
+
+
+def _rows(header: str) -> int:
+    if ".each" not in header:
+        return 0
+    plain = without_strings(header, Language.SCRIPT)
+    start = plain.find("[")
+    if start < 0:
+        return max(0, header.count("\n") - 1)
+    inner = plain[start + 1 : closing(plain, start)]
+    return len([part for part in _split(inner) if part.strip()])
+
+
+def _guard(code: str, plain: str, block: _Block, place: int) -> str:
+    """The condition of the `if` that stands last before the place, on its line or around it."""
+    found = ""
+    for guard in re.finditer(r"\bif\s*\(", plain[block.opening : place]):
+        opening = block.opening + guard.end() - 1
+        end = closing(plain, opening)
+        following = plain[end + 1 : place]
+        if following.count("{") > following.count("}") or not following.strip():
+            found = code[opening + 1 : end]
+    return found
+
+
+def _leaves(code: str, plain: str, body: int, end: int) -> str:
+    first = EXPECT.search(plain, body, end) or ASSERT.search(plain, body, end)
+    stop = first.start() if first else end
+    for leaving in re.finditer(r"(?<![\w$.])return\b\s*(?=[;}\n])", plain[body:stop]):
+        place = body + leaving.start()
+        depth = plain.count("{", body, place) - plain.count("}", body, place)
+        line = code.rfind("\n", 0, place) + 1
+        guarded = re.search(r"\bif\s*\(", plain[max(line, place - 300) : place]) or depth == 2
+        if depth == 1 or guarded:
+            before = code[max(body + 1, place - 160) : place + 6]
+            return " ".join(before[before.rfind("if") if "if" in before else -6 :].split())
+    return ""
+
+
+def _asserts(code: str, plain: str, start: int, end: int) -> Iterator[Assertion]:
+    lost = list(_lost(plain, start, end))
+    for call in EXPECT.finditer(plain, start, end):
+        found = _expectation(code, plain, call)
+        if found is not None:
+            yield _placed(found, plain, call.start(), lost)
+    for call in ASSERT.finditer(plain, start, end):
+        found = _assertion(code, plain, call)
+        if found is not None:
+            yield _placed(found, plain, call.start(), lost)
+
+
+def _placed(found: Assertion, plain: str, place: int, lost: list[tuple[int, int]]) -> Assertion:
+    swallowed = any(left <= place < right for left, right in lost)
+    return Assertion(
+        found.text, found.strength, found.subject, line_number(plain, place), found.tolerance, swallowed, found.expected
+    )
+
+
+def _lost(plain: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The stretches whose failures are caught and end there, or that never run."""
+    for word in re.finditer(r"\btry\s*\{", plain[start:end]):
+        opening = start + word.end() - 1
+        stop = closing(plain, opening)
+        catch = re.compile(r"\s*catch\s*(?:\([^)]*\))?\s*\{").match(plain, stop + 1)
+        if catch:
+            handler = plain[catch.end() : closing(plain, catch.end() - 1)]
+            if not re.search(r"\b(?:throw|expect|assert|fail|reject|done)\b", handler):
+                yield opening, stop
+    for word in re.finditer(r"\bif\s*\(\s*(?:false|0|!1)\s*\)\s*\{", plain[start:end]):
+        yield start + word.end(), closing(plain, start + word.end() - 1)
+    for word in re.finditer(
+        r"\.catch\s*\(\s*(?:\(\s*\w*\s*\)|\w+)\s*=>\s*(?:\{\s*\}|null|undefined)\s*\)", plain[start:end]
+    ):
+        line = plain.rfind(";", 0, start + word.start())
+        yield max(start, line), start + word.end()
+
+
+def _expectation(code: str, plain: str, call: re.Match[str]) -> Assertion | None:
+    opening = call.end() - 1
+    end = closing(plain, opening)
+    subject = code[opening + 1 : end].strip()
+    matcher = MATCHER.match(plain, end + 1)
+    if not matcher:
+        return None
+    stop = closing(plain, matcher.end() - 1) if matcher["call"] else matcher.end()
+    expected = code[matcher.end() : stop].strip() if matcher["call"] else ""
+    words = re.sub(r"\s", "", matcher["words"])
+    text = " ".join(code[call.start() : stop + 1].split())
+    return Assertion(
+        text, _strength(words, subject, expected), subject, expected=expected, tolerance=_digits(words, expected)
+    )
+
+
+def _digits(words: str, expected: str) -> float:
+    if not words.lower().endswith(("tobecloseto", "closeto")):
+        return 0.0
+    parts = _split(expected)
+    number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*", parts[1]) if len(parts) > 1 else None
+    if words.lower().endswith("tobecloseto"):
+        return float(10.0 ** -(float(number[1]) if number and len(number[1]) < 4 else 2.0))
+    return float(number[1]) if number else 0.0
+
+
+def _strength(words: str, subject: str, expected: str) -> Strength:
+    name = words.lower()
+    negated, last = "not." in name, name.rsplit(".", 1)[-1]
+    if (subject == expected and subject and not negated) or LITERAL.fullmatch(subject):
+        return Strength.NOTHING
+    if last == "tobegreaterthanorequal" and expected == "0":
+        return Strength.NOTHING if subject.endswith(".length") else Strength.PRESENCE
+    if last in WEAK or name in WEAK or (negated and expected in {"null", "undefined", ""}) or ANY_VALUE.match(expected):
+        return Strength.PRESENCE
+    return Strength.PART if negated or (last in PARTIAL and not (last == "tothrow" and expected)) else Strength.EXACT
+
+
+def _assertion(code: str, plain: str, call: re.Match[str]) -> Assertion | None:
+    name = call["name"].lower()
+    if name in {"t", "should"} or (
+        name.startswith("t.") and name[2:] not in {"is", "deepequal", "true", "truthy", "equal", "ok", "throws"}
+    ):
+        return None
+    opening = call.end()
+    end = closing(plain, opening)
+    parts = [part.strip() for part in _split(code[opening + 1 : end])]
+    text = " ".join(code[call.start() : end + 1].split())
+    last = name.rsplit(".", 1)[-1]
+    subject = parts[0] if parts else ""
+    expected = parts[1] if len(parts) > 1 else ""
+    if last in {"assert", "ok", "strict", "truthy", "true"}:
+        return Assertion(text, _truth(subject), re.split(r"\s*(?:===?|!==?|[<>]=?)\s*", subject)[0], expected=expected)
+    return Assertion(text, _strength(last, subject, expected), subject, expected=expected)
+
+
+def _truth(condition: str) -> Strength:
+    if LITERAL.fullmatch(condition) or "|| true" in condition:
+        return Strength.NOTHING
+    sides = re.split(r"===?", condition)
+    if len(sides) == 2:
+        return Strength.NOTHING if sides[0].strip() == sides[1].strip() else Strength.EXACT
+    return Strength.PART if re.search(r"!==?|[<>]", condition) else Strength.PRESENCE
+
+
+def _split(arguments: str) -> list[str]:
+    """The arguments of a call, by its commas that no bracket or quote holds."""
+    parts, depth, quote, start = [], 0, "", 0
+    for place, char in enumerate(arguments):
+        if quote:
+            quote = "" if char == quote and arguments[place - 1] != "\\" else quote
+        elif char in "'\"`":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            parts.append(arguments[start:place])
+            start = place + 1
+    return [*parts, arguments[start:]]

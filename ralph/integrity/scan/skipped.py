@@ -1,0 +1,89 @@
+"""Tests that no longer run, though their code is still there: skipped, narrowed by `only`, left early, rows taken out."""
+
+import re
+from collections.abc import Iterator
+
+from ralph.integrity.finding import HARD, Finding
+from ralph.integrity.scan.facts import Facts, Pair, finding, judged
+from ralph.integrity.scan.model import TestCase
+
+NEW_SKIP_WEIGHT = 10
+NEW_SKIP_ALWAYS_WEIGHT = 40
+PLATFORM_WEIGHT = 20
+CAPABILITY_WEIGHT = 45
+HERE_WEIGHT = 70
+ROW_WEIGHT = 40
+
+PLATFORM = re.compile(
+    r"platform|os\.name|version_info|hexversion|implementation|GOOS|GOARCH|process\.(?:platform|arch|version)|\bos\."
+    r"|target_os|target_arch|windows|unix|darwin|\blinux\b|\bmacos\b|miri|sys\.maxsize|WINDOWS|IS_WIN|isWindows|amd64|arm64"
+    r"|go1\.\d+|\bcgo\b|wasm",
+    re.IGNORECASE,
+)
+CAPABILITY = re.compile(
+    r"which\(|find_spec|importorskip|import_module|LookPath|Short\(\)|HAS_|has_|hasattr|exists|available|geteuid|Getuid"
+    r"|feature\s*=|integration|e2e|slow|getuid|Root|root|ImportError",
+)
+EVERYWHERE = re.compile(
+    r"\b(?:True|true|1)\b$|^1\s*==\s*1|\b(?:CI|GITHUB_ACTIONS|GITLAB_CI|JENKINS\w*|PYTEST\w*|RALPH\w*)\b|^not False|^ignore$|never"
+    r"|^all\(\)$|^any\(\)$|^not (?:any\(\)|test)$|^test$",
+)
+HERE = re.compile(
+    r"version_info\s*>=?\s*\(\s*3|startswith\(['\"]linux|==\s*['\"](?:linux|posix|Linux)['\"]|!=\s*['\"](?:win32|darwin|nt|windows|Windows)['\"]"
+    r"|target_os\s*=\s*\"linux\"|^unix$|^not windows$|^!linux$|^not cfg\(unix\)",
+)
+
+
+def skipped_tests(facts: Facts) -> Iterator[Finding]:
+    for pair in facts.pairs:
+        if pair.new is not None:
+            yield from (judged(item, permitted=facts.allows_test(pair.old)) for item in _pair(pair, pair.new))
+    for case in facts.born:
+        yield from _new(case)
+
+
+def _pair(pair: Pair, new: TestCase) -> Iterator[Finding]:
+    old = pair.old
+    if new.skip and (not old.skip or (old.condition and not new.condition)):
+        yield _skip(new)
+    if any(item.subject == "should_panic" for item in new.asserts) and "should_panic" not in old.source:
+        text = f"the test {new.short} is now expected to fail"
+        yield finding("test-inverted", HARD, text, new.path, new.line, "#[should_panic]")
+    if new.focus and not old.focus:
+        text = f"only the test {new.short} and its like would run: it was marked {new.focus}"
+        yield finding("test-focused", HARD, text, new.path, new.line, new.focus)
+    if new.leaves and not old.leaves and old.asserts:
+        text = f"the test {new.short} now returns before its first assertion"
+        yield finding("test-left-early", _weight(new.leaves.removeprefix("if ")), text, new.path, new.line, new.leaves)
+    if 0 < new.cases < old.cases:
+        lost = old.cases - new.cases
+        text = f"the test {new.short} lost {lost} of the {old.cases} rows of its table"
+        weight = HARD if new.cases * 2 <= old.cases and lost > 1 else ROW_WEIGHT + 10 * lost
+        yield finding("rows-removed", weight, text, new.path, new.line, new.source.split("\n")[0])
+
+
+def _skip(case: TestCase) -> Finding:
+    when = f" when {case.condition}" if case.condition else ""
+    text = f"the test {case.short} was skipped{when}: it ran before"
+    return finding("test-skipped", _weight(case.condition), text, case.path, case.line, case.skip)
+
+
+def _weight(condition: str) -> int:
+    """How bad a skip under the condition is for a test that ran; none is the worst."""
+    if not condition or EVERYWHERE.search(condition):
+        return HARD
+    if HERE.search(condition):
+        return HERE_WEIGHT
+    if PLATFORM.search(condition):
+        return PLATFORM_WEIGHT
+    return CAPABILITY_WEIGHT if CAPABILITY.search(condition) else HERE_WEIGHT
+
+
+def _new(case: TestCase) -> Iterator[Finding]:
+    if case.skip:
+        weight = NEW_SKIP_WEIGHT if case.condition and not EVERYWHERE.search(case.condition) else NEW_SKIP_ALWAYS_WEIGHT
+        text = f"the new test {case.short} is skipped" + (f" when {case.condition}" if case.condition else "")
+        yield finding("new-test-skipped", weight, text, case.path, case.line, case.skip)
+    if case.focus:
+        text = f"the new test {case.short} is marked {case.focus}: every other test would not run"
+        yield finding("test-focused", HARD, text, case.path, case.line, case.focus)

@@ -1,0 +1,125 @@
+"""Source text as the rules read it: comments and strings blanked, brackets matched, lines of bounded length.
+
+These are readers for rules of thumb, not parsers: on odd input they find less, and never fail.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from ralph.integrity.change import FileChange, Line
+
+LONGEST_LINE = 2_000
+MOST_COMPARED = 20_000_000  # lines times lines; above it only what is new is told, not where
+EVIDENCE_LENGTH = 160
+
+
+class Language(StrEnum):
+    PYTHON = "python"
+    SCRIPT = "script"  # JavaScript and TypeScript
+    GO = "go"
+    RUST = "rust"
+    SHELL = "shell"
+    OTHER = "other"
+
+
+SUFFIXES = {
+    ".py": Language.PYTHON,
+    ".pyi": Language.PYTHON,
+    ".go": Language.GO,
+    ".rs": Language.RUST,
+    ".sh": Language.SHELL,
+    ".bash": Language.SHELL,
+    ".zsh": Language.SHELL,
+    **dict.fromkeys((".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".mts", ".cts", ".vue", ".svelte"), Language.SCRIPT),
+}
+_SLASH_COMMENT = r"(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))"
+_QUOTED = r"'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\""
+_REGEX = r"(?<=[(,=:\[!&|?{;])[ \t]*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/"
+TOKENS = {
+    Language.SCRIPT: rf"{_SLASH_COMMENT}|(?P<string>{_QUOTED}|`(?:\\.|[^`\\])*`|{_REGEX})",
+    Language.GO: rf"{_SLASH_COMMENT}|(?P<string>{_QUOTED}|`[^`]*`)",
+    Language.RUST: rf"{_SLASH_COMMENT}|(?P<string>r(#+)\".*?\"\3|r?\"(?:\\.|[^\"\\])*\"|'(?:\\[^'\n]*|[^\\'\n])')",
+    Language.PYTHON: (
+        r"(?P<comment>\#[^\n]*)|(?P<string>\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''|" + _QUOTED + ")"
+    ),
+    Language.SHELL: r"(?P<comment>(?<![^\s;])\#[^\n]*)|(?P<string>'[^'\n]*')",
+}
+_COMPILED = {language: re.compile(pattern, re.DOTALL) for language, pattern in TOKENS.items()}
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+def language_of(path: str) -> Language:
+    return SUFFIXES.get(PurePosixPath(path).suffix.lower(), Language.OTHER)
+
+
+def without_comments(text: str, language: Language) -> str:
+    """The text with comments as spaces; every character keeps its place."""
+    return _blanked(text, language, strings=False)
+
+
+def without_strings(text: str, language: Language) -> str:
+    """The text with comments, and what stands between quotes, as spaces."""
+    return _blanked(text, language, strings=True)
+
+
+def closing(text: str, opening: int) -> int:
+    """The place of the bracket that closes the one at `opening`, or the end of the text."""
+    depth = 0
+    for bracket in re.finditer(r"[()\[\]{}]", text[opening:]):
+        depth += 1 if bracket[0] in _OPEN else -1
+        if depth <= 0:
+            return opening + bracket.start()
+    return len(text)
+
+
+def line_number(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
+
+
+def evidence(text: str) -> str:
+    line = " ".join(text[:LONGEST_LINE].split())
+    return line if len(line) <= EVIDENCE_LENGTH else line[: EVIDENCE_LENGTH - 1] + "…"
+
+
+def added_lines(file: FileChange) -> Sequence[Line]:
+    """The lines that the file has now and had not, each of bounded length."""
+    old, new = file.old_text.splitlines(), file.new_text.splitlines()
+    found = file.added if len(old) * len(new) < MOST_COMPARED else _extra(old, new)
+    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found)
+
+
+def removed_lines(file: FileChange) -> Sequence[Line]:
+    """The lines that the file had and has no more, each of bounded length."""
+    old, new = file.old_text.splitlines(), file.new_text.splitlines()
+    found = file.removed if len(old) * len(new) < MOST_COMPARED else _extra(new, old)
+    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found)
+
+
+def _extra(before: Sequence[str], after: Sequence[str]) -> list[Line]:
+    known = Counter(before)
+    found = []
+    for number, text in enumerate(after, 1):
+        known[text] -= 1
+        if known[text] < 0:
+            found.append(Line(number, text))
+    return found
+
+
+def _blanked(text: str, language: Language, *, strings: bool) -> str:
+    pattern = _COMPILED.get(language)
+    if pattern is None:
+        return text
+
+    def blank(token: re.Match[str]) -> str:
+        if token["comment"] is not None:
+            return _spaces(token[0])
+        return token[0][0] + _spaces(token[0][1:-1]) + token[0][-1] if strings and len(token[0]) > 1 else token[0]
+
+    return pattern.sub(blank, text)
+
+
+def _spaces(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
