@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
+from os.path import normpath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
 from ralph.durations import parse_duration_s
+from ralph.settings.sizes import MIB, parse_size_bytes
 
 
 class Repo(StrEnum):
@@ -26,10 +28,15 @@ class Effort(StrEnum):
     MAX = "max"
 
 
-SandboxLevel = Literal["auto", "bwrap", "none"]
+SandboxLevel = Literal["auto", "required", "bwrap", "landlock", "seatbelt", "none"]
 Provider = Literal["anthropic", "bedrock", "vertex"]
 Content = Literal["full", "preview", "hash", "none"]
 ToolName = Literal["bash", "read", "edit", "write", "grep", "glob", "finish"]
+CREDENTIALS = (
+    *(".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".netrc", ".password-store", ".git-credentials"),
+    *(".config/gh", ".config/glab-cli", ".config/gcloud", ".config/git", ".local/share/keyrings", ".mozilla"),
+    *("Library/Keychains", ".local/state/ralph"),
+)
 TOOLS: tuple[ToolName, ...] = ("bash", "read", "edit", "write", "grep", "glob", "finish")
 
 
@@ -56,9 +63,26 @@ def _below_the_root(pattern: str) -> str:
     return pattern
 
 
+def _as_bytes(value: object) -> object:
+    return parse_size_bytes(value) if isinstance(value, str) else value
+
+
+def _fit_to_be_written(folder: str) -> str:
+    """Not all there is, not a home, and neither a folder with credentials nor one around it."""
+    path = Path(normpath(Path(folder).expanduser()))
+    home = Path.home()
+    secret = [home / name for name in CREDENTIALS]
+    around = any(one.is_relative_to(path) for one in (home, *secret))
+    if not path.is_absolute() or around or any(path.is_relative_to(one) for one in secret):
+        raise ValueError(folder)
+    return folder
+
+
 Usd = Annotated[float, Field(strict=True, ge=1e-6, le=1e6, allow_inf_nan=False)]
 DurationSeconds = Annotated[StrictInt, Field(ge=1), BeforeValidator(_as_seconds)]
 ModelName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
+SizeBytes = Annotated[StrictInt, Field(ge=MIB), BeforeValidator(_as_bytes)]
+CacheFolder = Annotated[str, Field(strict=True), AfterValidator(_fit_to_be_written)]
 FilePattern = Annotated[str, Field(strict=True), AfterValidator(_below_the_root)]
 USD = "a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan)"
 EFFORTS = "one of " + ", ".join(f'"{effort}"' for effort in Effort)

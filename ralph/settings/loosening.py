@@ -12,8 +12,21 @@ from ralph.settings.kinds import Repo
 from ralph.settings.places import Path
 from ralph.settings.schema import Settings
 
-LOOSE_FIRST = {"sandbox": ("none", "auto", "bwrap"), "tracing.content": ("full", "preview", "hash", "none")}
-ATTRIBUTES = {"max_duration": "max_duration_s", "copy": "copy_files"}
+LOOSE_FIRST = {"tracing.content": ("full", "preview", "hash", "none")}
+TIGHTER_SANDBOX = {  # than what the user allows; a level by its name may be less than "auto" would have taken
+    "none": {"auto", "required", "bwrap", "landlock", "seatbelt"},
+    "auto": {"required", "bwrap"},
+    "landlock": {"required", "bwrap"},
+    "seatbelt": {"required", "bwrap"},
+    "required": {"bwrap"},
+    "bwrap": set(),
+}
+ATTRIBUTES = {
+    "max_duration": "max_duration_s",
+    "copy": "copy_files",
+    "memory": "memory_bytes",
+    "file_size": "file_size_bytes",
+}
 Scale = float | set[str]
 
 
@@ -63,6 +76,8 @@ def _goes_too_far(name: str, may: Repo, wanted: object, allowed: object) -> bool
         return False
     if may is Repo.NEVER:
         return True
+    if name == "sandbox":
+        return wanted not in TIGHTER_SANDBOX[str(allowed)]
     loose, limit = _scale(name, wanted), _scale(name, allowed)
     if isinstance(loose, set) and isinstance(limit, set):
         return not loose <= limit

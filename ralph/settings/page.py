@@ -15,6 +15,7 @@ TITLES = {
     "judge": "`[judge]`: the model that drafts and judges PRDs",
     "run": "`[run]`",
     "tracing": "`[tracing]`",
+    "resources": "`[resources]`: what one command may take of the machine",
     "prices": '`[prices."model"]`',
 }
 MAY = {Repo.ANY: "may set", Repo.TIGHTEN: "may tighten", Repo.NEVER: "may not set"}

@@ -17,6 +17,7 @@ from ralph.settings.kinds import (
     TOOLS,
     USD,
     About,
+    CacheFolder,
     Content,
     DurationSeconds,
     Effort,
@@ -26,9 +27,11 @@ from ralph.settings.kinds import (
     Repo,
     SandboxLevel,
     Section,
+    SizeBytes,
     ToolName,
     Usd,
 )
+from ralph.settings.sizes import EXAMPLE as SIZE
 from tracing.prices import ModelPrice
 
 Named = tuple[Check, ...] | tuple[Service, ...] | None
@@ -208,6 +211,47 @@ class Run(Section):
     ] = False
 
 
+class Resources(Section):
+    """What one command may take of the machine, where the sandbox can limit it."""
+
+    memory_bytes: Annotated[
+        SizeBytes | None,
+        Field(alias="memory"),
+        About(
+            "The most memory that a command may take.",
+            f"a size such as {SIZE}",
+            '"4GB"',
+            "size with its unit",
+            Repo.TIGHTEN,
+            "the sandbox's own limit",
+        ),
+    ] = None
+    processes: Annotated[
+        StrictInt | None,
+        Field(ge=16, le=1_000_000),
+        About(
+            "The most processes and threads that a command may have at once.",
+            "a whole number from 16 to 1000000",
+            "2000",
+            "processes",
+            Repo.TIGHTEN,
+            "the sandbox's own limit",
+        ),
+    ] = None
+    file_size_bytes: Annotated[
+        SizeBytes | None,
+        Field(alias="file_size"),
+        About(
+            "The largest file that a command may write.",
+            f"a size such as {SIZE}",
+            '"2GB"',
+            "size with its unit",
+            Repo.TIGHTEN,
+            "the sandbox's own limit",
+        ),
+    ] = None
+
+
 class Tracing(Section):
     """What traces keep."""
 
@@ -276,15 +320,36 @@ class Settings(Section):
     judge: Judge = Judge()
     run: Run = Run()
     tracing: Tracing = Tracing()
+    resources: Resources = Resources()
     sandbox: Annotated[
         SandboxLevel,
         About(
-            'How commands are confined; "auto" is bubblewrap where it works, else nothing with a warning.',
-            'one of "auto", "bwrap", "none"',
-            '"bwrap"',
+            'How commands are confined. "auto" is the best level that is proved by attacks at start, less or none only '
+            'with a warning; "required" (what scheduled runs use where you set nothing) refuses to run without one that '
+            "keeps all it promises, and so does a level by its name.",
+            'one of "auto", "required", "bwrap", "landlock", "seatbelt", "none"',
+            '"required"',
             repo=Repo.TIGHTEN,
         ),
     ] = "auto"
+    caches: Annotated[
+        tuple[CacheFolder, ...],
+        About(
+            "Folders outside of the worktree that commands may write, for caches; point the tool there with the check's "
+            "`env`. What one run writes there, the next one reads.",
+            "a list of folders that start with / or ~ (not a home, nor one with credentials)",
+            '["~/.cache/pip"]',
+            repo=Repo.NEVER,
+        ),
+    ] = ()
+    protected: Annotated[
+        tuple[FilePattern, ...],
+        About(
+            "Files that the agent may not change unless the story names them, beyond those that Ralph protects anyway.",
+            "a list of files or globs below the root",
+            '["migrations/**", "LICENSE"]',
+        ),
+    ] = ()
     provider: Annotated[
         Provider,
         About(
