@@ -1,6 +1,7 @@
 """What a test runner said, by test id where it gives them, in numbers elsewhere. Knows nothing about how it is asked."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +14,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     XFAILED = "xfailed"
+
+
+WORST_FIRST = (Outcome.FAILED, Outcome.SKIPPED, Outcome.XFAILED, Outcome.PASSED)
 
 
 class RunnerReport(BaseModel):
@@ -43,3 +47,28 @@ class RunnerReport(BaseModel):
     def ids(self, *outcomes: Outcome) -> frozenset[str]:
         """Ids of the tests that ended so; all ids when nothing is asked for."""
         return frozenset(name for name, outcome in self.outcomes.items() if not outcomes or outcome in outcomes)
+
+
+def report_of(
+    ended: Iterable[tuple[str, Outcome]],
+    *,
+    deselected: int = 0,
+    complete: bool = True,
+    uncollected: Iterable[str] = (),
+) -> RunnerReport:
+    """The report on tests that have ids; of a test that ended twice the worse ending counts, and once."""
+    outcomes: dict[str, Outcome] = {}
+    for name, outcome in ended:
+        known = outcomes.get(name, outcome)
+        outcomes[name] = min(known, outcome, key=WORST_FIRST.index)
+    counts = Counter(outcomes.values())
+    return RunnerReport(
+        outcomes=dict(sorted(outcomes.items())),
+        passed=counts[Outcome.PASSED],
+        failed=counts[Outcome.FAILED],
+        skipped=counts[Outcome.SKIPPED],
+        xfailed=counts[Outcome.XFAILED],
+        deselected=deselected,
+        complete=complete,
+        uncollected=tuple(sorted(set(uncollected))),
+    )

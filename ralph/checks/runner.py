@@ -2,11 +2,15 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.condense import condensed, relative_to
+from ralph.checks.report import RunnerReport
+from ralph.checks.reports.asking import Asked, asking
+from ralph.checks.reports.said import report_of_sessions
 from ralph.checks.tally import read_tally
 from ralph.environment import clean_env
 from ralph.errors import RalphError
@@ -46,6 +50,7 @@ def run_checks(
             read_only=read_only,
             home=home,
             own_stores=own_stores,
+            listen=check is not setup,
         )
         if check is setup and result.passed:
             continue
@@ -66,11 +71,12 @@ def run_check(
     read_only: Sequence[Path] = (),
     home: Path | None = None,
     own_stores: bool = False,
+    listen: bool = True,
 ) -> CheckResult:
     """Run the command by `bash` with `pipefail` in `tree`; passed means exit code 0 within the time.
 
     `scratch` is a private folder outside of the tree for outputs, and for HOME where no `home` is given; `read_only` is
-    what the command may see beside the tree, the repository's `.git` for one. `own_stores`: as `clean_env`.
+    what the command may see beside the tree, the repository's `.git` for one. `own_stores`: as `clean_env`. `listen`: ask the test runners in it what they ran.
 
     Raises:
         RalphError: the command cannot be started at all (no bash).
@@ -81,26 +87,30 @@ def run_check(
         return _missing_folder(check, output)
     home = home or scratch / "home"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    argv = sandbox.wrap(
-        ["bash", "--noprofile", "--norc", "-o", "pipefail", "-c", check.command],
-        cwd=cwd,
-        writable=[tree, home],
-        read_only=read_only,
-        network=check.network,
-    )
-    timeout_s = max(0.1, min(check.timeout_s, check.timeout_s if timeout_cap_s is None else timeout_cap_s))
-    try:
-        completed = run_process(
-            argv,
+    env = clean_env(check.env, home=home, own_stores=own_stores)
+    with asking(scratch, env) if listen else nullcontext(Asked()) as asked:
+        argv = sandbox.wrap(
+            ["bash", "--noprofile", "--norc", "-o", "pipefail", "-c", check.command],
             cwd=cwd,
-            env=clean_env(check.env, home=home, own_stores=own_stores),
-            timeout_s=timeout_s,
-            output=output,
-            cancel=cancel,
+            writable=[tree, home, *asked.writable],
+            read_only=[*read_only, *asked.read_only],
+            network=check.network,
         )
+        timeout_s = max(0.1, min(check.timeout_s, check.timeout_s if timeout_cap_s is None else timeout_cap_s))
+        with _startable(check):
+            completed = run_process(
+                argv, cwd=cwd, env=env | asked.env, timeout_s=timeout_s, output=output, cancel=cancel
+            )
+    report = report_of_sessions(asked.heard, tree.resolve(), [home, scratch])
+    return _result(check, completed, output, tree, report)
+
+
+@contextmanager
+def _startable(check: Check) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise RalphError(f'the check "{check.name}" cannot be started: {error}. Checks need `bash` on PATH.') from error
-    return _result(check, completed, output, tree)
 
 
 def run_setup(
@@ -124,6 +134,7 @@ def run_setup(
         timeout_cap_s=timeout_cap_s,
         read_only=read_only,
         own_stores=own_stores,
+        listen=False,
     )
 
 
@@ -141,7 +152,7 @@ def _ending(result: CheckResult) -> str:
     return f"failed with exit code {result.exit_code}"
 
 
-def _result(check: Check, completed: Completed, output: Path, tree: Path) -> CheckResult:
+def _result(check: Check, completed: Completed, output: Path, tree: Path, report: RunnerReport | None) -> CheckResult:
     tally = read_tally(output)
     return CheckResult(
         name=check.name,
@@ -155,6 +166,7 @@ def _result(check: Check, completed: Completed, output: Path, tree: Path) -> Che
         failures=tally.failures,
         failing=tally.failing,
         cancelled=completed.cancelled,
+        report=report,
     )
 
 
