@@ -10,6 +10,7 @@ from ralph.detect import detect
 from ralph.detect.missing import smallest_example
 from ralph.detect.proposal import Proposal
 from ralph.errors import RalphError
+from ralph.files import write_atomically
 from ralph.home import Home, find_home
 from ralph.init.consent import Consent
 from ralph.init.result import Trial
@@ -110,7 +111,7 @@ class _Draft:
 
     def remember(self, data: bytes) -> None:
         """Empty: it is no draft any more."""
-        self._mark.write_text(sha256_of(data) if data else "")
+        write_atomically(self._mark, sha256_of(data).encode() if data else b"", "init mark")
 
     @property
     def _mark(self) -> Path:
