@@ -26,7 +26,9 @@ WORDS = {"success": "passed"}
 @click.option("--plain", is_flag=True, help="A line for each event, also on a terminal, instead of the live view.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line, the summary last.")
 @click.option(
-    "--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="How commands are confined. [default: auto]"
+    "--sandbox",
+    type=click.Choice(["auto", "required", "bwrap", "landlock", "seatbelt", "none"]),
+    help="How commands are confined. [default: auto]",
 )
 def demo_command(*, folder: Path | None, live: bool, plain: bool, as_json: bool, sandbox: str | None) -> int:
     """Make a small repository with four stories and run Ralph on it.

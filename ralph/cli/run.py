@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON event a line.")
 @repo_option
 @click.option(
-    "--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="How commands are confined. [default: auto]"
+    "--sandbox",
+    type=click.Choice(["auto", "required", "bwrap", "landlock", "seatbelt", "none"]),
+    help="How commands are confined. [default: auto]",
 )
 @click.option(
     "--set",

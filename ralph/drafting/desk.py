@@ -152,7 +152,7 @@ def open_desk(
         provider = "anthropic" if playing.transport else settings.provider
         meter, client = Meter(ledger, ground.prices), client_for(settings, playing)
         model = stack.enter_context(closing(Model(client, meter, ground.model, pace=pace, provider=provider)))
-        sandbox, warning = choose_sandbox(settings.sandbox, home)
+        sandbox, warning = choose_sandbox(settings.sandbox, home, limits=settings.resources)
         if warning:
             report(Event(EventKind.WARNING, warning))
         scratch = home.folder("drafts", run_id)

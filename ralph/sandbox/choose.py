@@ -8,18 +8,22 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.sandbox.base import NoSandbox, Sandbox
-from ralph.sandbox.bubblewrap import ISOLATION, bubblewrap
+from ralph.sandbox.bubblewrap import ISOLATION, Bubblewrap, bubblewrap
 from ralph.sandbox.probes import CONTROL, PROBES, ProbeResult, run_probes
 from ralph.sandbox.remedies import install_command, mend_bubblewrap
 
 SETTINGS = ("auto", "required", "bwrap", "none")
 ESSENTIAL = frozenset({"write-outside", "read-state", "tcp"})  # what holds less than this is no sandbox
 NO_BASH = "bash is not on PATH, and every check and command is run by it"
+Level = TypeVar("Level", bound=Bubblewrap)
 NAMES = {"bwrap": "bubblewrap", "landlock": "Landlock", "seatbelt": "Seatbelt"}
 
 
@@ -44,19 +48,58 @@ class Choice:
     warning: str | None
 
 
-def choose_sandbox(setting: str, home: Home, *, environ: Mapping[str, str] | None = None) -> tuple[Sandbox, str | None]:
+class Limited(Protocol):
+    """What the user's settings say about limits; None: the sandbox's own."""
+
+    @property
+    def memory_bytes(self) -> int | None: ...
+    @property
+    def processes(self) -> int | None: ...
+    @property
+    def file_size_bytes(self) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What every level is made from: Ralph's state folder, the environment, and what the user allows."""
+
+    home: Home
+    environ: Mapping[str, str]
+    caches: Sequence[str] = ()
+    limits: Limited | None = None
+
+    @property
+    def path(self) -> str | None:
+        return self.environ.get("PATH")
+
+    @property
+    def is_linux(self) -> bool:
+        return sys.platform.startswith("linux")
+
+
+def choose_sandbox(
+    setting: str,
+    home: Home,
+    *,
+    environ: Mapping[str, str] | None = None,
+    caches: Sequence[str] = (),
+    limits: Limited | None = None,
+) -> tuple[Sandbox, str | None]:
     """The sandbox for `setting`, and a warning when "auto" had to take less than the best.
+
+    `caches` are folders that every command may write; those that are not there yet are made.
 
     Raises:
         RalphError: "required" or a level by its name was asked for, and the probes do not prove it; or `setting` is
             none that there is.
 
     """
-    choice = examine(setting, home, environ=environ)
+    machine = Machine(home, os.environ if environ is None else environ, caches, limits)
+    choice = examine(setting, machine)
     return choice.sandbox, choice.warning
 
 
-def examine(setting: str, home: Home, *, environ: Mapping[str, str] | None = None) -> Choice:
+def examine(setting: str, machine: Machine) -> Choice:
     """The same with what was found out on the way.
 
     Raises:
@@ -68,9 +111,7 @@ def examine(setting: str, home: Home, *, environ: Mapping[str, str] | None = Non
         raise RalphError(f'unknown sandbox "{setting}". Write {names} or "{SETTINGS[-1]}".')
     if setting == "none":
         return Choice(NoSandbox(), (), (), None)
-    source = os.environ if environ is None else environ
-    levels = [name for name in LEVELS if setting in ("auto", "required", name)]
-    tried = _try_each(levels, home, source)
+    tried = _try_each([name for name in LEVELS if setting in ("auto", "required", name)], machine)
     whole = next((one for one in tried if one.sandbox and not one.why), None)
     if whole is None and setting != "auto":
         raise RalphError(_refusal(setting, tried))
@@ -80,37 +121,48 @@ def examine(setting: str, home: Home, *, environ: Mapping[str, str] | None = Non
     return Choice(best.sandbox, best.results, tried, _shortfall(best, tried))
 
 
-def _try_each(levels: Sequence[str], home: Home, environ: Mapping[str, str]) -> tuple[Tried, ...]:
+def _try_each(levels: Sequence[str], machine: Machine) -> tuple[Tried, ...]:
     """In order, until one keeps all that it promises."""
-    path = environ.get("PATH")
-    if shutil.which("bash", path=path) is None:
-        return (Tried(levels[0], NO_BASH, install_command("bash", path)),)
+    if shutil.which("bash", path=machine.path) is None:
+        return (Tried(levels[0], NO_BASH, install_command("bash", machine.path)),)
     tried: list[Tried] = []
     for level in levels:
-        tried.append(LEVELS[level](home, environ))
+        tried.append(LEVELS[level](machine))
         if tried[-1].sandbox and not tried[-1].why:
             break
     return tuple(tried)
 
 
-def _bubblewrap(home: Home, environ: Mapping[str, str]) -> Tried:
-    if not sys.platform.startswith("linux"):
-        return Tried(
-            "bwrap", f"there is none for {platform.system()} yet", "Run Ralph in a Linux container to get one."
-        )
-    path = environ.get("PATH")
-    program = shutil.which("bwrap", path=path)
+def _bubblewrap(machine: Machine) -> Tried:
+    if not machine.is_linux:
+        return Tried("bwrap", f"bubblewrap does not run on {platform.system()}", "Run Ralph in a Linux container.")
+    program = shutil.which("bwrap", path=machine.path)
     if program is None:
-        return Tried("bwrap", "bubblewrap is not installed", install_command("bubblewrap", path))
-    sandbox = bubblewrap(program, home.root, environ)
+        return Tried("bwrap", "bubblewrap is not installed", install_command("bubblewrap", machine.path))
+    sandbox = bubblewrap(program, machine.home.root, machine.environ)
     for isolation in ISOLATION:
-        tried = prove(replace(sandbox, isolation=isolation), home, mend_bubblewrap())
+        tried = prove(_equipped(replace(sandbox, isolation=isolation), machine), machine.home, mend_bubblewrap())
         if tried.sandbox:
             break
     return tried
 
 
-LEVELS: Mapping[str, Callable[[Home, Mapping[str, str]], Tried]] = {"bwrap": _bubblewrap}
+def _equipped(sandbox: Level, machine: Machine) -> Level:
+    """With the caches and limits that the user's settings name."""
+    caches = tuple(Path(folder).expanduser() for folder in machine.caches)
+    for folder in caches:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+    wanted = {name: getattr(machine.limits, name, None) for name in ("memory_bytes", "processes", "file_size_bytes")}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return replace(
+        sandbox,
+        caches=tuple(folder.resolve() for folder in caches if folder.is_dir()),
+        resources=replace(sandbox.resources, **given),
+    )
+
+
+LEVELS: Mapping[str, Callable[[Machine], Tried]] = {"bwrap": _bubblewrap}
 
 
 def prove(sandbox: Sandbox, home: Home, remedy: str) -> Tried:

@@ -43,7 +43,7 @@ PROBES: Mapping[str, str] = {
 }
 GROWTH = ("forks", "memory", "file-size")
 MIB = 2**20
-TIGHT = {"memory_bytes": 128 * MIB, "processes": 32, "file_size_bytes": MIB}
+TIGHT = {"memory_bytes": 64 * MIB, "processes": 32, "file_size_bytes": MIB}
 
 
 @dataclass(frozen=True)
