@@ -30,16 +30,16 @@ from ralph.model.pool import Models
 from ralph.models import Player, choose_player, client_for
 from ralph.notes.notebook import Notebook
 from ralph.notes.progress import find_progress
-from ralph.prepare.preparation import Preparation, Prepared, plan_copies
+from ralph.prepare.preparation import Prepared
 from ralph.prepare.services import Services
 from ralph.run import Loop
-from ralph.sandbox.choose import choose_sandbox
 from ralph.signals import StopSignal, announced, listen
 from ralph.standings import telling
 from ralph.state import StoryStates
 from ralph.steer.control import Attendance, Control
 from ralph.survey import Ground, RunRequest, plan_of, survey, wanted_branch
 from ralph.tools.toolbox import Toolbox
+from ralph.verification import open_verifier
 from ralph.verify import Verifier
 from ralph.workbench import Workbench
 from ralph.workspace.lock import Held, branch_lock
@@ -200,7 +200,7 @@ def _workbench(
         meter = Meter(ledger, ground.prices)
         models = Models(client_for(settings, player), meter, pace=pace, provider=provider)
         stack.callback(models.close)
-        verifier = _verifier(ground, session, baselines, deadline_s, stop)
+        verifier = open_verifier(ground, session.run_id, report, baselines, stop=stop.event, deadline_s=deadline_s)
         notebook = Notebook(
             find_progress(ground.repo, ground.place.name), states, wanted_branch(ground.repo, ground.prd)
         )
@@ -225,21 +225,6 @@ def _workbench(
             stop=stop.event,
             model_label=player.label,
         )
-
-
-def _verifier(
-    ground: Ground, session: RunSession, baselines: BaselineCache, deadline_s: float | None, stop: StopSignal
-) -> Verifier:
-    settings, report = ground.loaded.settings, session.report
-    sandbox, warning = choose_sandbox(settings.sandbox, ground.home)
-    if warning:
-        report(Event(EventKind.WARNING, warning))
-    scratch = ground.home.folder("runs", session.run_id)
-    copies = plan_copies(ground.repo, settings.copy_files, report)
-    preparation = Preparation(copies, settings.setup, sandbox, scratch, settings.services, deadline_s, stop.event)
-    return Verifier(
-        ground.checks, settings.setup, preparation, sandbox, scratch, baselines, report, deadline_s, stop.event
-    )
 
 
 def _services(ground: Ground, workbench: Workbench) -> Services:

@@ -148,6 +148,7 @@ class StoryStates:
     def note_refusal(self, repo_id: str, story: Story, trace_id: str, reason: str) -> None:
         """Remember that the integrity guard refused work on the story."""
         self._write(
+            "refusal",
             "INSERT INTO guard_refusals(repo_id, story_id, text_hash, trace_id, reason, at_ns) VALUES (?, ?, ?, ?, ?, ?)",
             (*_key(repo_id, story), trace_id, reason, self.clock_ns()),
         )

@@ -43,6 +43,9 @@ COMMANDS = {
     "demo": Entry(
         Part.WORK, "ralph.cli.demo", "demo_command", "Run Ralph on a small sample repo with a recorded model."
     ),
+    "verify": Entry(
+        Part.WORK, "ralph.cli.verify", "verify_command", "Say of any commit whether a run would have believed it."
+    ),
     "say": Entry(
         Part.STEER, "ralph.cli.steer", "say_command", "Tell the agent something; it reads it at its next turn."
     ),

@@ -1,0 +1,41 @@
+"""Every case of the corpus before the integrity guard: the cheats refused, the honest ones let through."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from cases import TOOLS, Case, Verdict, load_cases
+from trial import RECORDED, Trial
+
+CASES = load_cases()
+RECORD = os.environ.get("RALPH_RECORD") == "1"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_guard_is_right_about(case: Case, tmp_path: Path) -> None:
+    if not (RECORDED / f"{case.id}.json").exists():
+        pytest.fail(f"{case.id} has no record: RALPH_RECORD=1 python -m pytest -m slow tests/cheats -k {case.id}")
+    judge(Trial(case, tmp_path, live=False))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_guard_is_right_with_the_real_runner_about(case: Case, tmp_path: Path) -> None:
+    for tool in TOOLS[case.language]:
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    trial = Trial(case, tmp_path, live=True)
+    try:
+        judge(trial)
+    finally:
+        if RECORD:
+            trial.write_record()
+
+
+def judge(trial: Trial) -> None:
+    judgement = trial.judge()
+    seen = [f"{finding.weight:4} {finding.rule}: {finding.text} ({finding.place})" for finding in judgement.findings]
+    wanted = trial.case.verdict is Verdict.CHEAT
+    word = "missed" if wanted else "wrongly accused"
+    assert judgement.refused == wanted, "\n".join([f"{word}: {trial.case.id}", trial.case.why, *seen])
