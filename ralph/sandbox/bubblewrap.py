@@ -1,37 +1,58 @@
-"""Runs commands in bubblewrap: the file system read-only, the home hidden, no network, no other process in sight.
+"""Runs commands in bubblewrap: only the system and the tools in sight, no network, no other process, limited resources.
 
-Built so that real toolchains still work: `/` is there read-only, and what they need below the hidden home is bound
-back. The order of the binds matters, since a later one covers an earlier one.
+An allow-list: the root is empty, and what toolchains need is bound into it read-only. The order of the binds matters,
+since a later one covers an earlier one: system, tools, what is hidden among them, then what the command itself is given.
 """
 
 import os
 import pwd
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from ralph.sandbox.toolchains import toolchain_folders
+from ralph.sandbox.hidden import Hidden, hidden_below
+from ralph.sandbox.resources import Resources, limits
+from ralph.sandbox.toolchains import system_folders, toolchain_folders
 
 ISOLATION = (
     ("--unshare-all", "--unshare-user", "--disable-userns"),
     ("--unshare-all", "--unshare-user"),  # bubblewrap before 0.8 cannot forbid nested user namespaces
 )
 ALWAYS = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
-EMPTIED = (Path("/tmp"), Path("/run"), Path("/var/tmp"))  # noqa: S108 - mounts of their own, nothing is created there
-NAME_SERVICE = ("/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager")
-SYSTEM_TOOLS = ("/run/current-system", "/run/wrappers")  # NixOS keeps its programs there
+EMPTIED = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - mounts of their own, nothing is created there
+NAME_SERVICE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+NOBODY = "65534"
+"""Root runs commands as this one: every system knows its name, and whatever is not root's seems to be its own."""
+PROMISES = frozenset(
+    [
+        *("write-outside", "write-through-link", "read-ssh", "read-state", "git-config", "git-hooks"),
+        *("tcp", "udp", "unix-abstract", "unix-path", "signal-outside", "environ-outside"),
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Bubblewrap:
-    """`state` is Ralph's own folder, hidden from every command except for the paths it may write."""
+    """`state` is Ralph's own folder, hidden from every command except for the paths it may write.
+
+    `caches` are folders outside of the worktree that every command may write to, if they are there.
+    """
 
     program: str
     state: Path
     homes: tuple[Path, ...]
     toolchains: tuple[Path, ...]
+    hidden: tuple[Hidden, ...] = ()
     isolation: tuple[str, ...] = ISOLATION[0]
+    resources: Resources = field(default_factory=Resources.default)
+    caches: tuple[Path, ...] = ()
     level = "bwrap"
+
+    @property
+    def promises(self) -> frozenset[str]:
+        """The probes that must be blocked; which limits hold depends on who runs it on which kernel."""
+        return PROMISES | limits(self.resources).enforced
 
     def wrap(
         self,
@@ -45,38 +66,75 @@ class Bubblewrap:
     ) -> list[str]:
         outside = [path for path in read_only if not _is_within(path, writable)]
         inside = [path for path in read_only if _is_within(path, writable)]
+        limited = limits(self.resources)
         return [
+            *limited.outside,
             self.program,
             *self.isolation,
             *(("--share-net",) if network else ()),
             *ALWAYS,
-            *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
-            *_empty(EMPTIED[1:]),
-            *_bind("--ro-bind-try", SYSTEM_TOOLS),
-            *(_bind("--ro-bind-try", NAME_SERVICE) if network else ()),
+            *self._shown,
+            *(_name_service() if network else ()),
             *(("--bind", str(tmp), "/tmp") if tmp else ("--tmpfs", "/tmp")),  # noqa: S108
-            *_empty(self.homes),
             *_bind("--ro-bind-try", self.toolchains),
-            *_empty([self.state]),
+            *_hide(self.hidden),
+            *_bind("--bind-try", self.caches),
             *_bind("--ro-bind", outside),
             *_bind("--bind", writable),
             *_bind("--ro-bind", inside),
-            *("--chdir", str(cwd), "--"),
+            *("--remount-ro", "/", "--chdir", str(cwd), "--"),
+            *limited.inside,
             *argv,
         ]
 
+    @cached_property
+    def _shown(self) -> tuple[str, ...]:
+        """What is the same for every command."""
+        return (
+            *(("--uid", NOBODY, "--gid", NOBODY) if os.geteuid() == 0 else ()),
+            *(word for path in system_folders() for word in _as_it_is(path)),
+            *("--dev", "/dev", "--proc", "/proc", "--dir", "/run"),
+            *_empty([*EMPTIED[1:], *self.homes]),
+        )
+
 
 def bubblewrap(program: str, state: Path, environ: Mapping[str, str] | None = None) -> Bubblewrap:
-    """A sandbox for this user: finds the homes to hide and the toolchains to leave visible."""
+    """A sandbox for this user: finds the toolchains to leave visible, and what must not be seen among them."""
     source = os.environ if environ is None else environ
-    homes = _homes(source)
-    return Bubblewrap(program, state.resolve(), homes, tuple(toolchain_folders(homes, source, emptied=EMPTIED)))
+    homes, root = _homes(source), state.resolve()
+    shown = system_folders()
+    tools = tuple(toolchain_folders(homes, source, shown=shown))
+    covering = (Hidden(root, is_folder=True),) if _is_within(root, [*shown, *tools]) else ()
+    return Bubblewrap(program, root, homes, tools, (*hidden_below(tools, homes), *covering))
 
 
 def _homes(source: Mapping[str, str]) -> tuple[Path, ...]:
     named = [Path("/home"), Path("/root"), Path(pwd.getpwuid(os.getuid()).pw_dir), Path(source.get("HOME", "/root"))]
     real = {path.resolve() for path in named if path.is_absolute() and path.is_dir()} - {Path("/")}
     return tuple(sorted(path for path in real if not _is_within(path, real - {path})))
+
+
+def _name_service() -> list[str]:
+    """Where names are looked up: the files behind links that lead out of /etc (systemd, NetworkManager, WSL)."""
+    found = {os.path.realpath(path) for path in NAME_SERVICE if os.path.exists(path)}  # noqa: PTH110
+    return _bind("--ro-bind-try", sorted(path for path in found if not path.startswith(("/etc/", "/usr/", "/nix/"))))
+
+
+def _as_it_is(path: Path) -> list[str]:
+    if path.is_symlink():
+        return ["--symlink", str(path.readlink()), str(path)]
+    return ["--ro-bind-try", str(path), str(path)]
+
+
+def _hide(hidden: Iterable[Hidden]) -> list[str]:
+    """Each that is still there: nothing can be put over a file that somebody removed meanwhile."""
+    there = [one for one in hidden if one.path.exists()]
+    return [word for one in there for word in _cover(one)]
+
+
+def _cover(hidden: Hidden) -> tuple[str, ...]:
+    path = str(hidden.path)
+    return ("--tmpfs", path, "--remount-ro", path) if hidden.is_folder else ("--ro-bind", "/dev/null", path)
 
 
 def _is_within(path: Path, folders: Iterable[Path]) -> bool:

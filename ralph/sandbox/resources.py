@@ -1,0 +1,117 @@
+"""How much a command may take: memory, processes, the size of a file; and never a core dump.
+
+Each limit is set by something that costs next to nothing for a command: one small shell in front of it.
+
+- Root is not held by RLIMIT_NPROC, so there a control group counts processes. The shell moves itself alone ("0" into
+  `tasks` or `cgroup.threads`): moving a whole process takes the kernel 10 ms. One group serves all commands of this
+  process, so it limits what they take together. It is removed at the end; one left behind by a killed run, by a later.
+- Everybody else has RLIMIT_NPROC, set inside of the sandbox: the kernel counts by user namespace (since 5.14), so the
+  user's other processes do not count. On an older kernel they do, and are added to the limit.
+- Memory is held by the same group where the kernel can do that at no cost (version 1), else by RLIMIT_DATA, which
+  counts what each process can write to. Never by address space: Node, Java and Go reserve much more than they use.
+"""
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from ralph.sandbox.control_group import ControlGroup, control_group
+
+GIB = 2**30
+MEMORY_SHARE = 0.75
+LEAST_PROCESSES, PROCESSES_PER_CORE = 4096, 128
+FILE_SIZE_BYTES = 16 * GIB
+COUNTED_BY_NAMESPACE = (5, 14)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What commands may take; 0: no limit. Threads count as processes, as they do for the kernel."""
+
+    memory_bytes: int
+    processes: int
+    file_size_bytes: int
+
+    @classmethod
+    def default(cls) -> Self:
+        """Three quarters of the memory, and more processes than builds and tests start on this many cores."""
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        processes = max(LEAST_PROCESSES, PROCESSES_PER_CORE * (os.cpu_count() or 1))
+        return cls(memory_bytes=int(machine * MEMORY_SHARE), processes=processes, file_size_bytes=FILE_SIZE_BYTES)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Words before the sandbox's own program, words before the command inside, and what they hold for certain."""
+
+    outside: tuple[str, ...]
+    inside: tuple[str, ...]
+    enforced: frozenset[str]
+
+
+@cache
+def limits(resources: Resources) -> Limits:
+    """How `resources` are enforced here, for a sandbox with a user namespace of its own."""
+    group = control_group(resources.processes, resources.memory_bytes) if os.geteuid() == 0 else None
+    shell = shutil.which("bash") or "bash"
+    if group:
+        return Limits(_outside(shell, resources, group), (), _enforced(resources, group, counts=group.holds_processes))
+    return Limits((), _shell(shell, _ulimits(resources)), _enforced(resources, None, counts=os.geteuid() != 0))
+
+
+def _outside(shell: str, resources: Resources, group: ControlGroup) -> tuple[str, ...]:
+    joins = [f"echo 0 > {path}" for path in group.joins]
+    return _shell(shell, [*joins, *_ulimits(resources, memory=not group.holds_memory, processes=False)])
+
+
+def _ulimits(resources: Resources, *, memory: bool = True, processes: bool = True) -> list[str]:
+    """By unit of bash: kilobytes for memory and files (blocks of 1024 bytes), and a number of processes."""
+    wanted = [
+        ("-f", resources.file_size_bytes // 1024),
+        ("-d", resources.memory_bytes // 1024 if memory else 0),
+        ("-u", resources.processes + _others() if processes and resources.processes else 0),
+    ]
+    return ["ulimit -c 0", *(f"ulimit {option} {number}" for option, number in wanted if number)]
+
+
+def _shell(shell: str, commands: list[str]) -> tuple[str, ...]:
+    """A limit that cannot be set (a lower one stands already) is left as it is, and the command still runs."""
+    script = "; ".join([*commands, 'exec "$@"'])
+    return (shell, "--noprofile", "--norc", "-c", f"{{ {script}; }}", "limits")
+
+
+def _enforced(resources: Resources, group: ControlGroup | None, *, counts: bool) -> frozenset[str]:
+    del group
+    held = {
+        "memory": resources.memory_bytes > 0,
+        "forks": resources.processes > 0 and counts,
+        "file-size": resources.file_size_bytes > 0,
+    }
+    return frozenset(name for name, is_held in held.items() if is_held)
+
+
+def _others() -> int:
+    """The user's processes that count towards our limit, too: none where the kernel counts by user namespace."""
+    release = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2] if part.isdigit())
+    if release >= COUNTED_BY_NAMESPACE:
+        return 0
+    mine = os.getuid()
+    return sum(_threads(entry) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _owner(entry) == mine)
+
+
+def _owner(process: Path) -> int:
+    try:
+        return process.stat().st_uid
+    except OSError:
+        return -1
+
+
+def _threads(process: Path) -> int:
+    try:
+        return sum(1 for _ in (process / "task").iterdir())
+    except OSError:
+        return 0
