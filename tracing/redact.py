@@ -1,67 +1,54 @@
-r"""Secrets never reach the disk: known values, tokens by their shape, and what is assigned to a key-like name.
+r"""Secrets never reach the disk: known values, tokens by their shape, what is assigned to a key-like name, in any wrapping.
 
 Works on decoded strings, before anything is serialised, because in JSON text `\nghp_...` has a letter before the token.
-Knows nothing about traces. The formats are in redact_formats.py.
+Knows nothing about traces. What leaves here is stable: redacting it again changes nothing.
 """
 
-import base64
-import json
 import re
-import urllib.parse
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 
-from tracing.redact_formats import (
-    ASSIGNMENT,
-    FORMATS,
-    KEY_WORDS,
-    NOT_A_SECRET_NAME,
-    PEM_BEGIN,
-    PEM_BODY,
-    PEM_END,
-    PEM_END_REST,
-    STRONG_KEY_WORDS,
-    Format,
-    is_identifier,
-    is_placeholder,
-    looks_random,
-    names_a_secret,
-)
+from tracing.redact_assigned import cut_assigned, is_placeholder, is_secret_for, names_a_secret
+from tracing.redact_formats import FORMATS, PEM_BEGIN, PEM_BODY, PEM_END, PEM_END_REST, Format
+from tracing.redact_known import MIN_SECRET_CHARS, KnownSecrets, secret_values
+from tracing.redact_layers import cut_base64, cut_percent
+from tracing.redact_marks import MARK, mark
 from tracing.span import JsonValue
 
-MIN_SECRET_CHARS = 6
-"""Shorter values are not looked for: `true` or `root` as a password would blacken every second line."""
+__all__ = ["Redactor", "secret_values"]
 
-_MARK = re.compile(r"\[redacted: ?[a-z-]+\]")
+MOST_ROUNDS = 4
+MOST_LAYERS = 2
+_NAMES, _VALUES = ("name", "key", "Name", "Key"), ("value", "Value")
+_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 
 
 class Redactor:
     """Replaces secrets by `[redacted: KIND]`. `secrets` are values known to be secret, found in their usual encodings too."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
-        forms = {form for secret in secrets if len(secret) >= MIN_SECRET_CHARS for form in _forms(secret)}
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._exact = re.compile("|".join(re.escape(form) for form in ordered)) if ordered else None
+        self._known = KnownSecrets(secrets)
 
     def text(self, text: str) -> str:
         """The text without its secrets; text without any comes back as it is."""
-        if self._exact is not None:
-            text = self._exact.sub("[redacted: secret]", text)
-        if len(text) < MIN_SECRET_CHARS:
-            return text
-        lower = text.lower()
-        if "private key" in lower:
-            text = _without_private_keys(text)
-        for form in FORMATS:
-            if any(word in (lower if form.any_case else text) for word in form.keywords):
-                text = form.pattern.sub(_replacer(form), text)
-        if any(word in lower for word in KEY_WORDS):
-            text = ASSIGNMENT.sub(_assignment, text)
+        for _ in range(MOST_ROUNDS):
+            before, text = text, self._once(text, MOST_LAYERS)
+            if text == before:
+                break
         return text
 
     def value(self, value: JsonValue) -> tuple[JsonValue, bool]:
         """The value with every string in it redacted, keys too, and whether anything was."""
         redacted = self._walk(value)
         return redacted, redacted != value
+
+    def _once(self, text: str, layers: int) -> str:
+        text = self._known.cut(text)
+        if len(text) < MIN_SECRET_CHARS:
+            return text
+        if not layers:
+            return _plain(text)
+        text = _plain(cut_percent(text, lambda inner: self._once(inner, layers - 1)))
+        return cut_base64(text, lambda inner: self._once(inner, layers - 1))
 
     def _walk(self, value: JsonValue) -> JsonValue:
         if isinstance(value, str):
@@ -73,77 +60,41 @@ class Redactor:
         return value
 
     def _items(self, value: dict[str, JsonValue]) -> Iterator[tuple[str, JsonValue]]:
+        named = next((name for key in _NAMES if isinstance(name := value.get(key), str)), "")
         for key, item in value.items():
-            if isinstance(item, str) and names_a_secret(key) and _is_secret_for(key, item):
-                yield self.text(key), "[redacted: assigned]"
-            else:
-                yield self.text(key), self._walk(item)
+            name = named if key in _VALUES else key
+            yield self.text(key), self._named(name, item) if isinstance(item, str) else self._walk(item)
+
+    def _named(self, name: str, value: str) -> str:
+        """A string whose name is known, as in a mapping."""
+        if names_a_secret(name) and is_secret_for(name, value):
+            return mark("assigned")
+        if name.lower() in _HEADERS:
+            return self.text(f"{name}: {value}").removeprefix(f"{name}: ")
+        return self.text(value)
 
 
-def secret_values(environ: Mapping[str, str]) -> frozenset[str]:
-    """The values of the variables that hold secrets by their names, and passwords inside of URLs."""
-    found = {value for name, value in environ.items() if _holds_secret(name) and _is_no_path(value)}
-    for value in environ.values():
-        if "://" in value:
-            found.add(_password(value))
-    return frozenset(value for value in found if len(value) >= MIN_SECRET_CHARS and not is_placeholder(value))
-
-
-_SECRET_VARIABLE = re.compile(
-    r"(?:^|_)(?:KEY|APIKEY|TOKEN|SECRET|PASS|PASSWD|PASSWORD|PASSPHRASE|PWD|CREDENTIALS?|PAT|AUTH|COOKIE|DSN|SECRETS|TOKENS)(?:_|\d|$)"
-)
-
-
-def _holds_secret(name: str) -> bool:
-    upper = name.upper()
-    if upper in {"PWD", "OLDPWD"} or NOT_A_SECRET_NAME.search(upper):
-        return False
-    return bool(_SECRET_VARIABLE.search(upper)) or names_a_secret(upper)
-
-
-def _is_no_path(value: str) -> bool:
-    return not value.startswith(("/", "~", "./"))
-
-
-def _password(url: str) -> str:
-    try:
-        return urllib.parse.unquote(urllib.parse.urlsplit(url).password or "")
-    except ValueError:
-        return ""
-
-
-def _forms(secret: str) -> Iterator[str]:
-    """The secret as it may stand in a text: plain, JSON-escaped, URL-encoded, in Base64 at any of three alignments."""
-    yield secret
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield json.dumps(json.dumps(secret))[3:-3]
-    yield repr(secret)[1:-1]
-    raw = secret.encode("utf-8", "surrogatepass")
-    for quoted in (urllib.parse.quote(raw, safe=""), urllib.parse.quote(raw), urllib.parse.quote_plus(raw)):
-        yield quoted
-        yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
-    yield raw.hex()
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(raw).decode().rstrip("=")
-        yield from (core for core in _base64_cores(raw, encode) if len(core) >= MIN_SECRET_CHARS)
-
-
-def _base64_cores(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
-    """The characters that depend on the secret alone, for each place it may have among other bytes."""
-    for before in range(3):
-        encoded = encode(b"\0" * before + raw).decode()
-        whole_chars = (before + len(raw)) // 3 * 4
-        yield encoded[(0, 2, 3)[before] if before else 0 : whole_chars]
+def _plain(text: str) -> str:
+    """Without what can be seen in the text as it stands."""
+    lower = text.lower()
+    if "private" in lower:
+        text = _without_private_keys(text)
+    for form in FORMATS:
+        searched = lower if form.any_case else text
+        for word in form.keywords:  # any() would cost more than what it asks
+            if word in searched:
+                text = form.pattern.sub(_replacer(form), text)
+                break
+    return cut_assigned(text, lower)
 
 
 def _replacer(form: Format) -> Callable[[re.Match[str]], str]:
     def replace(match: re.Match[str]) -> str:
         secret = match["secret"]
-        if _MARK.match(secret) or is_placeholder(secret):
+        if MARK.match(secret) or is_placeholder(secret):
             return match[0]
         start = match.start("secret") - match.start()
-        return f"{match[0][:start]}[redacted: {form.name}]{match[0][start + len(secret) :]}"
+        return f"{match[0][:start]}{mark(form.name)}{match[0][start + len(secret) :]}"
 
     return replace
 
@@ -156,60 +107,16 @@ def _without_private_keys(text: str) -> str:
         body = PEM_BODY.match(text, begin.end())
         assert body is not None
         end = _pem_end(text, begin.end(), body.end())
-        parts += [text[done : begin.start()], "[redacted: private-key]"]
+        parts += [text[done : begin.start()], mark("private-key")]
         done = end
     return "".join(parts) + text[done:]
 
 
 def _pem_end(text: str, start: int, body_end: int) -> int:
     """After the END line if one comes before another BEGIN (headers may stand between), else where the body ends."""
-    end = text.find(PEM_END, start, start + 20_000)
     following = text.find("-----BEGIN", start, start + 20_000)
-    if end == -1 or -1 < following < end:
+    end = text.find(PEM_END, start, following if following != -1 else start + 20_000)
+    if end == -1:
         return body_end
     rest = PEM_END_REST.match(text, end)
     return rest.end() if rest else end
-
-
-def _assignment(match: re.Match[str]) -> str:
-    value = match["quoted"] if match["quoted"] is not None else match["bare"]
-    if not _is_assigned_secret(match, value):
-        return match[0]
-    group = "quoted" if match["quoted"] is not None else "bare"
-    start = match.start(group) - match.start()
-    return f"{match[0][:start]}[redacted: assigned]{match[0][start + len(value) :]}"
-
-
-def _is_assigned_secret(match: re.Match[str], value: str) -> bool:
-    name = match["word"] + match["rest"]
-    if NOT_A_SECRET_NAME.search(match["rest"]) or name.lower().endswith("tokens"):
-        return False
-    if match["quoted"] is not None:
-        return _is_secret_for(name, value)
-    if match["next"] or is_placeholder(value):
-        return False
-    if name.isupper() and "=" in match["equals"] and not match["equals"].strip("="):
-        return not is_identifier(value) or _is_plain_word(name, value)
-    return looks_random(value) and not is_identifier(value) and not _is_code(value)
-
-
-def _is_secret_for(key: str, value: str) -> bool:
-    """Whether a quoted value is a secret: neither prose, nor a placeholder, nor (under weak names) a plain word."""
-    if len(value) < 4 or any(char.isspace() for char in value) or is_placeholder(value) or _MARK.search(value):
-        return False
-    lower = value.lower()
-    if any(word in lower for word in KEY_WORDS):
-        return looks_random(value) and len(value) >= 16
-    return looks_random(value) or any(word in key.lower() for word in STRONG_KEY_WORDS)
-
-
-def _is_plain_word(name: str, value: str) -> bool:
-    """`DB_PASSWORD=wonderland` in a shell file, not `PASSWORD=settings.PASSWORD` in code."""
-    return (
-        "." not in value and value.lower() not in name.lower() and not any(word in value.lower() for word in KEY_WORDS)
-    )
-
-
-def _is_code(value: str) -> bool:
-    """`token=tokens.next1`, `password=row.col_2`: attributes of something, not random text."""
-    return bool(re.fullmatch(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[a-z_]+\d{0,2}|[a-z]+(?:_[a-z0-9]+)+", value))
