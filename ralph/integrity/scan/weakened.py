@@ -110,7 +110,9 @@ def _heir(item: Assertion, fresh: Sequence[Assertion]) -> Assertion | None:
             return max(found, key=lambda other: (not other.swallowed, other.strength))
     wanted = _names(item.subject) or _names(item.text)
     found = [other for other in fresh if wanted & _names(other.text)]
-    return max(found, key=lambda other: (len(wanted & _names(other.text)), other.strength)) if found else None
+    if found:
+        return max(found, key=lambda other: (len(wanted & _names(other.text)), other.strength))
+    return next((other for other in fresh if other.strength is Strength.NOTHING), None)
 
 
 def _preserved(item: Assertion, new: TestCase, facts: Facts) -> bool:
