@@ -4,7 +4,8 @@
   PYTHONPATH does not reach pytest: `PYTHONPATH=src pytest`, `python -I`, tox. The plugin's name differs from check to
   check, so that no `addopts = -p no:...` of the repo can name it.
 - node, jest and vitest load a small file by NODE_OPTIONS, which looks at what the process is about to run.
-- go prints names with -v in GOFLAGS.
+- go prints every test's name with -test.v in GOFLAGS, a spelling that no other command of go knows: `-v` would make
+  `go build` and `go vet` talk as well.
 """
 
 import os
@@ -65,6 +66,8 @@ def _lay_out(tools: Path) -> None:
     name = f"r{secrets.token_hex(6)}"
     copyfile(INSTRUMENTS / "pytest_plugin.py", tools / f"{name}_plugin.py")
     (tools / f"{name}.py").write_text(SHIM.format(name=name))
+    for file in INSTRUMENTS.glob("*.[cm]js"):
+        copyfile(file, tools / file.name)
     about = tools / f"{name}-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
@@ -73,8 +76,16 @@ def _lay_out(tools: Path) -> None:
 
 def _env(channel: Path, tools: Path, env: Mapping[str, str]) -> dict[str, str]:
     """What is there already stays in force."""
-    return {
+    own = {
         "RUNNER_REPORTS": str(channel),
         "RUNNER_INSTRUMENTS": str(tools),
-        "PYTHONPATH": os.pathsep.join([str(tools), *([env["PYTHONPATH"]] if env.get("PYTHONPATH") else [])]),
+        "PYTHONPATH": _joined(str(tools), env.get("PYTHONPATH"), os.pathsep),
+        "GOFLAGS": _joined("-test.v=true", env.get("GOFLAGS"), " "),
     }
+    if not {'"', "\\"} & set(str(tools)):
+        own["NODE_OPTIONS"] = _joined(f'--require "{tools}/node_preload.cjs"', env.get("NODE_OPTIONS"), " ")
+    return own
+
+
+def _joined(ours: str, theirs: str | None, by: str) -> str:
+    return f"{ours}{by}{theirs}" if theirs else ours
