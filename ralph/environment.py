@@ -1,11 +1,17 @@
 """The environment that commands of the agent and of the checks get: an allow-list, so a new secret is never in it.
 
 HOME is a private folder; toolchains that live in the user's real home are named by their own variables instead.
+
+Ralph's own virtual environment is not on PATH: `python` would be the one that Ralph was installed with, which lacks the
+project's packages and has Ralph's instead, so tests would pass or fail for reasons that nobody else can see. It stays where
+it is the project's own (it lies in a checkout, as `.venv` does when somebody adds Ralph to it), and where there is no
+other Python. Who wants it all the same names it in a check's `env`.
 """
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -40,6 +46,7 @@ TOOLCHAINS = {
     "GOMODCACHE": "go/pkg/mod",
 }
 GO_TIMEOUT_S = 10
+OF_A_PROJECT = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 
 
 def clean_env(
@@ -59,11 +66,29 @@ def clean_env(
     source = os.environ if environ is None else environ
     names = {*ALLOWED, *pass_through, *(name for name in source if name.startswith("LC_"))}
     env = {name: source[name] for name in sorted(names) if name in source and not name.startswith(NEVER)}
+    if "PATH" in env:
+        env["PATH"] = without_environment(env["PATH"], Path(sys.prefix), is_virtual=sys.prefix != sys.base_prefix)
     env["HOME"] = str(home) if home else source.get("HOME", str(Path.home()))
     if home:
         env |= _toolchains(source)
         env |= _stores(home, env) if own_stores else {}
     return {**env, **FIXED, **(extra or {})}
+
+
+@cache
+def without_environment(path: str, prefix: Path, *, is_virtual: bool) -> str:
+    """PATH without the scripts of the virtual environment `prefix`, unless it is a project's or has the only Python."""
+    if not is_virtual or _is_in_a_project(prefix):
+        return path
+    scripts = os.path.realpath(prefix / "bin")
+    rest = os.pathsep.join(entry for entry in path.split(os.pathsep) if os.path.realpath(entry) != scripts)
+    has_python = any(shutil.which(name, path=rest) for name in ("python", "python3"))
+    return rest if has_python else path
+
+
+def _is_in_a_project(prefix: Path) -> bool:
+    is_beside_manifest = any((prefix.parent / name).is_file() for name in OF_A_PROJECT)
+    return is_beside_manifest or any((folder / ".git").exists() for folder in prefix.parents)
 
 
 def _toolchains(source: Mapping[str, str]) -> dict[str, str]:

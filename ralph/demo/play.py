@@ -102,12 +102,14 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
     """
     folder = folder.expanduser().resolve()
     home = None if live else folder / "ralph-home"
-    changes = {"PATH": _path_with_pytest(os.environ.get("PATH", ""))} | ({"RALPH_HOME": str(home)} if home else {})
+    path = _path_with_pytest(os.environ.get("PATH", ""), folder / "bin")
+    changes = {"PATH": path} | ({"RALPH_HOME": str(home)} if home else {})
     request = RunRequest(
         repo=make_demo(folder / "kitty"),
         recording=None if live else RECORDING,
         overrides={"sandbox": sandbox} if sandbox else {},
     )
+    _call_own_python_from(folder / "bin")
     repairs: list[str] = []
     words = Words()
 
@@ -182,19 +184,26 @@ def _commits(repo: Path) -> tuple[str, ...]:
     return tuple(done.stdout.splitlines())
 
 
-def _path_with_pytest(path: str) -> str:
-    """A PATH on which `python -m pytest` works, our own interpreter's folder first.
+def _path_with_pytest(path: str, programs: Path) -> str:
+    """A PATH on which `python -m pytest` works. Our own interpreter is called from `programs`, since the rest of our
+    environment is kept from the PATH of commands.
 
     Raises:
         RalphError: there is none.
     """
-    own = Path(sys.executable).parent
-    if importlib.util.find_spec("pytest") and os.access(own / "python", os.X_OK):
-        return os.pathsep.join([str(own), *([path] if path else [])])
+    if importlib.util.find_spec("pytest"):
+        return os.pathsep.join([str(programs), *([path] if path else [])])
     found = shutil.which("python", path=path)
     if found and _has_pytest(found):
         return path
     raise RalphError(NO_PYTEST.format(python=shlex.quote(sys.executable)))
+
+
+def _call_own_python_from(programs: Path) -> None:
+    programs.mkdir(exist_ok=True)
+    script = programs / "python"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
 
 
 def _has_pytest(python: str) -> bool:

@@ -76,6 +76,7 @@ class Bubblewrap:
             *self._shown,
             *(_name_service() if network else ()),
             *(("--bind", str(tmp), "/tmp") if tmp else ("--tmpfs", "/tmp")),  # noqa: S108
+            *_empty(self.homes),
             *_bind("--ro-bind-try", self.toolchains),
             *_hide(self.hidden),
             *_bind("--bind-try", self.caches),
@@ -94,7 +95,7 @@ class Bubblewrap:
             *(("--uid", NOBODY, "--gid", NOBODY) if os.geteuid() == 0 else ()),
             *(word for path in system_folders() for word in _as_it_is(path)),
             *("--dev", "/dev", "--proc", "/proc", "--dir", "/run"),
-            *_empty([*EMPTIED[1:], *self.homes]),
+            *_empty(EMPTIED[1:]),
         )
 
 
@@ -128,7 +129,7 @@ def _as_it_is(path: Path) -> list[str]:
 
 def _hide(hidden: Iterable[Hidden]) -> list[str]:
     """Each that is still there: nothing can be put over a file that somebody removed meanwhile."""
-    there = [one for one in hidden if one.path.exists()]
+    there = [one for one in hidden if os.access(one.path, os.F_OK)]
     return [word for one in there for word in _cover(one)]
 
 

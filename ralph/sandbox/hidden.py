@@ -133,7 +133,7 @@ def hidden_below(shown: Sequence[Path], homes: Iterable[Path] = ()) -> tuple[Hid
 
 def secret_places(homes: Iterable[Path]) -> frozenset[Path]:
     """The places of a home that hold credentials, as far as they are there, by their names and where links lead to."""
-    there = [path for home in homes for path in (home / name for name in HOME_SECRETS) if path.exists()]
+    there = [path for home in homes for path in (home / name for name in HOME_SECRETS) if os.access(path, os.F_OK)]
     return frozenset([*there, *(path.resolve() for path in there)])
 
 
@@ -160,7 +160,7 @@ def _as_shown(secret: Path, shown: Sequence[Path]) -> Iterator[Path]:
 
 def _is_there(path: Path) -> bool:
     """Not a link: nothing can be put over one, and where it leads is hidden or looked at by its own name."""
-    return path.exists() and not path.is_symlink()
+    return os.access(path, os.F_OK) and not path.is_symlink()
 
 
 def _private(tree: str, depth: int) -> Iterator[Path]:

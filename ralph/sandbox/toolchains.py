@@ -101,7 +101,7 @@ def toolchain_folders(
     python = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent]
     secret = secret_places(homes)
     chosen = {*known, *settings, *named, *cargo, *python}
-    guessed = {path for path in on_path if not (path / ".git").exists()}  # a whole checkout is nobody's tool
+    guessed = {path for path in on_path if not os.access(path / ".git", os.F_OK)}  # a whole checkout is nobody's tool
     useful = {
         path
         for path in chosen | guessed
@@ -116,7 +116,7 @@ def _tool(entry: Path) -> list[Path]:
         return []
     parent = entry.parent
     has_libraries = any(os.access(parent / part, os.R_OK) for part in ("pyvenv.cfg", "lib", "libexec"))
-    if has_libraries and parent.name not in CREDENTIALS_BESIDE and not (parent / ".git").exists():
+    if has_libraries and parent.name not in CREDENTIALS_BESIDE and not os.access(parent / ".git", os.F_OK):
         return [entry, parent]
     return [entry]
 
