@@ -17,13 +17,16 @@ from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.sandbox.base import NoSandbox, Sandbox
 from ralph.sandbox.bubblewrap import ISOLATION, Bubblewrap, bubblewrap
+from ralph.sandbox.landlock import Landlock, landlock, why_no_landlock
 from ralph.sandbox.probes import CONTROL, PROBES, ProbeResult, run_probes
-from ralph.sandbox.remedies import install_command, mend_bubblewrap
+from ralph.sandbox.remedies import OTHER_KERNEL, install_command, mend_bubblewrap
 
-SETTINGS = ("auto", "required", "bwrap", "none")
 ESSENTIAL = frozenset({"write-outside", "read-state", "tcp"})  # what holds less than this is no sandbox
 NO_BASH = "bash is not on PATH, and every check and command is run by it"
-Level = TypeVar("Level", bound=Bubblewrap)
+Level = TypeVar("Level", Bubblewrap, Landlock)
+ORDER = ("bwrap", "landlock")
+SETTINGS = ("auto", "required", *ORDER, "none")
+LESS = {"landlock": "which holds as much but allows no local ports and no shared memory"}
 NAMES = {"bwrap": "bubblewrap", "landlock": "Landlock", "seatbelt": "Seatbelt"}
 
 
@@ -67,6 +70,7 @@ class Machine:
     environ: Mapping[str, str]
     caches: Sequence[str] = ()
     limits: Limited | None = None
+    levels: Sequence[str] = ORDER
 
     @property
     def path(self) -> str | None:
@@ -111,7 +115,7 @@ def examine(setting: str, machine: Machine) -> Choice:
         raise RalphError(f'unknown sandbox "{setting}". Write {names} or "{SETTINGS[-1]}".')
     if setting == "none":
         return Choice(NoSandbox(), (), (), None)
-    tried = _try_each([name for name in LEVELS if setting in ("auto", "required", name)], machine)
+    tried = _try_each([name for name in machine.levels if setting in ("auto", "required", name)], machine)
     whole = next((one for one in tried if one.sandbox and not one.why), None)
     if whole is None and setting != "auto":
         raise RalphError(_refusal(setting, tried))
@@ -162,14 +166,22 @@ def _equipped(sandbox: Level, machine: Machine) -> Level:
     )
 
 
-LEVELS: Mapping[str, Callable[[Machine], Tried]] = {"bwrap": _bubblewrap}
+def _landlock(machine: Machine) -> Tried:
+    why = why_no_landlock().rstrip(".")
+    if why:
+        return Tried("landlock", f"Landlock cannot be used: {why}", OTHER_KERNEL)
+    sandbox = _equipped(landlock(machine.home.root, machine.environ), machine)
+    return prove(sandbox, machine.home, OTHER_KERNEL)
+
+
+LEVELS: Mapping[str, Callable[[Machine], Tried]] = {"bwrap": _bubblewrap, "landlock": _landlock}
 
 
 def prove(sandbox: Sandbox, home: Home, remedy: str) -> Tried:
     """Attack it, and say what it is worth."""
     results = run_probes(sandbox, home)
     by_name = {result.name: result for result in results}
-    name = NAMES.get(sandbox.level, sandbox.level)
+    name = NAMES[sandbox.level]
     if not by_name[CONTROL].blocked:
         return Tried(sandbox.level, f"{name} does not work here ({by_name[CONTROL].detail})", remedy, results=results)
     open_gates = [result for result in results if result.is_broken or (result.name in ESSENTIAL and not result.blocked)]
@@ -188,8 +200,8 @@ def _shortfall(best: Tried, tried: Sequence[Tried]) -> str | None:
     if best in amiss:
         return f"commands run in a sandbox that is not whole: {_reasons(amiss)}"
     left_open = [result for result in best.results if not result.blocked]
-    able = f", where they can {_listed(left_open)}" if left_open else ""
-    return f"commands run in {NAMES.get(best.level, best.level)}{able}: {_reasons(amiss)}"
+    able = f"where they can {_listed(left_open)}" if left_open else LESS[best.level]
+    return f"commands run in {NAMES[best.level]}, {able}: {_reasons(amiss)}"
 
 
 def _refusal(setting: str, tried: Sequence[Tried]) -> str:

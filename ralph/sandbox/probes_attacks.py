@@ -97,7 +97,7 @@ def git_config(tree: str, git: str) -> None:
     for path in (f"{git}/config", f"{git}/config.worktree", f"{git}/worktrees/one/commondir", f"{tree}/.git"):
         with suppress(OSError):
             append(path)
-    for path in (f"{git}/config", f"{tree}/.git", git):
+    for path in (f"{git}/config", f"{tree}/.git"):
         with suppress(OSError):
             Path(path).rename(f"{path}-moved")
             Path(path).write_bytes(MARK)

@@ -208,8 +208,7 @@ def _make_repo(git: Path, tree: Path) -> None:
 
 
 def _git(git: Path, tree: Path) -> Iterator[Aim]:
-    hooks = _changed(git / "hooks")
-    yield Aim("git-hooks", [str(git)], hooks)  # first: the other one moves everything away
+    yield Aim("git-hooks", [str(git)], _changed(git / "hooks"))
     yield Aim("git-config", [str(tree), str(git)], _either(_changed(git, but="hooks"), _changed(tree)))
 
 
@@ -232,7 +231,7 @@ def _snapshot(folder: Path, but: str) -> dict[str, bytes | None]:
     """Every path below a folder with its content; None for a folder."""
     found: dict[str, bytes | None] = {str(folder): None} if folder.is_dir() else {}
     for path in folder.rglob("*"):
-        if but not in path.relative_to(folder).parts:
+        if not but or not path.relative_to(folder).parts[0].startswith(but):
             found[str(path)] = _content(path)
     return found
 
