@@ -9,7 +9,7 @@ import json
 import platform
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,16 +110,19 @@ class BaselineCache:
 
     connection: sqlite3.Connection
     clock_ns: Callable[[], int] = time.time_ns
+    redact: Callable[[str], str] = str
 
     @classmethod
-    def open(cls, path: Path, *, clock_ns: Callable[[], int] = time.time_ns) -> "BaselineCache":
+    def open(
+        cls, path: Path, *, clock_ns: Callable[[], int] = time.time_ns, redact: Callable[[str], str] = str
+    ) -> "BaselineCache":
         connection = connect(path, synchronous="FULL")
         try:
             migrate(connection, "baseline", MIGRATIONS)
         except BaseException:
             connection.close()
             raise
-        return cls(connection, clock_ns)
+        return cls(connection, clock_ns, redact)
 
     def close(self) -> None:
         self.connection.close()
@@ -145,6 +148,11 @@ class BaselineCache:
         return None if is_stale else baseline
 
     def _put(self, key: str, baseline: Baseline) -> None:
+        """Without the secrets in what the checks printed; where one is in what is compared, nothing is remembered."""
+        shown = [result.model_copy(update={"excerpt": self.redact(result.excerpt)}) for result in baseline.results]
+        baseline = Baseline(results=tuple(shown))
+        if any(self.redact(text) != text for text in _compared(baseline)):
+            return
         with transaction(self.connection, "baseline") as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO baselines(key, baseline, at_ns) VALUES (?, ?, ?)",
@@ -154,6 +162,12 @@ class BaselineCache:
                 "DELETE FROM baselines WHERE key NOT IN (SELECT key FROM baselines ORDER BY at_ns DESC LIMIT ?)",
                 (KEPT,),
             )
+
+
+def _compared(baseline: Baseline) -> Iterator[str]:
+    for result in baseline.results:
+        yield "\n".join(result.failing)
+        yield result.report.model_dump_json() if result.report else ""
 
 
 def baseline_key(

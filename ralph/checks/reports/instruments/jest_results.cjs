@@ -1,6 +1,5 @@
 'use strict';
 // jest calls this with all results when it is done; other reporters stay as they are configured.
-const { take, numbered } = require('./node_preload.cjs');
 
 function outcome(test) {
   if (test.status === 'failed') return 'failed';
@@ -10,8 +9,8 @@ function outcome(test) {
 
 module.exports = (results) => {
   try {
-    const say = take();
-    const unique = numbered();
+    let say, unique;
+    process.emit('runner-reports', (given) => ({ say, unique } = given));
     for (const file of say ? results.testResults : []) {
       const project = (file.displayName || {}).name;
       const place = project ? `${file.testFilePath} > [${project}]` : file.testFilePath;

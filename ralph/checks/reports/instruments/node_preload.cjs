@@ -136,10 +136,11 @@ function listenToNode(start) {
 }
 
 const SUBCOMMANDS = ['bench', 'init', 'list', 'typecheck'];
-let waiting = null;
 
+// Handed over once, and by an event: a runner may load our reporter with a loader of its own, which finds no module of ours.
 function addReporter(runner, ...words) {
-  waiting = begin(runner);
+  const say = begin(runner);
+  process.once('runner-reports', (give) => give({ say, unique: numbered() }));
   process.argv.push(...words);
 }
 
@@ -167,14 +168,6 @@ function ask() {
     listenToNode(() => begin('node')); // `node test/all.js`, where the file imports node:test
   }
 }
-
-// For our reporters, once.
-exports.take = () => {
-  const say = waiting;
-  waiting = null;
-  return say;
-};
-exports.numbered = numbered;
 
 try {
   if (process.env.RUNNER_REPORTS && !process.env.NODE_TEST_CONTEXT && require('worker_threads').isMainThread) ask();

@@ -1,6 +1,4 @@
 // One more reporter of vitest. `onTestRunEnd` is called by vitest from 3 on, `onFinished` by those before.
-import preload from './node_preload.cjs';
-
 const STATES = { pass: 'passed', passed: 'passed', fail: 'failed', failed: 'failed' };
 
 function outcome(state, fails) {
@@ -39,16 +37,18 @@ function* olderFiles(files) {
 }
 
 export default class Reports {
-  say = preload.take();
+  constructor() {
+    process.emit('runner-reports', (given) => (this.given = given));
+  }
 
   tell(events, whole) {
-    if (!this.say) return;
-    const unique = preload.numbered();
+    if (!this.given) return;
+    const { say, unique } = this.given;
     for (const event of events) {
-      this.say(event.names ? { id: unique(event.names.join(' > ')), outcome: event.outcome } : event);
+      say(event.names ? { id: unique(event.names.join(' > ')), outcome: event.outcome } : event);
     }
-    this.say({ end: true, whole });
-    this.say = null;
+    say({ end: true, whole });
+    this.given = null;
   }
 
   onTestRunEnd(modules, errors, reason) {
