@@ -8,6 +8,7 @@ caller says how (`Evidence.run`).
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePosixPath
 
 from ralph.checks.report import Outcome, RunnerReport
 from ralph.integrity.change import Change
@@ -19,7 +20,7 @@ from ralph.integrity.reports import joined
 from ralph.integrity.scan import scan
 from ralph.integrity.testfiles import is_test_file
 from ralph.integrity.tests_before import TestName, TestsBefore
-from ralph.integrity.tokens import tokens
+from ralph.integrity.tokens import tokens, with_words
 
 SHOWN = 5
 SOME_CANNOT_FAIL = 10
@@ -126,15 +127,20 @@ class _Tests:
                 yield Finding("test-gone", HARD, text, TestName.of(test_id).file)
 
     def _may_go(self, test: TestName) -> bool:
-        names = self.before.old_tokens(test).names
-        return self.evidence.permit.removes(test.name, *(names & self._names_removed))
+        """Whether the test is about something that the product lost and that the story wants gone, or the story names it."""
+        permit = self.evidence.permit
+        about = with_words(self.before.old_tokens(test).all) | with_words([self.before.old_file(test)])
+        gone = about & self._removed_from_product
+        return bool(gone and permit.removes(*gone)) or (permit.says(test.name) and permit.changes_tests)
 
     @cached_property
-    def _names_removed(self) -> frozenset[str]:
-        """Identifiers that the product's removed lines have and its new files no longer have."""
+    def _removed_from_product(self) -> frozenset[str]:
+        """Tokens that the product's removed lines have and its new files no longer have, and the names of files that went."""
         files = [file for file in self.evidence.change.files if not is_test_file(file.path)]
-        gone = {name for file in files for line in file.removed for name in tokens(line.text).names}
-        return frozenset(gone - {name for file in files for name in tokens(file.new_text).names})
+        old = tokens("\n".join(line.text for file in files for line in file.removed)).all
+        new = tokens("\n".join(file.new_text for file in files)).all
+        stems = {PurePosixPath(file.old_path).stem for file in files if file.is_removed}
+        return (with_words(old) - with_words(new)) | frozenset(stems)
 
     def _skipped(self) -> Iterator[Finding]:
         may_skip = skips(self.evidence.permit)

@@ -68,8 +68,7 @@ class TestsBefore:
 
     def gone(self) -> list[str]:
         """Ids that passed on the base and are neither there now nor in another test's shape."""
-        missing = self.missing()
-        return sorted(test_id for test_id in missing if not self._is_kept(TestName.of(test_id), missing))
+        return sorted(test_id for test_id in self.missing() if not self._is_kept(TestName.of(test_id)))
 
     def missing(self) -> frozenset[str]:
         return self.base.ids(Outcome.PASSED) - self.work.ids()
@@ -100,28 +99,24 @@ class TestsBefore:
         files = files or [file for file in self.change.files if is_test_file(file.old_path or file.path)]
         return _difference("\n".join(file.old_text for file in files), "\n".join(file.new_text for file in files))
 
+    def old_file(self, test: TestName) -> str:
+        """The text of the file that the test stood in, where its id names one that changed."""
+        return next((file.old_text for file in self.change.files if test.file and file.old_path == test.file), "")
+
     def old_tokens(self, test: TestName) -> Tokens:
         return self._old_tokens(test)
 
-    def _is_kept(self, test: TestName, missing: Iterable[str]) -> bool:
+    def _is_kept(self, test: TestName) -> bool:
+        if test.case and (now := self._cases(self.work.ids(*RAN), test)):
+            return now >= self._cases(self.base.ids(), test)
         wanted = self._old_tokens(test)
-        if test.case and self._lost_cases(test, missing):
-            return False
         if not wanted.all:
             return any(name == test.name for _, name in self._running)
         return any(_covers(tokens(body), wanted) for body in self._running.values())
 
-    def _lost_cases(self, test: TestName, missing: Iterable[str]) -> bool:
-        """Whether the same function still runs, with fewer cases than before."""
-        now = [
-            other
-            for other in map(TestName.of, self.work.ids(*RAN))
-            if (other.file, other.name) == (test.file, test.name)
-        ]
-        before = [
-            other for other in map(TestName.of, self.base.ids()) if (other.file, other.name) == (test.file, test.name)
-        ]
-        return bool(now) and len(now) < len(before) and any(TestName.of(one) == test for one in missing)
+    def _cases(self, ids: Iterable[str], test: TestName) -> int:
+        """How many cases of the same function there are."""
+        return sum((other.file, other.name) == (test.file, test.name) for other in map(TestName.of, ids))
 
     def _is_reshaped(self, test: TestName, old: list[Tokens]) -> bool:
         body = self.new_body(test)
