@@ -114,10 +114,21 @@ def _moved(name: str, old: float, new: float) -> Turn:
 
 def _words_changed(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> Turn:
     added, gone = [word for word in new if word not in old], [word for word in old if word not in new]
+    gone = [word for word in gone if not any(_extends(word, other) for other in added)]
     ignored = name.startswith("target") and any(MAKE_IGNORES.search(word) for word in added)
     if ignored or any(forgives(word) for word in added) or LOOSE_OPTION.search(" ".join(added)):
         return Turn.LOOSER
     return _items_changed(name, added, gone) if added or gone else Turn.OTHER
+
+
+def _extends(old: str, new: str) -> bool:
+    """Whether a command line only gained options, or a further command that must succeed too."""
+    rest = new.removeprefix(old) if new.startswith(f"{old} ") else None
+    return (
+        rest is not None
+        and bool(re.fullmatch(r"(?:\s+--?[\w-]+(?:[= ](?!-)[\w.:/]+)?)+|\s*&&.*", rest))
+        and not forgives(new)
+    )
 
 
 def _items_changed(name: str, added: list[str], gone: list[str]) -> Turn:

@@ -8,8 +8,16 @@ from collections.abc import Callable, Iterable
 from ralph.integrity.change import Change
 from ralph.integrity.finding import Finding
 from ralph.integrity.permit import Permit
+from ralph.integrity.scan.agreeing import agreeing_values, replaced_machinery
+from ralph.integrity.scan.answers import answers_by_heart
+from ralph.integrity.scan.aware import aware_of_tests
+from ralph.integrity.scan.exits import forced_exits
 from ralph.integrity.scan.facts import Facts
+from ralph.integrity.scan.machinery import mocked_units, runner_machinery
+from ralph.integrity.scan.shadows import shadowing_files
+from ralph.integrity.scan.silenced import silenced_checkers
 from ralph.integrity.scan.skipped import skipped_tests
+from ralph.integrity.scan.suppressed import passed_over, swallowed_errors
 from ralph.integrity.scan.vanished import vanished_tests
 from ralph.integrity.scan.weakened import weakened_tests
 
@@ -17,6 +25,17 @@ RULES: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     skipped_tests,
     vanished_tests,
     weakened_tests,
+    runner_machinery,
+    mocked_units,
+    aware_of_tests,
+    answers_by_heart,
+    agreeing_values,
+    replaced_machinery,
+    forced_exits,
+    shadowing_files,
+    passed_over,
+    swallowed_errors,
+    silenced_checkers,
 )
 
 
