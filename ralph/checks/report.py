@@ -23,7 +23,7 @@ class RunnerReport(BaseModel):
     """What all test runners of one check said together.
 
     Ids start with their runner and are the same on every machine: `pytest:tests/test_a.py::test_x[1]`,
-    `node:test/a.test.js > suite > name`, `go:example.com/shop/cart.TestTotal/empty`, `cargo:unittests src/lib.rs::tests::adds`.
+    `node:test/a.test.js > suite > name` (jest and vitest likewise), `go:example.com/shop/cart.TestTotal/empty`, `cargo:shop unittests src/lib.rs::tests::adds`.
     Files are relative to the root of the repo. Counts hold also for a runner that gives no ids.
     """
 
@@ -72,3 +72,19 @@ def report_of(
         complete=complete,
         uncollected=tuple(sorted(set(uncollected))),
     )
+
+
+def merged(reports: Iterable[RunnerReport]) -> RunnerReport:
+    """All of them as one."""
+    parts = list(reports)
+    named = report_of(
+        (pair for part in parts for pair in part.outcomes.items()),
+        deselected=sum(part.deselected for part in parts),
+        complete=all(part.complete for part in parts),
+        uncollected=(name for part in parts for name in part.uncollected),
+    )
+    counts = Counter({outcome: getattr(named, outcome) for outcome in Outcome})
+    for part in parts:
+        counts.update({outcome: getattr(part, outcome) for outcome in Outcome})
+        counts.subtract(part.outcomes.values())
+    return named.model_copy(update={outcome.value: counts[outcome] for outcome in Outcome})

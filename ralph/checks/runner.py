@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.condense import condensed, relative_to
-from ralph.checks.report import RunnerReport
+from ralph.checks.report import RunnerReport, merged
 from ralph.checks.reports.asking import Asked, asking
-from ralph.checks.reports.said import report_of_sessions
-from ralph.checks.tally import read_tally
+from ralph.checks.reports.printed import printed
+from ralph.checks.reports.printed.failing import read_tally
+from ralph.checks.reports.said import said
 from ralph.environment import clean_env
 from ralph.errors import RalphError
 from ralph.excerpts import clean_text, excerpt, looks_binary
@@ -101,8 +102,14 @@ def run_check(
             completed = run_process(
                 argv, cwd=cwd, env=env | asked.env, timeout_s=timeout_s, output=output, cancel=cancel
             )
-    report = report_of_sessions(asked.heard, tree.resolve(), [home, scratch])
+    spoken = said(asked.heard, tree.resolve(), [home, scratch])
+    report = _report(spoken, output, asked.heard.runners) if listen else None
     return _result(check, completed, output, tree, report)
+
+
+def _report(spoken: RunnerReport | None, output: Path, runners: frozenset[str]) -> RunnerReport | None:
+    parts = [*([spoken] if spoken else []), *printed(output, runners)]
+    return merged(parts) if parts else None
 
 
 @contextmanager

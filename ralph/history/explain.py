@@ -13,7 +13,7 @@ from prd.pick import Verdict
 from prd.read import read_bytes, read_document
 from prd.story import Story
 from ralph.board import read_board
-from ralph.checks.tally import tally
+from ralph.checks.reports.printed.failing import tally
 from ralph.excerpts import clean_text
 from ralph.history.next_steps import Step, next_steps
 from ralph.history.story_status import last_run, named_story, spent_by

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from ralph.checks.check import Check
-from ralph.checks.tally import Tally, tally
+from ralph.checks.reports.printed.failing import Tally, tally
 from ralph.detect import detect_checks
 
 NPM = json.dumps({"scripts": {"test": "jest", "lint": "eslint .", "type-check": "tsc", "build": "vite", "dev": "x"}})

@@ -12,8 +12,8 @@ from ralph.checks.reports.sessions import Heard, Session
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
-def report_of_sessions(heard: Heard, tree: Path, private: Iterable[Path] = ()) -> RunnerReport | None:
-    """None: no runner was heard. `private` folders are named in no id."""
+def said(heard: Heard, tree: Path, private: Iterable[Path] = ()) -> RunnerReport | None:
+    """None: no runner spoke. `private` folders are named in no id."""
     if not heard.sessions:
         return None
     said = [pair for session in heard.sessions for pair in _ended(session, _Place(session, tree, tuple(private)))]

@@ -79,6 +79,10 @@ class Heard:
     garbled: bool = False
     """Something was said that belongs to no session."""
 
+    @property
+    def runners(self) -> frozenset[str]:
+        return frozenset(session.runner for session in self.sessions)
+
 
 def hear(data: bytes) -> Heard:
     """The sessions in the order in which they began."""
