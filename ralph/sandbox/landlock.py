@@ -99,10 +99,11 @@ class Landlock:
         kept = [path for path in inside if _can_be_kept(path)]
         frozen = [path for path in inside if path not in kept]
         outside = [path for path in read_only if path not in inside]
-        files = governed(self.abi)[0]
+        files, ports, scopes = governed(self.abi)
+        governs = (files, 0 if network else ports, scopes)
         return [
             *_python(),
-            *("--ralph", str(os.getpid()), "--handled", *map(str, governed(self.abi))),
+            *("--ralph", str(os.getpid()), "--handled", *map(str, governs)),
             *self._shown,
             *(_rules(READ, map(Path.resolve, map(Path, NAME_SERVICE))) if network else ()),
             *_rules(READ, (path.resolve() for path in outside)),
@@ -132,17 +133,17 @@ def landlock(state: Path, environ: Mapping[str, str] | None = None) -> Landlock:
     return Landlock(landlock_abi(), shown.state, readable, tuple(one.path for one in shown.hidden))
 
 
-def why_no_landlock() -> str:
+def why_no_landlock(system: str = platform.system(), machine: str = platform.machine(), abi: int | None = None) -> str:
     """Why this level cannot be used here, in a sentence; "" if it can. That it blocks, probes have to show."""
-    if not sys.platform.startswith("linux"):
-        return f"Landlock is a part of Linux, and this is {platform.system()}."
-    if platform.machine() not in MACHINES:
-        return f"the system-call filter is written for {' and '.join(MACHINES)}, and this is {platform.machine()}."
-    abi = landlock_abi()
+    if system != "Linux":
+        return f"Landlock is a part of Linux, and this is {system}."
+    if machine not in MACHINES:
+        return f"the system-call filter is written for {' and '.join(MACHINES)}, and this is {machine}."
+    abi = landlock_abi() if abi is None else abi
     if abi == 0:
-        return "this kernel has no Landlock, or it is switched off (it must be named in the boot parameter lsm=)."
+        return "this kernel has no Landlock, or it is switched off (the boot parameter lsm= must name it)."
     if abi < OLDEST_ABI:
-        return f"this kernel's Landlock is too old (ABI {abi}; Ralph needs {OLDEST_ABI}, which Linux 6.2 brought)."
+        return f"this kernel's Landlock is too old (ABI {abi}). Ralph needs ABI {OLDEST_ABI}: Linux 6.2 or later."
     return ""
 
 

@@ -82,7 +82,8 @@ def complain(text: str) -> None:
 def ruleset(spec: Spec, scratch: str) -> int:
     """The Landlock rules as a descriptor. A path that is not there gets none."""
     [[files, ports, scopes]] = spec["--handled"]
-    attributes = b"".join(int(word).to_bytes(8, "little") for word in (files, ports, scopes) if int(word))
+    attributes = b"".join(int(word).to_bytes(8, "little") for word in (files, ports, scopes)).rstrip(b"\0")
+    attributes += bytes(-len(attributes) % 8)  # an older kernel knows only the first of them
     rules = syscall("Landlock rules", CREATE_RULESET, attributes, len(attributes), 0)
     for rights, path in spec["--rule"]:
         add_path(rules, int(rights), path)
