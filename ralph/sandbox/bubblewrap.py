@@ -90,11 +90,15 @@ class Bubblewrap:
 
     @cached_property
     def _shown(self) -> tuple[str, ...]:
-        """What is the same for every command."""
+        """What is the same for every command. Without a capability, whoever is root outside may still set kernel settings
+        (core_pattern runs programs outside), so for root all of /proc is read-only.
+        """
+        is_root = os.geteuid() == 0
         return (
-            *(("--uid", NOBODY, "--gid", NOBODY) if os.geteuid() == 0 else ()),
+            *(("--uid", NOBODY, "--gid", NOBODY) if is_root else ()),
             *(word for path in system_folders() for word in _as_it_is(path)),
             *("--dev", "/dev", "--proc", "/proc", "--dir", "/run"),
+            *(("--remount-ro", "/proc") if is_root else ()),
             *_empty(EMPTIED[1:]),
         )
 
