@@ -17,6 +17,7 @@ _PASSED = re.compile(
     r"^\s*(?:--- PASS: (?P<go>\S+) .*|.* \.\.\. ok|\S+::\S.* PASSED(?:\s+\[\s*\d+%\])?|[✓✔√] .*"
     r"|(?P<dots>[.]{5,})\s*(?:\[\s*\d+%\])?)$"
 )
+_GO_RUN = re.compile(r"^\s*=== RUN\s+(\S+)$")
 _DETAILS = re.compile(r"^(?:=+ (?:FAILURES|ERRORS) =+|failures:|={70})$")  # nothing behind it is about passing tests
 
 
@@ -49,10 +50,10 @@ class _Passing:
 class _Kept:
     parts: list[str | _Passing] = field(default_factory=list)
 
-    def passed(self, lines: Sequence[str], tests: int, announcement: str = "") -> None:
-        """Leave out a test; with the line that announced it, and what stands between."""
+    def passed(self, lines: Sequence[str], tests: int, announcement: str = "", *, go: str | None = None) -> None:
+        """Leave out a test; with the line that announced it, and what stands between: other tests, and what it logged."""
         start = len(self.parts)
-        while start and _is_within_test(self.parts[start - 1]):
+        while start and (_is_within_test(self.parts[start - 1]) or (go and _is_log(self.parts[start - 1], go))):
             start -= 1
         if start and self.parts[start - 1] == announcement:
             inner = self.parts[start - 1 :]
@@ -85,7 +86,7 @@ def _without_passing(lines: Sequence[str]) -> list[str]:
             at += len(block)
             continue
         if passed := _PASSED.match(line):
-            kept.passed([line], len(passed["dots"] or "."), f"=== RUN   {passed['go']}")
+            kept.passed([line], len(passed["dots"] or "."), f"=== RUN   {passed['go']}", go=passed["go"])
         else:
             kept.parts.append(line)
         at += 1
@@ -103,6 +104,14 @@ def _yaml(lines: Sequence[str], indent: str) -> list[str]:
 
 def _is_within_test(part: str | _Passing) -> bool:
     return isinstance(part, _Passing) or _TAP_PLAN.match(part) is not None
+
+
+def _is_log(part: str | _Passing, test: str) -> bool:
+    """Whether it can be what a test of go logged or began within itself, which says nothing of how the test ends."""
+    if isinstance(part, _Passing) or "--- FAIL" in part or part.startswith("panic:"):
+        return False
+    begun = _GO_RUN.match(part)
+    return begun is None or begun[1].startswith(f"{test}/")
 
 
 def _lines(part: str | _Passing) -> list[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.condense import condensed, relative_to
-from ralph.checks.report import RunnerReport, merged
+from ralph.checks.report import Outcome, RunnerReport, merged
 from ralph.checks.reports.asking import Asked, asking
 from ralph.checks.reports.printed import printed
-from ralph.checks.reports.printed.failing import read_tally
+from ralph.checks.reports.printed.failing import Tally, read_tally
 from ralph.checks.reports.said import said
 from ralph.environment import clean_env
 from ralph.errors import RalphError
@@ -160,7 +160,7 @@ def _ending(result: CheckResult) -> str:
 
 
 def _result(check: Check, completed: Completed, output: Path, tree: Path, report: RunnerReport | None) -> CheckResult:
-    tally = read_tally(output)
+    tally = _tally(report, output)
     return CheckResult(
         name=check.name,
         command=check.command,
@@ -175,6 +175,14 @@ def _result(check: Check, completed: Completed, output: Path, tree: Path, report
         cancelled=completed.cancelled,
         report=report,
     )
+
+
+def _tally(report: RunnerReport | None, output: Path) -> Tally:
+    """What runners said themselves is worth more than what looks like it in the output."""
+    if report is None or not report.complete:
+        return read_tally(output)
+    named = sorted(name.partition(":")[2] for name in report.ids(Outcome.FAILED))
+    return Tally(report.failed + len(report.uncollected), (*named, *report.uncollected))
 
 
 def _shown(output: Path, tree: Path) -> str:

@@ -60,6 +60,25 @@ def test_runs_of_passing_lines_are_counted_whatever_the_runner(line: str, announ
     assert condensed(f"{line}\nFAILED: something else") == f"{line}\nFAILED: something else"
 
 
+def test_what_passing_tests_of_go_logged_is_left_out_with_them_and_a_failing_one_is_kept_with_its_log() -> None:
+    passing = [
+        "=== RUN   TestA",
+        "    a_test.go:3: logged",
+        "--- PASS: TestA (0.00s)",
+        "=== RUN   TestB",
+        "=== RUN   TestB/one",
+        "=== PAUSE TestB/one",
+        "=== CONT  TestB/one",
+        "--- PASS: TestB (0.00s)",
+    ]
+    failing = ["=== RUN   TestC", "    a_test.go:9: no", "--- FAIL: TestC (0.00s)"]
+    assert condensed("\n".join([*passing, *failing, "FAIL"])).split("\n") == [
+        "[… 2 passing tests left out]",
+        *failing,
+        "FAIL",
+    ]
+
+
 def test_rows_of_dots_are_counted_unless_one_holds_a_failure() -> None:
     dots = "." * 72
     text = "\n".join([*(f"{dots} [ {number}%]" for number in range(10, 15)), f"{dots[1:]}F [ 20%]"])
