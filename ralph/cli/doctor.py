@@ -51,6 +51,7 @@ def lines(finding: "Finding") -> Iterator[str]:
             f"{'':<{MARGIN}}{'-> ' if number == 0 else '   '}{line}"
             for number, line in enumerate(_wrapped(finding.remedy, 3))
         )
+    yield from (f"{'':<{MARGIN}}{line}" for detail in finding.details for line in _wrapped(detail))
 
 
 def _wrapped(text: str, less: int = 0) -> list[str]:

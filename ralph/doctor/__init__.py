@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prd.errors import PrdError
-from ralph.doctor import machine, repository, work
+from ralph.doctor import confinement, machine, repository, work
 from ralph.doctor.finding import Finding, Patient, Probe, Status, refused
 from ralph.errors import RalphError
 from ralph.home import HomeError
@@ -19,7 +19,7 @@ PROBES: Mapping[str, Probe] = {
     "git": machine.git,
     "bash": machine.bash,
     "ripgrep": machine.ripgrep,
-    "sandbox": machine.sandbox,
+    "sandbox": confinement.sandbox,
     "state": machine.state,
     "repo": repository.repository,
     "identity": repository.identity,

@@ -21,12 +21,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `remedy` is what to do; empty when all is well."""
+    """One thing that was looked at. `remedy` is what to do; empty when all is well. `details` are shown line by line."""
 
     area: str
     status: Status
     what: str
     remedy: str = ""
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

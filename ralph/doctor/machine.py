@@ -10,7 +10,6 @@ from contextlib import closing
 
 from ralph.doctor.finding import Finding, Patient, Status
 from ralph.history.event_log import is_locked
-from ralph.sandbox.choose import choose_sandbox
 
 OLDEST_GIT = (2, 31)
 GIT_FOR_JOBS = (2, 38)
@@ -52,21 +51,6 @@ def ripgrep(patient: Patient) -> Iterator[Finding]:
     found = patient.where("rg")
     slow = "ripgrep is not installed; the agent's searches are slower (nothing else changes)"
     yield Finding("ripgrep", Status.OK, found or slow)
-
-
-def sandbox(patient: Patient) -> Iterator[Finding]:
-    """Tries it for real, in a folder of Ralph's own."""
-    wanted = str(patient.loaded.settings.sandbox) if patient.loaded else "auto"
-    found, warning = choose_sandbox(wanted, patient.home, environ=patient.environ)
-    if warning:
-        what, _, remedy = warning.partition(". ")
-        yield Finding("sandbox", Status.WARN, what, remedy)
-    elif found.level == "none":
-        yield Finding(
-            "sandbox", Status.WARN, 'commands run without one: sandbox = "none"', 'set sandbox = "auto" to confine them'
-        )
-    else:
-        yield Finding("sandbox", Status.OK, f"{found.level} works: no network, nothing outside can be written")
 
 
 def state(patient: Patient) -> Iterator[Finding]:

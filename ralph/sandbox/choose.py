@@ -11,22 +11,25 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.sandbox.base import NoSandbox, Sandbox
-from ralph.sandbox.bubblewrap import ISOLATION, Bubblewrap, bubblewrap
-from ralph.sandbox.landlock import Landlock, landlock, why_no_landlock
+from ralph.sandbox.bubblewrap import ISOLATION, bubblewrap
+from ralph.sandbox.landlock import landlock, why_no_landlock
 from ralph.sandbox.probes import CONTROL, PROBES, ProbeResult, run_probes
-from ralph.sandbox.remedies import OTHER_KERNEL, install_command, mend_bubblewrap
+from ralph.sandbox.remedies import CONTAINER_OR_VM, OTHER_KERNEL, install_command, mend_bubblewrap
+from ralph.sandbox.seatbelt import UNTESTED, seatbelt, why_no_seatbelt
 
 ESSENTIAL = frozenset({"write-outside", "read-state", "tcp"})  # what holds less than this is no sandbox
 NO_BASH = "bash is not on PATH, and every check and command is run by it"
-Level = TypeVar("Level", Bubblewrap, Landlock)
-ORDER = ("bwrap", "landlock")
+ORDER = ("bwrap", "landlock", "seatbelt")
+MADE_FOR = {"bwrap": "linux", "landlock": "linux", "seatbelt": "darwin"}
 SETTINGS = ("auto", "required", *ORDER, "none")
-LESS = {"landlock": "which holds as much but allows no local ports and no shared memory"}
+LESS = {
+    "landlock": "which holds as much but allows no local ports and no shared memory",
+}
 NAMES = {"bwrap": "bubblewrap", "landlock": "Landlock", "seatbelt": "Seatbelt"}
 
 
@@ -77,6 +80,11 @@ class Machine:
         return self.environ.get("PATH")
 
     @property
+    def fitting_levels(self) -> list[str]:
+        """Those made for this system; all where there are none, so that each says why."""
+        return [name for name in self.levels if sys.platform.startswith(MADE_FOR[name])] or list(self.levels)
+
+    @property
     def is_linux(self) -> bool:
         return sys.platform.startswith("linux")
 
@@ -115,7 +123,7 @@ def examine(setting: str, machine: Machine) -> Choice:
         raise RalphError(f'unknown sandbox "{setting}". Write {names} or "{SETTINGS[-1]}".')
     if setting == "none":
         return Choice(NoSandbox(), (), (), None)
-    tried = _try_each([name for name in machine.levels if setting in ("auto", "required", name)], machine)
+    tried = _try_each([setting] if setting in ORDER else machine.fitting_levels, machine)
     whole = next((one for one in tried if one.sandbox and not one.why), None)
     if whole is None and setting != "auto":
         raise RalphError(_refusal(setting, tried))
@@ -139,42 +147,53 @@ def _try_each(levels: Sequence[str], machine: Machine) -> tuple[Tried, ...]:
 
 def _bubblewrap(machine: Machine) -> Tried:
     if not machine.is_linux:
-        return Tried("bwrap", f"bubblewrap does not run on {platform.system()}", "Run Ralph in a Linux container.")
+        return Tried("bwrap", f"bubblewrap does not run on {platform.system()}", CONTAINER_OR_VM)
     program = shutil.which("bwrap", path=machine.path)
     if program is None:
         return Tried("bwrap", "bubblewrap is not installed", install_command("bubblewrap", machine.path))
     sandbox = bubblewrap(program, machine.home.root, machine.environ)
+    sandbox = replace(sandbox, **_equipment(sandbox, machine))
     for isolation in ISOLATION:
-        tried = prove(_equipped(replace(sandbox, isolation=isolation), machine), machine.home, mend_bubblewrap())
+        tried = prove(replace(sandbox, isolation=isolation), machine.home, mend_bubblewrap())
         if tried.sandbox:
             break
     return tried
 
 
-def _equipped(sandbox: Level, machine: Machine) -> Level:
-    """With the caches and limits that the user's settings name."""
+def _equipment(sandbox: Sandbox, machine: Machine) -> dict[str, Any]:
+    """The caches and limits that the user's settings name, as far as this level knows them."""
     caches = tuple(Path(folder).expanduser() for folder in machine.caches)
     for folder in caches:
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
     wanted = {name: getattr(machine.limits, name, None) for name in ("memory_bytes", "processes", "file_size_bytes")}
     given = {name: value for name, value in wanted.items() if value is not None}
-    return replace(
-        sandbox,
-        caches=tuple(folder.resolve() for folder in caches if folder.is_dir()),
-        resources=replace(sandbox.resources, **given),
-    )
+    equipment: dict[str, Any] = {"caches": tuple(folder.resolve() for folder in caches if folder.is_dir())}
+    resources = getattr(sandbox, "resources", None)
+    return equipment | ({"resources": replace(resources, **given)} if resources else {})
 
 
 def _landlock(machine: Machine) -> Tried:
     why = why_no_landlock().rstrip(".")
     if why:
         return Tried("landlock", f"Landlock cannot be used: {why}", OTHER_KERNEL)
-    sandbox = _equipped(landlock(machine.home.root, machine.environ), machine)
-    return prove(sandbox, machine.home, OTHER_KERNEL)
+    sandbox = landlock(machine.home.root, machine.environ)
+    return prove(replace(sandbox, **_equipment(sandbox, machine)), machine.home, OTHER_KERNEL)
 
 
-LEVELS: Mapping[str, Callable[[Machine], Tried]] = {"bwrap": _bubblewrap, "landlock": _landlock}
+def _seatbelt(machine: Machine) -> Tried:
+    why = why_no_seatbelt().rstrip(".")
+    if why:
+        return Tried("seatbelt", why, CONTAINER_OR_VM)
+    sandbox = seatbelt(machine.home.root, machine.environ)
+    return prove(replace(sandbox, **_equipment(sandbox, machine)), machine.home, CONTAINER_OR_VM)
+
+
+LEVELS: Mapping[str, Callable[[Machine], Tried]] = {
+    "bwrap": _bubblewrap,
+    "landlock": _landlock,
+    "seatbelt": _seatbelt,
+}
 
 
 def prove(sandbox: Sandbox, home: Home, remedy: str) -> Tried:
@@ -196,7 +215,7 @@ def _shortfall(best: Tried, tried: Sequence[Tried]) -> str | None:
     """What the chosen level leaves open, where a better one was wanted or it breaks a promise."""
     amiss = [one for one in tried if one.why]
     if not amiss:
-        return None
+        return UNTESTED if best.level == "seatbelt" else None
     if best in amiss:
         return f"commands run in a sandbox that is not whole: {_reasons(amiss)}"
     left_open = [result for result in best.results if not result.blocked]

@@ -41,6 +41,7 @@ PROBES: Mapping[str, str] = {
     "memory": "take memory without end",
     "file-size": "fill the disk with one file",
 }
+BIG = "big"
 GROWTH = ("forks", "memory", "file-size")
 MIB = 2**20
 TIGHT = {"memory_bytes": 64 * MIB, "processes": 32, "file_size_bytes": MIB}
@@ -71,11 +72,9 @@ class _Told:
     trouble: str = ""
 
     def untried(self, name: str, times: int = 1) -> str:
-        return (
-            ""
-            if self.begun.count(name) == times
-            else f"could not be tried: {self.trouble or 'the sandbox ran nothing'}"
-        )
+        if self.begun.count(name) == times:
+            return ""
+        return f"could not be tried: {self.trouble or 'the sandbox ran nothing'}"
 
 
 def run_probes(sandbox: Sandbox, home: Home, *, user_homes: Sequence[Path] | None = None) -> tuple[ProbeResult, ...]:
@@ -85,9 +84,10 @@ def run_probes(sandbox: Sandbox, home: Home, *, user_homes: Sequence[Path] | Non
     """
     homes = _user_homes() if user_homes is None else user_homes
     with lay_out(home, homes) as ground, ThreadPoolExecutor(1) as pool:
-        growth = pool.submit(_grow, sandbox, ground)
-        told = _attack(sandbox, ground, [[aim.name, *aim.attack] for aim in ground.aims])
-        found = _reach(ground, told) | growth.result()
+        tight = _tightened(sandbox)
+        reach = _command(sandbox, ground, [[aim.name, *aim.attack] for aim in ground.aims])
+        growth = pool.submit(_attack, _command(tight, ground, _growth(ground)), ground) if tight else None
+        found = _reach(ground, _attack(reach, ground)) | _grown(ground, growth.result() if growth else None)
     promises: frozenset[str] = getattr(sandbox, "promises", frozenset())
     return tuple(
         ProbeResult(name, name == CONTROL or name in promises, not found[name], found[name])
@@ -109,30 +109,35 @@ def _leak(name: str, ground: Ground, told: _Told) -> str:
     return next((leak for aim in aims if (leak := aim.leaked(told.said))), told.untried(name, len(aims)))
 
 
-def _grow(sandbox: Sandbox, ground: Ground) -> dict[str, str]:
-    """The probes of limits, with limits so tight that they are reached at once."""
+def _tightened(sandbox: Sandbox) -> Sandbox | None:
+    """The same with limits so tight that they are reached at once; None where it has no limits."""
     resources = getattr(sandbox, "resources", None)
-    if resources is None:
+    return replace(sandbox, resources=replace(resources, **TIGHT)) if resources else None  # type: ignore[type-var]
+
+
+def _growth(ground: Ground) -> list[Attack]:
+    return [
+        ["file-size", str(ground.inside / BIG), TIGHT["file_size_bytes"]],
+        ["forks", 2 * TIGHT["processes"]],
+        ["memory", 2 * TIGHT["memory_bytes"]],  # last: it may take the others with it
+    ]
+
+
+def _grown(ground: Ground, told: _Told | None) -> dict[str, str]:
+    if told is None:
         return dict.fromkeys(GROWTH, "there is no limit")
-    file = ground.inside / "big"
-    tight = replace(resources, **TIGHT)
-    told = _attack(
-        replace(sandbox, resources=tight),  # type: ignore[type-var]
-        ground,
-        [
-            ["file-size", str(file), TIGHT["file_size_bytes"]],
-            ["forks", 2 * TIGHT["processes"]],
-            ["memory", 2 * TIGHT["memory_bytes"]],  # last: it may take the others with it
-        ],
-    )
+    file = ground.inside / BIG
     grown = {"file-size"} if file.exists() and file.stat().st_size > TIGHT["file_size_bytes"] else set()
     return {name: "the limit did not hold" if name in told.went | grown else told.untried(name) for name in GROWTH}
 
 
-def _attack(sandbox: Sandbox, ground: Ground, attacks: Sequence[Attack]) -> _Told:
+def _command(sandbox: Sandbox, ground: Ground, attacks: Sequence[Attack]) -> list[str]:
     python, shown = _python()
     words = [python, "-I", "-S", "-B", "-c", Path(probes_attacks.__file__).read_text("utf-8"), json.dumps(attacks)]
-    argv = sandbox.wrap(words, cwd=ground.inside, writable=[ground.inside], read_only=[*ground.read_only, *shown])
+    return sandbox.wrap(words, cwd=ground.inside, writable=[ground.inside], read_only=[*ground.read_only, *shown])
+
+
+def _attack(argv: Sequence[str], ground: Ground) -> _Told:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(ground.inside)}
     try:
         process = subprocess.Popen(

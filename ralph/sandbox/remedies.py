@@ -18,6 +18,7 @@ APPARMOR = (
 CONTAINER = "In a container, start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
 NAMESPACES_OFF = "This kernel forbids user namespaces. Allow them with: sudo sysctl -w {setting}"
 SEE_WHY = "To see why: bwrap --unshare-all --ro-bind / / true"
+CONTAINER_OR_VM = "Run Ralph in a Linux container or virtual machine"
 OTHER_KERNEL = "Run Ralph on Linux 6.2 or newer, or install bubblewrap"
 SWITCHES = {"user/max_user_namespaces": "15000", "kernel/unprivileged_userns_clone": "1"}
 

@@ -3,7 +3,9 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,14 @@ from ralph.cli.doctor import lines
 from ralph.cli.explain import _row as explain_row
 from ralph.cli.main import cli
 from ralph.doctor import PROBES, Finding, Status, examine
+from ralph.doctor.confinement import table
 from ralph.doctor.finding import refused
 from ralph.doctor.work import programs
 from ralph.errors import ExitCode
 from ralph.home import find_home
+from ralph.sandbox.choose import Choice, Tried
+from ralph.sandbox.landlock import Landlock
+from ralph.sandbox.probes import ProbeResult
 from ralph.workspace.repo import Repo
 
 STORY = {"id": "US-001", "title": "Cart", "description": "", "acceptanceCriteria": [], "priority": 1, "passes": False}
@@ -248,3 +254,36 @@ def test_what_doctor_and_explain_wrap_fits_a_terminal_of_forty_columns(monkeypat
     shown = [*lines(Finding("PRD", Status.FAIL, words, words)), *explain_row("now", words)]
     assert len(shown) > 10
     assert max(map(len, shown)) <= 40
+
+
+def a_result(name: str, *, promised: bool = True, blocked: bool = True, detail: str = "") -> ProbeResult:
+    return ProbeResult(name, promised, blocked, detail)
+
+
+def test_the_table_of_the_sandbox_shows_problems_first_and_why_other_levels_are_not_used() -> None:
+    results = (
+        a_result("write-inside"),
+        a_result("tcp"),
+        a_result("udp", promised=False, blocked=False, detail="127.0.0.1 answered"),
+        a_result("forks", blocked=False, detail="the limit did not hold, " + "and that is long to tell " * 3),
+    )
+    tried = (Tried("bwrap", "bubblewrap is not installed"), Tried("landlock", results=results))
+    shown = table(Choice(Landlock(7, Path("/state"), ()), results, tried, None))
+    assert [" ".join(line.split()[:4]) for line in shown] == [
+        "attack promised tried now",
+        "forks yes GOT THROUGH:",
+        "udp no got THROUGH:",
+        "tcp yes blocked",
+        "bubblewrap: bubblewrap is not",
+        "Seatbelt: only on darwin" if sys.platform == "linux" else "Seatbelt: not needed",
+    ]
+    assert max(map(len, shown)) <= 62
+
+
+def test_a_sandbox_that_is_required_and_missing_fails_and_shows_what_there_is(repo: Path, tmp_path: Path) -> None:
+    (repo / "ralph.toml").write_text(SETTINGS.replace("auto", "bwrap"))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "bash").symlink_to(shutil.which("bash") or "/bin/bash")
+    status, what, remedy = one(repo, "sandbox", PATH=str(tmp_path / "bin"))
+    assert (status, what) == (Status.FAIL, 'sandbox = "bwrap" was asked for, but bubblewrap is not installed')
+    assert "--sandbox auto" in remedy

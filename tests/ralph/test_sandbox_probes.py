@@ -125,9 +125,13 @@ def test_the_users_own_keys_are_listed_and_opened_but_neither_read_nor_changed(h
     assert [path.read_text() for path in key.parent.iterdir()] == ["a real key"]
 
 
-def test_nothing_is_left_behind_even_by_a_sandbox_that_blocks_nothing(home: Home, user_home: Path) -> None:
+def test_nothing_is_left_behind_even_by_a_sandbox_that_blocks_nothing(
+    home: Home, user_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     (user_home / "victim").write_text("the user's own")
-    watched = [user_home, home.folder("run"), Path(tempfile.gettempdir()), Path("/var/tmp"), Path("/")]
+    watched = [user_home, home.folder("run"), tmp_path / "tmp"]
     run_probes(NoSandbox(), home, user_homes=[user_home])
     assert not [path for folder in watched for path in folder.glob("*ralph-probe-*")]
     assert [path.name for path in user_home.iterdir()] == ["victim"]
