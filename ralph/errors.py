@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     SERVICE = 4
     BUSY = 5
     BUG = 70
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

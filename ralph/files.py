@@ -6,6 +6,7 @@ source and finds whoever writes past these doors.
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from tracing.failpoint import effect
 
 TEMPORARY = ".ralph-new"
+TEMPORARY_OF = re.compile(r"\.(\d+)-[^.]*\.ralph-new$")
 
 
 def write_atomically(path: Path, data: bytes, what: str = "file") -> None:
@@ -55,14 +57,12 @@ def append(fd: int, data: bytes, what: str) -> int:
         return os.write(fd, data)
 
 
-def _sweep(target: Path) -> None:
-    """Remove the temporary files for this target that a killed process left beside it."""
-    before = f".{target.name}."
-    for name in os.listdir(target.parent):  # noqa: PTH208 - a Path for each file would cost more
-        if name.startswith(before) and name.endswith(TEMPORARY):
-            pid = name.removeprefix(before).partition("-")[0]
-            if pid.isdigit() and not _is_alive(int(pid)):
-                target.with_name(name).unlink(missing_ok=True)
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder."""
+    for name in os.listdir(folder):  # noqa: PTH208 - a Path for each file would cost more
+        made = TEMPORARY_OF.search(name) if name.endswith(TEMPORARY) else None
+        if made and not _is_alive(int(made[1])):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:
@@ -77,7 +77,7 @@ def _is_alive(pid: int) -> bool:
 
 def _replace(target: Path, data: bytes, what: str, *, keeps_mode: bool) -> None:
     with effect(f"write {what}"):
-        _sweep(target)
+        _sweep(target.parent)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.{os.getpid()}-", suffix=TEMPORARY)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -56,10 +56,12 @@ def printer(*, as_json: bool) -> Reporter:
 
 
 def say(line: str) -> None:
-    """Print at once. When nobody reads any more (`| head`), this and all that follows is dropped: the log has it."""
+    """Print at once. When nobody reads any more (`| head`, a closed terminal, a full disk), this and all that follows is
+    dropped: the log has it.
+    """
     try:
         click.echo(line)
-    except BrokenPipeError:
+    except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)

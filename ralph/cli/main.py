@@ -3,11 +3,14 @@
 Subcommands are imported when they are used, so that `ralph --help` starts fast.
 """
 
+import contextlib
+import os
 import signal
 import sys
 import traceback
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TextIO
 
 import click
 
@@ -134,8 +137,20 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and leave with one of the documented exit codes."""
     code = _run()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a late Ctrl-C must not change what the exit code says
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a late Ctrl-C must not change what the exit code says
+    _let_go_of(sys.stdout)
     sys.exit(code)
+
+
+def _let_go_of(stream: TextIO) -> None:
+    """What nobody can read any more (a closed terminal) must not change the exit code either."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _run() -> int:
@@ -173,16 +188,20 @@ def report(error: Exception) -> int:
     if isinstance(error, RalphError):
         known = error.exit_code
     if trouble := _trouble_with_the_disk(error):
-        click.echo(f"ralph: {trouble}", err=True)
+        _complain(f"ralph: {trouble}")
         return ExitCode.USAGE
     if known is not None:
-        click.echo(f"ralph: {error}", err=True)
+        _complain(f"ralph: {error}")
         return known
-    traceback.print_exception(error)
-    click.echo(
-        "ralph: this is a bug in Ralph. Nothing is lost: the next run carries on. Please report the above.", err=True
-    )
+    _complain("".join(traceback.format_exception(error)).rstrip())
+    _complain("ralph: this is a bug in Ralph. Nothing is lost: the next run carries on. Please report the above.")
     return ExitCode.BUG
+
+
+def _complain(text: str) -> None:
+    """On standard error, if anybody can still read it: a terminal that was closed must not change the exit code."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def _trouble_with_the_disk(error: Exception) -> str:

@@ -9,7 +9,7 @@ import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 FUNCTION_KEYS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\x1b\[O])")  # arrows and the like, and Alt with a key
@@ -36,7 +36,8 @@ def listening(fd: int, pressed: Callable[[str], None], redraw: Callable[[], None
             thread.start()
             yield
         finally:
-            termios.tcsetattr(fd, termios.TCSANOW, modes)
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(fd, termios.TCSANOW, modes)
             os.close(wake_write)
             if thread.ident is not None:
                 thread.join(1.0)

@@ -1,14 +1,18 @@
 """Runs that are asked to stop, or may not start: signals, a second run, and every limit."""
 
 import os
+import pty
+import select
 import signal
+import sys
 import time
 from typing import Any
 
 import pytest
 
 from ralph.assembly import INTERRUPTED
-from ralph.replay.scripted import calls, finish_done, stalls
+from ralph.replay.scripted import ScriptedModel, calls, finish_done, stalls
+from ralph.replay.server import serve
 
 World = Any
 pytestmark = pytest.mark.slow
@@ -24,14 +28,18 @@ def repo(world: World, tools: Any) -> World:
 
 @pytest.mark.parametrize(
     ("number", "exit_code"),
-    [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGTERM, 143, id="TERM")],
+    [
+        pytest.param(signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(signal.SIGTERM, 143, id="TERM"),
+        pytest.param(signal.SIGHUP, 129, id="HUP"),
+    ],
 )
 def test_a_run_that_is_asked_to_stop_keeps_the_work_and_the_next_one_finishes(
     repo: World, tools: Any, number: signal.Signals, exit_code: int
 ) -> None:
     script = [tools.writes(1), calls("bash", {"command": "echo > src/started; sleep 1"}), stalls()]
     with repo.started(script=script) as run:
-        run.wait_until(lambda: bool(list(repo.home.rglob("src/started"))))
+        run.wait_until(lambda: bool(list((repo.home / "worktrees").glob("*/*/src/started"))))
         os.kill(run.process.pid, number)
         code, out = run.end()
     assert code == exit_code, out
@@ -41,6 +49,25 @@ def test_a_run_that_is_asked_to_stop_keeps_the_work_and_the_next_one_finishes(
     assert repo.ralph(script=tools.solves(1, 2)).exit_code == 0
     assert repo.stories_on() == ["US-001", "US-002"]
     assert repo.checkout_hash() == repo.before
+
+
+def test_a_run_whose_terminal_is_closed_keeps_the_work_and_the_next_one_finishes(repo: World, tools: Any) -> None:
+    script = [tools.writes(1), calls("bash", {"command": "echo > src/started; sleep 1"}), stalls()]
+    with serve(ScriptedModel(script)) as base_url:
+        pid, terminal = pty.fork()
+        if not pid:
+            os.chdir(repo.root)
+            os.execve(sys.executable, [sys.executable, "-m", "ralph", "run"], repo.environment(base_url))
+        give_up_s = time.monotonic() + LONGEST_RUN_S
+        while not list((repo.home / "worktrees").glob("*/*/src/started")):
+            assert time.monotonic() < give_up_s
+            select.select([terminal], [], [], 0.02)[0] and os.read(terminal, 4096)
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
+    assert [repo.show(f"{ref}:src/1.txt") for ref in repo.attempts()] == [b"good\n"]
+    repo.assert_clean()
+    assert repo.ralph(script=tools.solves(1, 2)).exit_code == 0
+    assert repo.stories_on() == ["US-001", "US-002"]
 
 
 def test_a_run_that_is_asked_twice_stops_at_once_and_the_next_one_finishes(repo: World, tools: Any) -> None:
