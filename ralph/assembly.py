@@ -22,7 +22,9 @@ from ralph.checks.baseline import BaselineCache
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter, noted
 from ralph.history.event_log import EventLog, RunFolders, RunHead, tee
+from ralph.history.tidy import tidy, tidy_dead_runs
 from ralph.iteration import iterate
+from ralph.known_secrets import known_secrets
 from ralph.limits import run_limits
 from ralph.model.access import require_access
 from ralph.model.pace import Pace
@@ -49,7 +51,7 @@ from ralph.workspace.worktree import Worktree
 from tracing.budget import Ledger, LedgerLike
 from tracing.contents import Content
 from tracing.meter import Meter
-from tracing.redact import Redactor, secret_values
+from tracing.redact import Redactor
 from tracing.store import TraceStore
 from tracing.tracer import Trace, Tracer
 
@@ -131,6 +133,7 @@ class RunSession:
     run_id: str
     report: Reporter
     attendance: Attendance
+    redactor: Redactor
 
 
 @contextmanager
@@ -138,12 +141,14 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     home, repo, branch = ground.home, ground.repo, ground.plan.name
     RunFolders(home).prune()
+    redactor = Redactor(known_secrets(os.environ, repo.root))
+    tidy_dead_runs(RunFolders(home), redactor.text)
     head = RunHead(run_id, repo.id, str(repo.root), branch, ground.place.name, os.getpid())
     with (
-        closing(EventLog(home, head, redact=Redactor(secret_values(os.environ)))) as log,
+        closing(EventLog(home, head, redact=redactor)) as log,
         Control.open(home, repo.id).attend(run_id, branch) as attendance,
     ):
-        session = RunSession(run_id, one_at_a_time(tee(log, report)), attendance)
+        session = RunSession(run_id, one_at_a_time(tee(log, report)), attendance, redactor)
         try:
             yield session
         except KeyboardInterrupt:
@@ -157,6 +162,8 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
         ) as error:  # who started the run shows it; the log has to say it too
             log(Event(EventKind.RUN_ENDED, f"an error ended the run: {error}"))
             raise
+        finally:
+            tidy(home.root / "runs" / run_id, redactor.text)
 
 
 def one_at_a_time(report: Reporter) -> Reporter:
@@ -193,8 +200,8 @@ def _workbench(
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger.open(home.ledger_db)))
         states = stack.enter_context(closing(StoryStates.open(home.ledger_db)))
-        baselines = stack.enter_context(closing(BaselineCache.open(home.ledger_db)))
-        tracer = Tracer(store, redact=Redactor(secret_values(os.environ)), content=Content(settings.tracing.content))
+        baselines = stack.enter_context(closing(BaselineCache.open(home.ledger_db, redact=session.redactor.text)))
+        tracer = Tracer(store, redact=session.redactor, content=Content(settings.tracing.content))
         pace = replace(pace or Pace(), wait_for_reset=settings.run.wait_for_reset)
         provider = "anthropic" if player.transport else settings.provider
         meter = Meter(ledger, ground.prices)

@@ -16,6 +16,7 @@ from ralph.brief.briefing import Brief, first_message
 from ralph.brief.feedback import failing_lines, repair_message
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue
+from ralph.finish import without_secrets
 from ralph.notes.commit_text import CommitFacts, commit_message, progress_entry
 from ralph.notes.notebook import Note
 from ralph.roles import model_for, role_of
@@ -168,6 +169,7 @@ class Bench:
         """Make the one commit, let the PRD's flag follow, and end the trace."""
         shared, story, snapshot = self._shared, self._story, self._snapshot
         assert snapshot is not None
+        finish = without_secrets(finish, self._redact)
         cost_micros = self._cost_micros()
         unchecked = not shared.verifier.checks
         facts = CommitFacts(story, self._trace.trace_id, cost_micros, shared.model_label, unchecked)
@@ -212,6 +214,7 @@ class Bench:
     ) -> str:
         """Keep the work under a ref, remember why it failed, park the story if need be, and end the trace."""
         shared, story = self._shared, self._story
+        finish = without_secrets(finish, self._redact)
         reason = finish.blocked_reason or finish.detail or finish.ending.value
         snapshot = self._last_snapshot()
         if snapshot is not None and snapshot.refused:
@@ -225,7 +228,9 @@ class Bench:
             outcome=finish.ending.value,
             reason=reason,
             trace_id=trace_id,
-            learnings=_learnings(finish, reason, self._last_failures, snapshot, kept) if remembered else "",
+            learnings=_learnings(finish, reason, self._redact(self._last_failures), snapshot, kept)
+            if remembered
+            else "",
             counted=costs_attempt,
         )
         allowed = shared.settings.agent.attempts
@@ -273,7 +278,11 @@ class Bench:
     def _collect(self) -> Snapshot:
         shared = self._shared
         owned = [shared.place.name, shared.notebook.log.name, "ralph.toml"]
-        snapshot = collect(self._worktree, discard=[*owned, *self._prepared.files_to_discard()])
+        snapshot = collect(
+            self._worktree,
+            discard=[*owned, *self._prepared.files_to_discard()],
+            redact=self._shared.tracer.contents.redactor.of_keys.text,
+        )
         if files := [path for path in snapshot.discarded if path in owned]:
             text = f"changes to {', '.join(files)} are Ralph's or yours to make, so the agent's are left out"
             self._tell(EventKind.NOTE, text)
@@ -305,6 +314,9 @@ class Bench:
             where = f"{shared.place.name} on {shared.plan.name}"
             self._tell(EventKind.NOTE, f"{where} has no {self._story.id} yet; the commit says that it is done")
             return {}
+
+    def _redact(self, text: str) -> str:
+        return self._shared.tracer.contents.redactor.text(text)
 
     def _tell(self, kind: EventKind, text: str, **fields: EventValue) -> None:
         self._report(Event(kind, text, fields))

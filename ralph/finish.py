@@ -1,6 +1,6 @@
 """How an agent's work on a story ends, whoever the agent is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -40,6 +40,19 @@ class Finish:
     detail: str = ""  # one line for a person: why it ended so
     learnings: tuple[str, ...] = ()  # what the next story's agent should know
     patterns: tuple[str, ...] = ()  # conventions of the codebase, for all stories to come
+
+
+def without_secrets(finish: Finish, redact: Callable[[str], str]) -> Finish:
+    """What the agent says, as it may stand in commits, logs and Ralph's state."""
+    return Finish(
+        finish.ending,
+        summary=redact(finish.summary),
+        criteria=tuple((criterion, redact(evidence)) for criterion, evidence in finish.criteria),
+        blocked_reason=redact(finish.blocked_reason),
+        detail=redact(finish.detail),
+        learnings=tuple(map(redact, finish.learnings)),
+        patterns=tuple(map(redact, finish.patterns)),
+    )
 
 
 def finish_of(given: Mapping[str, Any]) -> Finish:

@@ -6,10 +6,11 @@ Knows nothing about traces. What leaves here is stable: redacting it again chang
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from functools import cached_property
 
 from tracing.redact_assigned import cut_assigned, is_placeholder, is_secret_for, names_a_secret
 from tracing.redact_formats import FORMATS, PEM_BEGIN, PEM_BODY, PEM_END, PEM_END_REST, Format
-from tracing.redact_known import MIN_SECRET_CHARS, KnownSecrets, secret_values
+from tracing.redact_known import MIN_SECRET_CHARS, KnownSecrets, is_unusual, secret_values
 from tracing.redact_layers import cut_base64, cut_percent
 from tracing.redact_marks import MARK, mark
 from tracing.span import JsonValue
@@ -26,7 +27,13 @@ class Redactor:
     """Replaces secrets by `[redacted: KIND]`. `secrets` are values known to be secret, found in their usual encodings too."""
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = tuple(secrets)
         self._known = KnownSecrets(secrets)
+
+    @cached_property
+    def of_keys(self) -> "Redactor":
+        """One that knows only those values that are no words: `postgres` as a password stands in many an honest file."""
+        return Redactor([secret for secret in self._secrets if is_unusual(secret)])
 
     def text(self, text: str) -> str:
         """The text without its secrets; text without any comes back as it is."""

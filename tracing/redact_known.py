@@ -45,6 +45,11 @@ def secret_values(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(value for value in found if _may_be_secret(value))
 
 
+def is_unusual(value: str) -> bool:
+    """Long, with letters and digits: nothing that stands in a file by chance."""
+    return len(value) >= 12 and any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+
+
 _SECRET_VARIABLE = re.compile(
     r"(?:^|_)(?:KEY|APIKEY|TOKEN|SECRET|PASS|PASSWD|PASSWORD|PASSPHRASE|PWD|CREDENTIALS?|PAT|AUTH|COOKIE|DSN|SECRETS|TOKENS)(?:_|\d|$)"
 )

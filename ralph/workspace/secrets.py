@@ -1,7 +1,9 @@
 """What must not get into a commit: likely secrets, by a file's name and by what is new in it. Knows nothing of git."""
 
+import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
@@ -35,7 +37,10 @@ SECRET_NAMES = (
 )
 HARMLESS_NAMES = ("*.example", "*.sample", "*.template", "*.dist", "*.defaults", "example.env", "sample.env")
 MARK = re.compile(r"\[redacted: ?([^\]]+)\]")
-GENERIC_KINDS = ("assigned", "secret", "url-password", "bearer-token", "authorization", "jwt")  # tests make such up
+GENERIC_KINDS = frozenset(
+    {"assigned", "url-password", "bearer-token", "authorization", "session", "jwt"}
+)  # tests make such up
+Redact = Callable[[str], str]
 
 
 def secret_by_name(path: str) -> str | None:
@@ -49,18 +54,24 @@ def secret_by_name(path: str) -> str | None:
     return None
 
 
-def secret_by_content(new: bytes, old: bytes) -> str | None:
-    """Why the content holds a secret that was not there before, or None."""
-    added = _kinds(new) - _kinds(old)
+def secret_by_content(new: bytes, old: bytes, redact: Redact | None = None) -> str | None:
+    """Why the content holds a secret that was not there before, or None. `redact` may know the run's own secrets."""
+    added = _kinds(new, redact) - _kinds(old, redact)
     if not added:
         return None
-    return f"it holds what looks like a {min(added)}; take it out, or commit the file yourself"
+    kind = min(added)
+    what = "a value of your own environment" if kind == "secret" else f"what looks like a {kind}"
+    return f"it holds {what}; take it out, or commit the file yourself"
 
 
-def _kinds(content: bytes) -> Counter[str]:
+def _kinds(content: bytes, redact: Redact | None) -> Counter[str]:
     """How often each kind of token stands in the content."""
-    from tracing.redact import Redactor  # noqa: PLC0415 - compiles its patterns
-
     text = content.decode(errors="replace")
-    found = Counter(MARK.findall(Redactor().text(text))) - Counter(MARK.findall(text))
+    found = Counter(MARK.findall((redact or _redact())(text))) - Counter(MARK.findall(text))
     return Counter({kind: count for kind, count in found.items() if kind not in GENERIC_KINDS})
+
+
+def _redact() -> Redact:
+    from tracing.redact import Redactor, secret_values  # noqa: PLC0415 - compiles its patterns
+
+    return Redactor(secret_values(os.environ)).of_keys.text

@@ -2,7 +2,7 @@
 be committed stays out. The agent's own index and `.git` are not asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -40,10 +40,11 @@ class Snapshot:
         return not self.changed
 
 
-def collect(worktree: Worktree, *, discard: Sequence[str] = ()) -> Snapshot:
+def collect(worktree: Worktree, *, discard: Sequence[str] = (), redact: Callable[[str], str] | None = None) -> Snapshot:
     """The worktree's files as a tree in the repository's object store; no ref, index or file of the user changes.
 
-    `discard` names files, folders or globs (relative, forward slashes) whose changes are left out.
+    `discard` names files, folders or globs (relative, forward slashes) whose changes are left out. `redact` knows
+    secrets of this run, which must not be in a commit either.
     """
     index = worktree.path.with_name(worktree.path.name + ".snapshot")
     copy_file(worktree.pristine_index, index, "snapshot index")
@@ -52,7 +53,7 @@ def collect(worktree: Worktree, *, discard: Sequence[str] = ()) -> Snapshot:
     touched = _touched(git)
     discarded = [path for path in touched if _matches(path, discard)]
     refused = _refuse_submodules(git, worktree.path)
-    taken = _sift(git, worktree, [path for path in touched if path not in set(discarded)], refused)
+    taken = _sift(git, worktree, [path for path in touched if path not in set(discarded)], refused, redact)
     _stage(git, taken, refused)
     tree = git.text("write-tree")
     changed = git.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", base_tree, tree)
@@ -76,10 +77,16 @@ def _matches(path: str, patterns: Sequence[str]) -> bool:
     )
 
 
-def _sift(git: Git, worktree: Worktree, touched: Sequence[str], refused: list[Refusal]) -> list[str]:
+def _sift(
+    git: Git,
+    worktree: Worktree,
+    touched: Sequence[str],
+    refused: list[Refusal],
+    redact: Callable[[str], str] | None,
+) -> list[str]:
     taken = []
     for path in touched:
-        reason = _why_refused(git, worktree, path)
+        reason = _why_refused(git, worktree, path, redact)
         if reason is None:
             taken.append(path)
         else:
@@ -100,7 +107,7 @@ def _sets_filters(git: Git, taken: Sequence[str], path: str, refused: list[Refus
     return bool(affected)
 
 
-def _why_refused(git: Git, worktree: Worktree, path: str) -> str | None:
+def _why_refused(git: Git, worktree: Worktree, path: str, redact: Callable[[str], str] | None) -> str | None:
     if path.endswith("/"):
         return "a git repository inside of the worktree; remove its .git folder, or add it as a submodule yourself"
     file = worktree.path / path
@@ -112,7 +119,7 @@ def _why_refused(git: Git, worktree: Worktree, path: str) -> str | None:
     old = _base_content(git, worktree.base_sha, path)
     if old is None and (reason := secret_by_name(path)):
         return reason
-    return secret_by_content(_read(file), old or b"")
+    return secret_by_content(_read(file), old or b"", redact)
 
 
 def _read(file: Path) -> bytes:
