@@ -95,6 +95,7 @@ class Collected:
         self.found: dict[int, Any] = {}
         self.selected: set[str] = set()
         self.deselected = 0
+        self.raised: set[tuple[str, str]] = set()
 
     def pytest_itemcollected(self, item: Any) -> None:
         self.found[id(item)] = item
@@ -107,13 +108,13 @@ class Collected:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Generator[None, Any, None]:
-        """Marks a report that calls a test passed although it raised."""
-        del item
-        raised = call.excinfo is not None
-        outcome = yield
-        report = outcome.get_result()
-        if raised and report.outcome == "passed" and not hasattr(report, "wasxfail"):
-            report.raised_all_the_same = True
+        """Remembers which part of a test raised, whatever its report will say in the end; the last try counts."""
+        part = (item.nodeid, call.when)
+        if call.excinfo is None:
+            self.raised.discard(part)
+        else:
+            self.raised.add(part)
+        yield
 
 
 class Worker(Collected):
@@ -125,6 +126,7 @@ class Worker(Collected):
 
     def pytest_sessionfinish(self) -> None:
         self.output["runner_deselected"] = self.deselected
+        self.output["runner_raised"] = [list(part) for part in self.raised]
 
 
 class Listener(Collected):
@@ -132,6 +134,7 @@ class Listener(Collected):
         super().__init__()
         self.say = say
         self.reported: set[str] = set()
+        self.passed: set[tuple[str, str]] = set()
         say({"begin": "pytest", "root": os.getcwd()})  # noqa: PTH109 - pathlib may not be itself in here
 
     @pytest.hookimpl(tryfirst=True)
@@ -149,8 +152,13 @@ class Listener(Collected):
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        self.reported.add(report.nodeid)
         outcome = _outcome(report)
+        part = (report.nodeid, report.when)
+        if report.when not in ("setup", "call"):
+            self.reported.add(report.nodeid)
+        if outcome == "passed" and not hasattr(report, "wasxfail"):
+            self.passed.add(part)
+            outcome = "failed" if part in self.raised else outcome
         if outcome == "failed" or (outcome and (report.when == "call" or outcome != "passed")):
             self.say({"id": _short(report.nodeid), "outcome": outcome})
 
@@ -177,6 +185,9 @@ class Listener(Collected):
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         del error
         output = getattr(node, "workeroutput", {})
+        for name, when in output.get("runner_raised", ()):
+            if (name, when) in self.passed:
+                self.say({"id": _short(name), "outcome": "failed"})
         self.deselected = max(self.deselected, int(output.get("runner_deselected", 0)))
 
 
@@ -184,8 +195,6 @@ def _outcome(report: Any) -> str:
     """As Ralph calls it; empty for one that says nothing yet, as a try that is run again."""
     if report.outcome not in ("passed", "failed", "skipped"):
         return ""
-    if getattr(report, "raised_all_the_same", False):
-        return "failed"
     if report.outcome == "skipped" and hasattr(report, "wasxfail"):
         return "xfailed"
     return str(report.outcome)
