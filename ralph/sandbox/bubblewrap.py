@@ -139,7 +139,7 @@ def _hide(hidden: Iterable[Hidden]) -> list[str]:
 
 def _cover(hidden: Hidden) -> tuple[str, ...]:
     path = str(hidden.path)
-    return ("--tmpfs", path, "--remount-ro", path) if hidden.is_folder else ("--ro-bind", "/dev/null", path)
+    return ("--tmpfs", path, "--remount-ro", path) if hidden.is_folder else ("--dev-bind", "/dev/null", path)
 
 
 def _is_within(path: Path, folders: Iterable[Path]) -> bool:

@@ -122,11 +122,11 @@ class Hidden:
 
 def hidden_below(shown: Sequence[Path], homes: Iterable[Path] = ()) -> tuple[Hidden, ...]:
     """What is there to hide below the tool folders `shown` and in the system's own folders, outermost only."""
-    named = [folder / name for folder in shown for name in SECRET_NAMES]
-    inside = [place for path in secret_places(homes) for place in _as_shown(path, shown)]
-    tokens = [Path(path) for path in MAY_HOLD_TOKENS if holds_token(Path(path))]
+    named = [path for path in (folder / name for folder in shown for name in SECRET_NAMES) if os.access(path, os.F_OK)]
+    inside = [place for path in (*named, *secret_places(homes)) for place in _as_shown(path, shown)]
+    tokens = [path for path in map(Path, MAY_HOLD_TOKENS) if holds_token(path) and path.resolve() == path]
     private = [path for tree in PRIVATE_TREES for path in _private(tree, DEPTH)]
-    found = {path for path in (*inside, *named, *tokens, *private) if _is_there(path)}
+    found = {*inside, *tokens, *private}
     outermost = sorted(path for path in found if not found.intersection(path.parents))
     return tuple(Hidden(path, path.is_dir()) for path in outermost)
 
@@ -148,19 +148,12 @@ def holds_token(path: Path) -> bool:
 
 
 def _as_shown(secret: Path, shown: Sequence[Path]) -> Iterator[Path]:
-    """The names under which a secret is seen below the folders `shown`, links followed."""
+    """The names under which a secret is seen below the folders `shown`: links are followed, as nothing can be put over one."""
     real = secret.resolve()
     for folder in shown:
-        if folder in secret.parents:
-            yield secret
         true_folder = folder.resolve()
         if true_folder in real.parents:
             yield folder / real.relative_to(true_folder)
-
-
-def _is_there(path: Path) -> bool:
-    """Not a link: nothing can be put over one, and where it leads is hidden or looked at by its own name."""
-    return os.access(path, os.F_OK) and not path.is_symlink()
 
 
 def _private(tree: str, depth: int) -> Iterator[Path]:
