@@ -42,8 +42,14 @@ def tell_start(ground: Ground, workbench: Workbench) -> None:
         played_by=label,
         jobs=settings.run.jobs,
     )
-    for note in (*ground.notes, *ground.plan.notes, *lost_notes(board), *unseen_notes(ground)):
+    for note in (*_trust_notes(ground), *ground.notes, *ground.plan.notes, *lost_notes(board), *unseen_notes(ground)):
         workbench.tell(EventKind.NOTE, note)
+
+
+def _trust_notes(ground: Ground) -> Iterator[str]:
+    """That ralph.toml is not the one that was trusted, where the run goes on all the same: it loosens nothing."""
+    if ground.loaded.change:
+        yield "\n".join(ground.loaded.change) + "\nIt loosens nothing now. To accept it as it is: ralph trust"
 
 
 def lost_notes(board: Board) -> Iterator[str]:

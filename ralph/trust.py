@@ -1,6 +1,6 @@
-"""Which `ralph.toml` files the user has vouched for: path and sha256 in `RALPH_HOME/trust.json`.
+"""Which `ralph.toml` files the user has vouched for: path, sha256 and text in `RALPH_HOME/trust.json`.
 
-A file that changed by one byte is no longer trusted. Knows nothing about what the settings in the file mean.
+The sha256 decides; the text is kept so that it can be said what changed. A file that changed by one byte is no longer trusted. Knows nothing about what the settings in the file mean.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ class Pin(BaseModel):
 
     sha256: str
     trusted_at: str  # UTC, ISO 8601
+    text: str | None = None  # None: pinned by a Ralph that did not keep it
 
 
 class _TrustFile(BaseModel):
@@ -83,7 +84,8 @@ def trust_file(home: Home, file: Path, *, now: Callable[[], datetime] = lambda: 
 
 def trust_bytes(home: Home, file: Path, data: bytes, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Pin:
     """Trust exactly these bytes as the content of `file`, so that what was shown is what is trusted."""
-    pin = Pin(sha256=sha256_of(data), trusted_at=now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    text = data.decode("utf-8", errors="replace")
+    pin = Pin(sha256=sha256_of(data), trusted_at=now().strftime("%Y-%m-%dT%H:%M:%SZ"), text=text)
     _write(home, _TrustFile(files={**_read(home).files, _key(file): pin}))
     return pin
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def trust_command(path: Path | None, *, forget: bool) -> None:
     """Let the ralph.toml at PATH (a file, a repo, or this repo's own) loosen settings, exactly as it is now.
 
-    What it loosens is printed. A file that changes by one byte afterwards is not trusted any more.
+    What it loosens is printed, and what changed since it was trusted last. A file that changes by one byte afterwards is not trusted any more.
     """
     from ralph.errors import RalphError  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.home import find_home  # noqa: PLC0415
-    from ralph.settings.load import read_file  # noqa: PLC0415
-    from ralph.trust import forget_file, trust_bytes  # noqa: PLC0415
+    from ralph.settings.load import change_lines, read_file  # noqa: PLC0415
+    from ralph.trust import forget_file, trust_bytes, verdict  # noqa: PLC0415
 
     home, file = find_home(), settings_file(path or Path())
     if forget:
@@ -38,6 +38,8 @@ def trust_command(path: Path | None, *, forget: bool) -> None:
             f"{file}: no such file, so there is nothing to trust. Settings are described in docs/settings.md."
         )
     asked = loosened(found)
+    for line in change_lines(verdict(home, file, found.data), found):
+        click.echo(line)
     pin = trust_bytes(home, file, found.data)
     click.echo(f"trusted as it is now: {file}\n  sha256 {pin.sha256}\n  at {pin.trusted_at}")
     click.echo("it loosens:" if asked else "it loosens nothing now")

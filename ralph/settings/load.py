@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 
 from ralph.home import Home
 from ralph.settings.catalogue import OPTIONS, entries, generic, spelled
+from ralph.settings.changes import changes
 from ralph.settings.kinds import Repo
 from ralph.settings.layers import Layer, Origin, SettingsFile, Source, command_line_source, file_source, merged
 from ralph.settings.loosening import Loosening, loosenings
@@ -31,6 +32,7 @@ class Loaded:
     repo_file: SettingsFile | None  # None: the repo has no ralph.toml
     user_file: SettingsFile | None
     trust: TrustState
+    change: tuple[str, ...] = ()  # what differs from what was trusted, where the file was and is no more
 
     @property
     def repo_sha256(self) -> str | None:
@@ -86,10 +88,11 @@ def resolve(
     user, repo, line = _source(Layer.USER, user_file), _source(Layer.REPO, repo_file), command_line_source(overrides)
     for source in (line, user, repo):
         validated(source)
+    change = change_lines(trust, repo_file)
     if trust.state is not TrustState.TRUSTED:
-        _refuse_loosening(repo, user, line, trust, user_path)
+        _refuse_loosening(repo, user, line, change, user_path)
     settings = Settings.model_validate(merged(user.values(), repo.values(), line.values()))
-    return Loaded(settings, _origins(user, repo, line), repo_file, user_file, trust.state)
+    return Loaded(settings, _origins(user, repo, line), repo_file, user_file, trust.state, tuple(change))
 
 
 def _source(layer: Layer, file: SettingsFile | None) -> Source:
@@ -102,7 +105,7 @@ def _source(layer: Layer, file: SettingsFile | None) -> Source:
         raise SettingsError(f"{where}: {error}. Correct it; the file is TOML (https://toml.io).") from error
 
 
-def _refuse_loosening(repo: Source, user: Source, line: Source, trust: Verdict, user_path: FilePath) -> None:
+def _refuse_loosening(repo: Source, user: Source, line: Source, change: list[str], user_path: FilePath) -> None:
     allowed = Settings.model_validate(merged(user.values(), line.values()))
     found = loosenings(validated(repo), allowed, repo.values(), set(line.values()))
     if found:
@@ -110,15 +113,18 @@ def _refuse_loosening(repo: Source, user: Source, line: Source, trust: Verdict, 
             _loosening_text(one, repo, user_path)
             for one in sorted(found, key=lambda one: line_of(repo.lines, one.path))
         ]
-        raise SettingsError("\n".join([*_changed_text(trust), *sentences]))
+        raise SettingsError("\n".join([*change, *sentences]))
 
 
-def _changed_text(trust: Verdict) -> list[str]:
-    if trust.state is not TrustState.CHANGED or trust.pin is None:
+def change_lines(trust: Verdict, file: SettingsFile | None) -> list[str]:
+    """What changed since the file was trusted; empty where it did not."""
+    if trust.state is not TrustState.CHANGED or trust.pin is None or file is None:
         return []
-    return [
-        f"{REPO_FILE} has changed since you trusted it on {trust.pin.trusted_at}, so it is not trusted now. Read what changed."
-    ]
+    head = f"{REPO_FILE} has changed since you trusted it on {trust.pin.trusted_at}, so it is not trusted now"
+    if trust.pin.text is None:
+        return [f"{head}. Read it again."]
+    changed = changes(trust.pin.text.encode(), file.data)
+    return [f"{head}:", *(f"  {line}" for line in changed)] if changed else [f"{head} (no setting differs)."]
 
 
 def _loosening_text(one: Loosening, repo: Source, user_path: FilePath) -> str:

@@ -112,10 +112,10 @@ def _example(source: Source, path: Path, entry: Entry) -> str:
     return f", for example --set {spelled(path)}={entry.about.example}"
 
 
-def as_toml(value: object) -> str:
+def as_toml(value: object, longest: int = VALUE_SHOWN_CHARS) -> str:
     """A value as it would stand in the file, cut when it is long."""
     text = _toml(value)
-    return text if len(text) <= VALUE_SHOWN_CHARS else text[: VALUE_SHOWN_CHARS - 3] + "..."
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def _toml(value: object) -> str:

@@ -1,6 +1,7 @@
 """Settings from bytes: layers, provenance, trust, and every message word for word."""
 
 import hashlib
+import json
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from ralph.durations import duration_text, parse_duration_s
 from ralph.errors import ExitCode, RalphError
 from ralph.home import Home
 from ralph.settings import Effort, Layer, Loaded, SettingsError, SettingsFile, load_settings, parse_set_option, resolve
+from ralph.settings.changes import changes
 from ralph.settings.places import find_lines, parse
 from ralph.trust import TrustState, forget_file, is_trusted, trust_file, verdict
 
@@ -422,10 +424,63 @@ def test_trusting_a_file_pins_its_bytes_and_a_change_is_told(tmp_path: Path, hom
     file.write_text("[limits]\nper_run_usd = 30\n", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path, home)
-    assert str(caught.value).splitlines()[0] == (
-        "ralph.toml has changed since you trusted it on 2026-11-20T00:00:00Z, so it is not trusted now. Read what changed."
+    assert str(caught.value).splitlines()[:2] == [
+        "ralph.toml has changed since you trusted it on 2026-11-20T00:00:00Z, so it is not trusted now:",
+        "  limits.per_run_usd: 20 -> 30",
+    ]
+    assert "per_run_usd = 30 is looser than the 5.0 that you allow" in str(caught.value)
+    assert "To allow it: run `ralph trust` in this repo" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        pytest.param("", 'sandbox = "none"', ['sandbox: not set -> "none"'], id="added"),
+        pytest.param("[run]\njobs = 2", "", ["run.jobs: 2 -> not set"], id="removed"),
+        pytest.param("[run]\njobs = 1 # one", "[run]\n\njobs = 1", [], id="only-a-comment"),
+        pytest.param("a = 1", "a = true", ["a: 1 -> true"], id="another-kind"),
+        pytest.param(
+            CHECK, CHECK.replace('"true"', '"false"'), ['checks.tests.command: "true" -> "false"'], id="check-by-name"
+        ),
+        pytest.param(
+            CHECK,
+            '[[checks]]\nname = "lint"\ncommand = "l"\nnetwork = true\n' + CHECK,
+            [
+                'checks.lint.name: not set -> "lint"',
+                'checks.lint.command: not set -> "l"',
+                "checks.lint.network: not set -> true",
+            ],
+            id="a-new-check-before",
+        ),
+        pytest.param(
+            SERVICE, SERVICE.replace("true", "x" * 99), [f'services.database.up: "true" -> "{"x" * 99}"'], id="whole"
+        ),
+        pytest.param("a = 1", "a = = 1", [], id="not-toml"),
+    ],
+)
+def test_what_changed_in_a_settings_file_is_told_setting_by_setting(before: str, after: str, told: list[str]) -> None:
+    assert list(changes(before.encode(), after.encode())) == told
+
+
+def test_a_change_that_loosens_nothing_is_told_without_refusing(tmp_path: Path, home: Home) -> None:
+    file = tmp_path / "ralph.toml"
+    file.write_text("[limits]\nper_run_usd = 20\n", encoding="utf-8")
+    trust_file(home, file)
+    file.write_text("[limits]\nper_run_usd = 2\n", encoding="utf-8")
+    result = load_settings(tmp_path, home)
+    assert (result.trust, result.change[1:]) == (TrustState.CHANGED, ("  limits.per_run_usd: 20 -> 2",))
+
+
+def test_a_pin_without_its_text_still_tells_that_the_file_changed(tmp_path: Path, home: Home) -> None:
+    file = tmp_path / "ralph.toml"
+    home.folder()
+    home.trust.write_text(
+        json.dumps({"files": {str(file): {"sha256": "0", "trusted_at": "2026-11-20T00:00:00Z"}}}), encoding="utf-8"
     )
-    assert "per_run_usd = 30 is looser" in str(caught.value)
+    file.write_text("", encoding="utf-8")
+    assert load_settings(tmp_path, home).change == (
+        "ralph.toml has changed since you trusted it on 2026-11-20T00:00:00Z, so it is not trusted now. Read it again.",
+    )
 
 
 def test_the_list_of_trusted_files_is_for_its_owner_only_and_can_be_taken_back(tmp_path: Path, home: Home) -> None:
