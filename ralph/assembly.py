@@ -21,7 +21,7 @@ from ralph.announcements import tell_end, tell_start
 from ralph.checks.baseline import BaselineCache
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter, noted
-from ralph.history.event_log import EventLog, RunFolders, RunHead, tee
+from ralph.history.event_log import EventLog, RunFolders, RunHead, tee, without_secrets
 from ralph.history.tidy import tidy, tidy_dead_runs
 from ralph.iteration import iterate
 from ralph.known_secrets import known_secrets
@@ -148,7 +148,7 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
         closing(EventLog(home, head, redact=redactor)) as log,
         Control.open(home, repo.id).attend(run_id, branch) as attendance,
     ):
-        session = RunSession(run_id, one_at_a_time(tee(log, report)), attendance, redactor)
+        session = RunSession(run_id, one_at_a_time(without_secrets(redactor, tee(log, report))), attendance, redactor)
         try:
             yield session
         except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.files import append
@@ -101,6 +102,17 @@ def tee(*reporters: Reporter) -> Reporter:
     def tell(event: Event) -> None:
         for reporter in reporters:
             reporter(event)
+
+    return tell
+
+
+def without_secrets(redact: Redactor, report: Reporter) -> Reporter:
+    """A reporter that tells what may be seen: a terminal's output may be kept as well."""
+
+    def tell(event: Event) -> None:
+        fields, changed = redact.value(_json(event.fields))
+        shown = cast("Mapping[str, EventValue]", fields) if changed else event.fields
+        report(Event(event.kind, redact.text(event.text), shown))
 
     return tell
 
