@@ -111,9 +111,6 @@ def finish_in_place(repo: Repo) -> str | None:
     if not journal.is_file():
         return None
     ref, old, new, *_ = [*journal.read_text().split(), "", "", ""]
-    index_lock = repo.git_dir / "index.lock"
-    if index_lock.exists() and index_lock.stat().st_mtime >= journal.stat().st_mtime:
-        remove_file(index_lock, "git lock")
     moved = bool(new) and repo.resolve(ref) == new
     if moved:
         _read_tree(repo, old, new)

@@ -21,7 +21,7 @@ from ralph.workspace.repo import Repo
 from ralph.workspace.submodules import populate
 
 PREFIX = "ralph-"
-BESIDE = (".agent", ".index", ".index.copy", ".snapshot", ".snapshot.copy")
+BESIDE = (".agent", ".index.copy", ".snapshot", ".snapshot.copy")
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,11 @@ def worktrees_folder(repo: Repo, home: Home) -> Path:
 
 
 def remove_leftovers(repo: Repo, path: Path) -> None:
-    """Everything that a worktree at `path` left: its files, those beside it, and git's own folders for it."""
-    for leftover in (path, *(_beside(path, ending) for ending in BESIDE)):
+    """Everything that a worktree at `path` left: its files, those beside it, and git's own folders for it.
+
+    The index goes first: without it a worktree that was removed by half is not taken for an agent's work.
+    """
+    for leftover in (_beside(path, ".index"), path, *(_beside(path, ending) for ending in BESIDE)):
         remove_tree(leftover, "worktree")
     with _alone(path):
         for admin in (repo.common_dir / "worktrees").glob(f"{path.name}*"):
