@@ -6,6 +6,7 @@ All state is in the store, so a killed daemon loses nothing. Knows nothing about
 import fcntl
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,9 @@ from ralph.schedule.store import LEASE_S, DueRun, DueRuns, Schedules
 from ralph.signals import listen
 
 TICK_S = 5.0
+REQUIRED = ["--sandbox", "required"]
+STRICT = ("required", "bwrap")
+NAMES_SANDBOX = re.compile(r"--sandbox($|=)|(--set=)?sandbox\s*=")
 AT_ONCE = 4  # runs of different schedules; one schedule never overlaps itself
 
 Execute = Callable[[DueRun], int]
@@ -118,9 +122,30 @@ def run_in_subprocess(run: DueRun) -> int:
     base = run_files(run)
     # -P: a folder named ralph in the repo is not imported
     python = [sys.executable, "-P", "-m"]
-    command = [*python, "ralph.schedule.keeper", str(base), str(run.repo), *python, "ralph", "run", *run.run_args]
+    words = ["ralph", "run", *confinement(run), *run.run_args]
+    command = [*python, "ralph.schedule.keeper", str(base), str(run.repo), *python, *words]
     environment = os.environ | {"RALPH_HOME": str(run.home.root)}
     return subprocess.run(command, env=environment, start_new_session=True, check=False).returncode
+
+
+def confinement(run: DueRun) -> list[str]:
+    """Nobody watches a scheduled run, so it asks for a proved sandbox, unless the user himself has named one: with the
+    schedule, in config.toml, or in a ralph.toml that he trusts. What a repo names by itself counts where it is stricter.
+    """
+    from ralph.settings.layers import Layer  # noqa: PLC0415 - `ralph daemon` starts without them
+    from ralph.settings.load import load_settings  # noqa: PLC0415
+    from ralph.trust import TrustState  # noqa: PLC0415
+    from ralph.workspace.repo import Repo  # noqa: PLC0415
+
+    if any(NAMES_SANDBOX.match(word) for word in run.run_args):
+        return []
+    try:
+        loaded = load_settings(Repo.open(run.repo).root, run.home)
+    except RalphError:  # the run will say so itself
+        return REQUIRED
+    is_own = loaded.origins["sandbox"].layer is Layer.USER
+    is_trusted = loaded.origins["sandbox"].layer is Layer.REPO and loaded.trust is TrustState.TRUSTED
+    return [] if is_own or is_trusted or loaded.settings.sandbox in STRICT else REQUIRED
 
 
 def run_files(run: DueRun) -> Path:

@@ -16,8 +16,9 @@ import pytest
 from ralph.errors import ExitCode
 from ralph.home import Home
 from ralph.schedule.cron import ScheduleError
-from ralph.schedule.daemon import Daemon, DaemonBusyError, daemon, run_files, run_in_subprocess, run_now
+from ralph.schedule.daemon import Daemon, DaemonBusyError, confinement, daemon, run_files, run_in_subprocess, run_now
 from ralph.schedule.store import DueRun, Schedules
+from ralph.trust import trust_file
 
 PATIENCE_S = 20.0
 
@@ -297,3 +298,39 @@ def test_a_signal_to_the_run_is_recorded_as_its_exit_code(tmp_path: Path) -> Non
 
     assert stopped.wait(PATIENCE_S) == ExitCode.TERMINATED
     assert (tmp_path / "run-1.exit").read_text() == "143"
+
+
+@pytest.mark.parametrize(
+    ("words", "config", "repo_file", "is_trusted", "added"),
+    [
+        pytest.param([], "", "", False, ["--sandbox", "required"], id="nothing-said"),
+        pytest.param(["--sandbox", "none"], "", "", False, [], id="the-schedule-says"),
+        pytest.param(["--sandbox=auto"], "", "", False, [], id="in-one-word"),
+        pytest.param(["--set", "sandbox=auto"], "", "", False, [], id="by-set"),
+        pytest.param([], 'sandbox = "auto"', "", False, [], id="the-user-says"),
+        pytest.param([], "", 'sandbox = "auto"', False, ["--sandbox", "required"], id="the-repo-says"),
+        pytest.param([], "", 'sandbox = "auto"', True, [], id="a-trusted-repo-says"),
+        pytest.param([], "", 'sandbox = "bwrap"', False, [], id="the-repo-is-stricter"),
+        pytest.param([], "", 'sandbox = "none"', False, ["--sandbox", "required"], id="the-repo-is-refused-anyway"),
+        pytest.param(["--model", "sandbox-1"], "", "", False, ["--sandbox", "required"], id="another-option"),
+    ],
+)
+def test_a_scheduled_run_requires_a_proved_sandbox_unless_the_user_says_otherwise(
+    store: Schedules,
+    home: Home,
+    tmp_path: Path,
+    words: list[str],
+    config: str,
+    repo_file: str,
+    added: list[str],
+    *,
+    is_trusted: bool,
+) -> None:
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "base"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    home.config.write_text(config)
+    if repo_file:
+        (tmp_path / "ralph.toml").write_text(repo_file)
+    if is_trusted:
+        trust_file(home, tmp_path / "ralph.toml")
+    assert confinement(claimed(store, tmp_path, *words)) == added
