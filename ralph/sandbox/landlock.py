@@ -141,7 +141,7 @@ def why_no_landlock(system: str = platform.system(), machine: str = platform.mac
         return f"the system-call filter is written for {' and '.join(MACHINES)}, and this is {machine}."
     abi = landlock_abi() if abi is None else abi
     if abi == 0:
-        return "this kernel has no Landlock, or it is switched off (the boot parameter lsm= must name it)."
+        return "this kernel has no Landlock, its boot parameter lsm= leaves it out, or this container forbids it."
     if abi < OLDEST_ABI:
         return f"this kernel's Landlock is too old (ABI {abi}). Ralph needs ABI {OLDEST_ABI}: Linux 6.2 or later."
     return ""

@@ -20,7 +20,7 @@ from posix import _exit as leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 ADD_RULE, RESTRICT_SELF, CREATE_RULESET, CLOSE_RANGE = 445, 446, 444, 436
 PRCTL, CAPSET, PRLIMIT = {"x86_64": (157, 126, 302), "aarch64": (167, 91, 261)}.get(posix.uname().machine, (0, 0, 0))
@@ -30,7 +30,8 @@ ROOT_IS_NOBODY = 0xEF  # every bit of secure_bits with its lock: uid 0 gets no c
 LAST_CAPABILITY = 40
 RULE_PATH_BENEATH, SECCOMP_MODE_FILTER = 1, 2
 FILE_RIGHTS = 0b1100_0000_0000_0111  # execute, write, read, truncate, device control: all that a file can be given
-EINVAL, EBADFD = 22, 77
+EPERM, EBADFD = 1, 77
+TYPE_MASK, FOLDER = 0o170000, 0o040000
 NO_FOLLOW = posix.O_NOFOLLOW | posix.O_CLOEXEC
 NOT_RUN, NOT_FOUND = 126, 127
 Spec = dict[str, list[list[str]]]
@@ -105,17 +106,14 @@ def add_path(rules: int, rights: int, path: str) -> None:
 
 def add_rule(rules: int, rights: int, opened: int) -> None:
     """What is not a folder gets those of the rights that a file can have; a pipe or socket needs and takes none."""
-    for allowed in (rights, rights & FILE_RIGHTS):
-        beneath = allowed.to_bytes(8, "little") + opened.to_bytes(4, "little")
-        try:
-            syscall("a Landlock rule", ADD_RULE, rules, RULE_PATH_BENEATH, beneath, 0)
-        except Refused as error:
-            if error.args[0] == EBADFD:
-                return
-            if error.args[0] == EINVAL and allowed != rights & FILE_RIGHTS:
-                continue
+    if posix.fstat(opened).st_mode & TYPE_MASK != FOLDER:
+        rights &= FILE_RIGHTS
+    beneath = rights.to_bytes(8, "little") + opened.to_bytes(4, "little")
+    try:
+        syscall("a Landlock rule", ADD_RULE, rules, RULE_PATH_BENEATH, beneath, 0)
+    except Refused as error:
+        if error.args[0] != EBADFD:
             raise
-        return
 
 
 def become(command: list[str], spec: Spec, rules: int, scratch: str, supervisor: int) -> "NoReturn":
@@ -123,6 +121,8 @@ def become(command: list[str], spec: Spec, rules: int, scratch: str, supervisor:
         prctl("dying with the supervisor", PR_SET_PDEATHSIG, int(_signal.SIGKILL))
         if posix.getppid() != supervisor:
             leave(NOT_RUN)
+        if posix.getsid(0) != supervisor:
+            posix.setsid()  # out of reach of the terminal that Ralph was started from
         for [path] in spec["--join"]:
             join(path)
         environment = {**posix.environ}
@@ -149,8 +149,12 @@ def restrict(rules: int) -> None:
 
 
 def limit(number: int, value: int) -> None:
-    """Raises: Refused: above a limit that stands already."""
-    syscall("a limit", PRLIMIT, 0, number, value.to_bytes(8, "little") * 2, 0)
+    """A lower limit that stands already is left as it is."""
+    try:
+        syscall("a limit", PRLIMIT, 0, number, value.to_bytes(8, "little") * 2, 0)
+    except Refused as error:
+        if error.args[0] != EPERM:
+            raise
 
 
 def join(group: str) -> None:
@@ -175,7 +179,8 @@ def has_capability(number: int) -> bool:
 
 
 def filter_calls(program: bytes) -> None:
-    buffer = type("Program", (Array,), {"_type_": Byte, "_length_": len(program)})(*program)
+    kind: type[Array[Any]] = type("Program", (Array,), {"_type_": Byte, "_length_": len(program)})
+    buffer = kind.from_buffer_copy(program)
     pointer = (len(program) // 8).to_bytes(8, "little") + addressof(buffer).to_bytes(8, "little")
     prctl("the system-call filter", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer)
 

@@ -8,8 +8,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,12 +61,23 @@ def repo(tmp_path: Path, home: Home) -> Path:
 
 @pytest.fixture
 def run(sandbox: Landlock, repo: Path, tmp_path: Path) -> Callable[..., Completed]:
-    def run(words: list[str], timeout_s: float = 60, **more: object) -> Completed:
+    def run(words: list[str], cancel: threading.Event | None = None, **more: object) -> Completed:
         arguments = {"writable": [repo], "read_only": git_folders(repo), **more}
         argv = sandbox.wrap(words, cwd=repo, **arguments)  # type: ignore[arg-type]
-        return run_process(argv, cwd=repo, env=clean_env(home=repo), timeout_s=timeout_s, output=tmp_path / "out")
+        out = tmp_path / "out"
+        return run_process(argv, cwd=repo, env=clean_env(home=repo), timeout_s=60, output=out, cancel=cancel)
 
     return run
+
+
+@pytest.fixture
+def cancel(repo: Path) -> Iterator[threading.Event]:
+    """Set as soon as the command has made the file `up`."""
+    event = threading.Event()
+    thread = threading.Thread(target=lambda: wait_until((repo / "up").exists) and event.set())
+    thread.start()
+    yield event
+    thread.join()
 
 
 @pytest.fixture
@@ -86,6 +98,19 @@ def python(run: Callable[..., Completed], tmp_path: Path) -> Do:
         return code, (tmp_path / "out").read_text()
 
     return do
+
+
+def running(words: str) -> bool:
+    return words in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_it_keeps_every_promise_that_the_probes_can_test(sandbox: Landlock, home: Home) -> None:
@@ -198,12 +223,12 @@ def test_a_read_only_file_is_as_it_was_when_the_command_has_ended(do: Do, repo: 
     assert {path.name for path in repo.iterdir()} <= {".git"}
 
 
-def test_a_read_only_file_is_put_back_too_when_the_time_of_the_command_is_up(
-    run: Callable[..., Completed], repo: Path
+def test_a_read_only_file_is_put_back_too_when_the_command_is_stopped(
+    run: Callable[..., Completed], repo: Path, cancel: threading.Event
 ) -> None:
     before = (repo / ".git").read_text()
-    done = run(["bash", "-c", "echo x > .git; trap '' TERM; while :; do sleep 0.02; done"], timeout_s=0.5)
-    assert done.timed_out
+    done = run(["bash", "-c", "trap '' TERM; echo x > .git; touch up; while :; do sleep 0.02; done"], cancel=cancel)
+    assert done.cancelled
     assert (repo / ".git").read_text() == before
 
 
@@ -373,22 +398,29 @@ def test_a_command_that_cannot_be_confined_is_not_run(sandbox: Landlock, repo: P
     assert not (repo / "ran").exists()
 
 
-def running(words: str) -> bool:
-    return words in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-
-
-def wait_until(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
-
-
 def test_nothing_outlives_the_command(do: Do) -> None:
     do("setsid env -i sleep 299.225 & (trap '' TERM HUP; setsid sleep 299.226 &) & sleep 0.05")
     assert not running("sleep 299.22")
+
+
+def test_not_even_processes_that_start_each_other_without_end_outlive_the_command(do: Do, repo: Path) -> None:
+    (repo / "again.sh").write_text("sleep 0.02; setsid bash again.sh 299.125 & disown; exit\n")
+    do("for number in 1 2 3 4; do setsid bash again.sh 299.125 & done; sleep 0.1")
+    assert not running("again.sh 299.125")
+
+
+def test_a_lower_limit_that_stands_already_is_left_as_it_is(sandbox: Landlock, repo: Path) -> None:
+    argv = sandbox.wrap(["bash", "-c", "ulimit -f"], cwd=repo, writable=[repo])
+    lower = ["bash", "-c", 'ulimit -f 100; exec "$@"', "bash", *argv]
+    done = subprocess.run(lower, cwd=repo, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("100\n", "")
+
+
+def test_a_command_has_no_terminal_to_type_into(sandbox: Landlock, repo: Path) -> None:
+    argv = sandbox.wrap(["bash", "-c", "ps -o sid= -p $$; : < /dev/tty"], cwd=repo, writable=[repo])
+    done = subprocess.run(argv, cwd=repo, capture_output=True, text=True, check=False)
+    assert int(done.stdout) != os.getsid(0)
+    assert "No such device or address" in done.stderr
 
 
 def test_nothing_outlives_ralph_when_it_is_killed(sandbox: Landlock, repo: Path) -> None:
@@ -415,11 +447,13 @@ def test_nothing_is_run_for_a_ralph_that_is_dead_already(sandbox: Landlock, repo
     assert not (repo / "ran").exists()
 
 
-def test_a_command_in_the_sandbox_may_clean_up_when_its_time_is_up(
-    run: Callable[..., Completed], tmp_path: Path
+def test_a_command_in_the_sandbox_may_clean_up_when_it_is_stopped(
+    run: Callable[..., Completed], tmp_path: Path, cancel: threading.Event
 ) -> None:
-    done = run(["bash", "-c", "trap 'echo tidy; exit 7' TERM; while :; do sleep 0.02; done"], timeout_s=0.5)
-    assert (done.timed_out, done.exit_code, (tmp_path / "out").read_text()) == (True, 7, "tidy\n")
+    script = "trap 'echo tidy; exit 7' TERM; touch up; while :; do sleep 0.02; done"
+    done = run(["bash", "-c", script], cancel=cancel)
+    assert (done.cancelled, done.exit_code) == (True, 7)
+    assert (tmp_path / "out").read_text().count("tidy") == 1
 
 
 def test_ending_the_supervisor_ends_the_command(sandbox: Landlock, repo: Path) -> None:
@@ -461,7 +495,7 @@ def test_it_adds_a_few_milliseconds(sandbox: Landlock, repo: Path) -> None:
             "Linux",
             "aarch64",
             0,
-            "this kernel has no Landlock, or it is switched off (the boot parameter lsm= must name it).",
+            "this kernel has no Landlock, its boot parameter lsm= leaves it out, or this container forbids it.",
             id="none",
         ),
         pytest.param(
