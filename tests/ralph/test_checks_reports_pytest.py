@@ -106,8 +106,10 @@ def test_tests_find_the_environment_and_the_output_as_if_nobody_listened(tmp_pat
     "command",
     [
         pytest.param(f"PYTHONPATH=. {PYTEST}", id="another-path"),
-        pytest.param(f"{sys.executable} -I -m pytest -q", id="isolated"),
-        pytest.param(f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q", id="no-plugins"),
+        pytest.param(f"{sys.executable} -I -m pytest -q", id="isolated", marks=pytest.mark.slow),
+        pytest.param(
+            f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q", id="no-plugins", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_where_the_plugin_is_out_of_reach_the_sums_are_read_from_the_output(tmp_path: Path, command: str) -> None:
@@ -137,9 +139,13 @@ CHEATS = {
     },
     "closes-every-file": {"conftest.py": "import os\ndef pytest_sessionstart():\n    os.closerange(3, 99)\n"},
 }
+QUICK = ("leaves", "never-starts")
 
 
-@pytest.mark.parametrize("files", [pytest.param(files, id=name) for name, files in CHEATS.items()])
+@pytest.mark.parametrize(
+    "files",
+    [pytest.param(files, id=name, marks=[] if name in QUICK else pytest.mark.slow) for name, files in CHEATS.items()],
+)
 def test_a_session_that_does_not_come_to_its_own_end_is_seen_whatever_its_exit_code(
     tmp_path: Path, files: Mapping[str, str]
 ) -> None:
@@ -194,6 +200,7 @@ def test_numbers_that_a_test_prints_are_not_those_of_pytest(tmp_path: Path) -> N
     assert (report.passed, report.failed) == (0, 1)
 
 
+@pytest.mark.slow
 def test_workers_say_nothing_and_their_controller_all(tmp_path: Path) -> None:
     pytest.importorskip("xdist")
     command = f"{sys.executable} -m pytest -q -p no:cacheprovider -n 2 -k 'not three'"

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import copyfile, rmtree
 
@@ -49,7 +49,8 @@ def asking(scratch: Path, env: Mapping[str, str]) -> Iterator[Asked]:
     try:
         yield asked
     finally:
-        asked.heard = hear(channel.close())
+        heard = hear(channel.close())
+        asked.heard = replace(heard, garbled=heard.garbled or channel.overflowed)
         rmtree(folder, ignore_errors=True)
 
 
