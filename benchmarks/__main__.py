@@ -8,17 +8,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import memory, money, per_turn, spans, startup, storage
+from benchmarks import memory, money, per_turn, redaction, sandboxed, spans, startup, storage
 from benchmarks.figure import Figure, put_between_markers, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BENCHMARKS: Mapping[str, Callable[[Path], list[Figure]]] = {
     "turn": per_turn.measure,
     "span": spans.measure,
+    "redaction": redaction.measure,
     "ledger": money.measure,
     "help": startup.measure,
     "storage": storage.measure,
     "memory": memory.measure,
+    "sandbox": sandboxed.measure,
 }
 
 

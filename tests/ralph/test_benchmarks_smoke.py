@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import memory, money, per_turn, spans, startup, storage
+from benchmarks import memory, money, per_turn, redaction, sandboxed, spans, startup, storage
 from benchmarks.__main__ import BENCHMARKS, PAGE
 from benchmarks.figure import BEGIN, END, Figure, Judged, put_between_markers, table
 from benchmarks.instant import InstantModel, run_bare, run_harness
@@ -14,10 +14,12 @@ from benchmarks.instant import InstantModel, run_bare, run_harness
 TINY: dict[str, Callable[[Path], list[Figure]]] = {
     "turn": partial(per_turn.measure, at=(2, 4), repeats=1),
     "span": partial(spans.measure, count=2),
+    "redaction": partial(redaction.measure, rounds=1),
     "ledger": partial(money.measure, count=2),
     "help": partial(startup.measure, count=1),
     "storage": partial(storage.measure, early=3, late=6, around=2),
     "memory": partial(memory.measure, turns=3),
+    "sandbox": partial(sandboxed.measure, count=1),
 }
 
 
