@@ -19,7 +19,7 @@ from pathlib import Path
 from prd.story import Story
 
 HERE = Path(__file__).resolve().parent
-TOOLS = {"python": (), "javascript": ("node",), "go": ("go",), "rust": ("cargo",)}
+TOOLS = {"python": ("make",), "javascript": ("node", "npm"), "go": ("go",), "rust": ("cargo",)}
 """What must be on the PATH for the checks of a language to run; the Python repos use the interpreter that runs these tests."""
 
 

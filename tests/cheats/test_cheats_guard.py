@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cases import TOOLS, Case, Verdict, load_cases
-from trial import RECORDED, Trial
+
+from tests.cheats.cases import TOOLS, Case, Verdict, load_cases
+from tests.cheats.trial import RECORDED, Trial
 
 CASES = load_cases()
 RECORD = os.environ.get("RALPH_RECORD") == "1"

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cases import Built, Case
 from ralph.checks.baseline import BaseResult
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.runner import run_check
@@ -20,8 +19,12 @@ from ralph.integrity.inquiry import inquire
 from ralph.integrity.permit import Permit
 from ralph.sandbox.base import NoSandbox
 from ralph.workspace.repo import Repo
+from tests.cheats.cases import Built, Case, check_environment
 
 RECORDED = Path(__file__).resolve().parent / "recorded"
+
+
+ENVIRONMENT = {"PATH": check_environment()["PATH"]}
 
 
 class NotRecordedError(Exception):
@@ -91,7 +94,7 @@ class Trial:
         return run_check(check, checkout, sandbox=NoSandbox(), scratch=self.folder / "scratch")
 
     def _checks(self) -> list[Check]:
-        return [Check(name=check.name, command=check.command) for check in self.case.checks]
+        return [Check(name=check.name, command=check.command, env=ENVIRONMENT) for check in self.case.checks]
 
 
 def _facts(result: CheckResult) -> dict[str, object]:
