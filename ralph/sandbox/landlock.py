@@ -11,7 +11,8 @@ but it can only forbid, not rearrange. What follows from that:
 - There is no loopback without a network: sockets cannot be made, apart from connected pairs.
 - Processes outside can be seen by name and arguments. Mode, owner and times of files outside are the user's to change,
   and with them the command's; Landlock governs content.
-- /dev/shm is shut, and with it the locks of Python's multiprocessing.
+- /dev/shm and /dev/pts are shut, since what lies there is other programs': no locks of Python's multiprocessing, no
+  pseudo-terminals.
 
 Below ABI 6 (Linux 6.12) processes outside can be signalled. Limits on the number of processes do not bind root.
 """
@@ -35,7 +36,7 @@ from ralph.sandbox.toolchains import system_folders
 OLDEST_ABI = 3  # Linux 6.2; before it, truncate(2) of a file outside went through
 SIGNALS_SINCE_ABI = 6
 CREATE_RULESET, ASK_VERSION = 444, 1
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 KERNEL_FOLDERS = (Path("/proc"), Path("/sys/fs/cgroup"))
 NAME_SERVICE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 LARGEST_KEPT_BYTES = 4_000_000
@@ -60,7 +61,7 @@ class Right(IntFlag):
 
 
 READ = Right.EXECUTE | Right.READ_FILE | Right.READ_FOLDER
-DEVICE = Right.READ_FILE | Right.READ_FOLDER | Right.WRITE_FILE | Right.TRUNCATE | Right.DEVICE_CONTROL
+DEVICE = Right.READ_FILE | Right.WRITE_FILE | Right.TRUNCATE | Right.DEVICE_CONTROL
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,12 @@ def run(sandbox: Landlock, repo: Path, tmp_path: Path) -> Callable[..., Complete
 def cancel(repo: Path) -> Iterator[threading.Event]:
     """Set as soon as the command has made the file `up`."""
     event = threading.Event()
-    thread = threading.Thread(target=lambda: wait_until((repo / "up").exists) and event.set())
+
+    def watch() -> None:
+        if wait_until((repo / "up").exists):
+            event.set()
+
+    thread = threading.Thread(target=watch)
     thread.start()
     yield event
     thread.join()
@@ -421,6 +426,15 @@ def test_a_command_has_no_terminal_to_type_into(sandbox: Landlock, repo: Path) -
     done = subprocess.run(argv, cwd=repo, capture_output=True, text=True, check=False)
     assert int(done.stdout) != os.getsid(0)
     assert "No such device or address" in done.stderr
+
+
+def test_the_terminals_of_others_are_shut(do: Do) -> None:
+    ours, theirs = os.openpty()
+    name = os.ttyname(theirs)
+    assert do(f"echo x > {name}")[0] != 0
+    assert do(f"cat < {name}")[0] != 0
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_nothing_outlives_ralph_when_it_is_killed(sandbox: Landlock, repo: Path) -> None:
