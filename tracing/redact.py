@@ -83,15 +83,18 @@ class Redactor:
 
 def _plain(text: str) -> str:
     """Without what can be seen in the text as it stands."""
-    lower = text.lower()
-    if "private" in lower:
+    if "PRIVATE" in text:
         text = _without_private_keys(text)
+    lower = text.lower()
     for form in FORMATS:
         searched = lower if form.any_case else text
         for word in form.keywords:  # any() would cost more than what it asks
             if word in searched:
                 text = form.pattern.sub(_replacer(form), text)
                 break
+    lower = text.lower()
+    if len(lower) != len(text):  # a few letters become two
+        lower = "".join(one if len(one.lower()) != 1 else one.lower() for one in text)
     return cut_assigned(text, lower)
 
 

@@ -4,6 +4,7 @@ What is assigned in code is mostly no secret: names, calls, references, placehol
 """
 
 import re
+from collections.abc import Iterator
 
 from tracing.redact_marks import MARK, mark
 
@@ -17,11 +18,11 @@ KEY_WORDS = (
 STRONG_KEY_WORDS = ("passw", "pwd", "passphrase", "secret")
 """Under these even a plain word is taken for a secret."""
 
-WEAK_KEY_WORDS = ("_key", "-key", "age_key")
+WEAK_KEY_WORDS = ("_key", "-key")
 """Under these only what cannot be anything but a key: long, mixed, and no hash."""
 
-_STEMS = ("key", "token", "secret", "passw", "passphrase", "pwd", "credential")
-"""One of them is in each of the words above."""
+_STEMS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "key", "credential")
+"""One of them ends or begins each of the words above; found first, since a search for a text is cheaper than for a pattern."""
 
 NOT_A_SECRET_NAME = re.compile(
     r"(?i)(?:_|-)?(?:type|name|id|ids|url|uri|path|file|field|count|counts|length|limit|limits|size|env|var|regex|pattern|re|"
@@ -37,8 +38,7 @@ _ASSIGNED = (
 _PAIRED = r",?\s{1,40}(?:-\s)?\\{0,7}[\"']?value\\{0,7}[\"']?\s{0,3}[:=]\s{0,3}"  # name: X, value: Y
 _TABLED = r"`?\s{0,40}\|\s{0,40}|,(?![\s])"
 ASSIGNMENT = re.compile(
-    r"(?i)(?P<word>" + "|".join(re.escape(word) for word in (*KEY_WORDS, *WEAK_KEY_WORDS)) + r")"
-    r"(?P<rest>[A-Za-z0-9_-]{0,40})(?P<close>\\{0,7}[\"']?)\]?"
+    r"(?i)(?P<word>" + "|".join(_STEMS) + r")(?P<rest>[A-Za-z0-9_-]{0,40})(?P<close>\\{0,7}[\"']?)\]?"
     rf"(?:(?P<equals>{_ASSIGNED}|{_PAIRED})|(?P<cell>{_TABLED}))"
     r"(?:(?P<quote>\\{0,7}[\"'`]{1,3})(?P<quoted>[^\"'`\r\n\\]{1,8000})(?P=quote)|(?P<bare>[^\s\"'`,;&|<>(){}\[\]\\\x1b]{4,8000})(?P<next>[(\[{]?))"
 )
@@ -46,6 +46,9 @@ FLAG = re.compile(
     r"(?<![\w-])--?(?P<name>[A-Za-z][A-Za-z0-9_-]{0,60})[ \t]{1,3}"
     r"(?:(?P<quote>\\{0,7}[\"'])(?P<quoted>[^\"'\r\n\\]{1,8000})(?P=quote)|(?P<bare>[^\s\"'`,;&|<>(){}\[\]\\-][^\s\"'`,;&|<>(){}\[\]\\]{3,8000}))"
 )
+
+PREFIX_CHARS = 12
+_PREFIX = re.compile(r"[a-z0-9_-]+\Z")
 
 _PLACEHOLDER = re.compile(
     r"(?i)^(?:\[redacted|<|\$|\{|%|\*+$|x{3,}$|\.{3}|your|my[-_]|changeme|change[-_]me|example|placeholder|dummy|fake|none$|null$"
@@ -58,12 +61,27 @@ _KEY_LETTERS = re.compile(r"[A-Za-z0-9+/_=.~-]{20,}")
 
 
 def cut_assigned(text: str, lower: str) -> str:
-    """The text without what is assigned to a name that names a secret."""
-    if any(stem in lower for stem in _STEMS):
-        text = ASSIGNMENT.sub(_assignment, text)
-        if "-" in text:
-            text = FLAG.sub(_flag, text)
-    return text
+    """The text without what is assigned to a name that names a secret. `lower` is the text in lower case, letter by letter."""
+    places = sorted(_places(lower))
+    if not places:
+        return text
+    parts, done = [], 0
+    for place in places:
+        match = ASSIGNMENT.match(text, place) if place >= done else None
+        if match:
+            name = _PREFIX.search(lower, max(0, place - PREFIX_CHARS), place)
+            parts += [text[done:place], _assignment(match, name[0] if name else "")]
+            done = match.end()
+    text = "".join(parts) + text[done:]
+    return FLAG.sub(_flag, text) if "-" in text else text
+
+
+def _places(lower: str) -> Iterator[int]:
+    for stem in _STEMS:
+        place = lower.find(stem)
+        while place != -1:
+            yield place
+            place = lower.find(stem, place + 1)
 
 
 def is_placeholder(value: str) -> bool:
@@ -97,9 +115,15 @@ def is_key_like(value: str) -> bool:
     return all(kinds) and len(set(value)) >= 12 and max(map(len, re.split(r"[/_.=-]", value))) >= 16
 
 
-def _assignment(match: re.Match[str]) -> str:
+def _assignment(match: re.Match[str], before: str) -> str:
     value = match["quoted"] if match["quoted"] is not None else match["bare"]
-    if not _is_assigned_secret(match, value):
+    name = f"{before}{match['word']}{match['rest']}".lower()
+    if any(word in name for word in KEY_WORDS):
+        is_secret = _is_assigned_secret(match, value)
+    else:
+        is_weak = any(word in name for word in WEAK_KEY_WORDS) and not NOT_A_SECRET_NAME.search(match["rest"])
+        is_secret = is_weak and is_key_like(value) and not match["next"]
+    if not is_secret:
         return match[0]
     return _without(match, "quoted" if match["quoted"] is not None else "bare")
 
@@ -120,8 +144,6 @@ def _is_assigned_secret(match: re.Match[str], value: str) -> bool:
     name = match["word"] + match["rest"]
     if NOT_A_SECRET_NAME.search(match["rest"]) or name.lower().endswith("tokens"):
         return False
-    if match["word"].lower() in WEAK_KEY_WORDS:
-        return is_key_like(value) and not match["next"]
     if match["cell"]:
         return _looks_random(value) and not is_placeholder(value) and not is_identifier(value) and not _is_code(value)
     if match["quoted"] is not None:

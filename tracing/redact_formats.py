@@ -56,7 +56,7 @@ FORMATS: tuple[Format, ...] = (
     # code and packages
     _token("github-token", ("gho_", "ghp_", "ghu_", "ghs_", "ghr_"), r"gh[opusr]_[A-Za-z0-9]{30,255}"),
     _token("github-token", ("github_pat_",), r"github_pat_[A-Za-z0-9_]{22,255}"),
-    _token("gitlab-token", ("gl",), r"gl(?:pat|ptt|dt|rt|cbt|oas|ft|soat|agent|imt)-[A-Za-z0-9_=.-]{20,300}"),
+    _token("gitlab-token", ("glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "gloas-", "glft-", "glsoat-", "glagent-", "glimt-"), r"gl(?:pat|ptt|dt|rt|cbt|oas|ft|soat|agent|imt)-[A-Za-z0-9_=.-]{20,300}"),
     _token("atlassian-token", ("ATATT3",), r"ATATT3[A-Za-z0-9_=-]{60,250}"),
     _token("npm-token", ("npm_",), r"npm_[A-Za-z0-9]{36}"),
     _token("pypi-token", ("pypi-",), r"pypi-[A-Za-z0-9_-]{40,1000}"),
