@@ -63,7 +63,9 @@ def excuses(permit: Permit, got: Collection[str], lost: Collection[str]) -> bool
 
 def mentions(permit: Permit, token: str) -> bool:
     """Whether the story has the token, or the words an identifier is made of side by side: `tax_rate`, "tax rate"."""
-    if token in SAYS_NOTHING or (len(token) < 2 and not token.isdigit()):
+    if token in SAYS_NOTHING or (len(token) < 2 and token.isalpha()):
         return False
     words = words_of(token)
+    if not words:
+        return not token.isalnum() and token in permit.text
     return permit.says(token) or (len(words) > 1 and permit.says(" ".join(words)))

@@ -6,15 +6,19 @@ Pure: it is given reports and texts. A test counts as kept when a test that ran 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cached_property
 
 from ralph.checks.report import Outcome, RunnerReport
 from ralph.integrity.bodies import test_bodies
 from ralph.integrity.change import Change, FileChange
+from ralph.integrity.rewriting import Rewriting
 from ralph.integrity.testfiles import is_test_code, is_test_file
 from ralph.integrity.tokens import Tokens, tokens, with_words
 
 NAMES_KEPT = 0.5
+MUCH_THE_SAME = 0.6
+MOST_COMPARED_CHARS = 20_000
 RAN = (Outcome.PASSED, Outcome.FAILED, Outcome.XFAILED)
 
 
@@ -88,16 +92,18 @@ class TestsBefore:
         return _body(self._old, test)
 
     def new_body(self, test: TestName) -> str:
-        return _body(self._new, test)
+        """Its source now; that of the test that took its place where it has gone."""
+        return _body(self._new, test) or _body(self._new, self.heir(test) or test)
 
-    def rewritten_tokens(self, test: TestName) -> tuple[frozenset[str], frozenset[str]]:
-        """Tokens that the test got and lost; where its own words are the same, those of its file and of what tests read."""
+    def rewritten(self, test: TestName) -> "Rewriting":
+        """How the test's words changed; where its own are the same, those of its file and of what tests read."""
         old, new = self.old_body(test), self.new_body(test)
         if old and old != new:
-            return _difference(old, new or self._new_text(test.file))
+            return Rewriting.of(old, new or self._new_text(test.file), is_data=False)
         files = [file for file in self.change.files if file.old_path == test.file or (test.file and is_support(file))]
         files = files or [file for file in self.change.files if is_test_file(file.old_path or file.path)]
-        return _difference("\n".join(file.old_text for file in files), "\n".join(file.new_text for file in files))
+        parts = [Rewriting.of(file.old_text, file.new_text, is_data=not is_test_code(file.path)) for file in files]
+        return Rewriting(tuple(line for part in parts for line in part.lines))
 
     def old_file(self, test: TestName) -> str:
         """The text of the file that the test stood in, where its id names one that changed."""
@@ -107,19 +113,30 @@ class TestsBefore:
         return self._old_tokens(test)
 
     def _is_kept(self, test: TestName) -> bool:
-        if test.case and (now := self._cases(self.work.ids(*RAN), test)):
-            return now >= self._cases(self.base.ids(), test)
+        """Whether it still runs, if only under another name. Whether it says the same is seen when its old words are run."""
+        heir = self.heir(test)
+        if test.case and heir:
+            return self._cases(self.work.ids(*RAN), heir) >= self._cases(self.base.ids(), test)
+        if heir:
+            return True
         wanted = self._old_tokens(test)
-        if not wanted.all:
-            return any(name == test.name for _, name in self._running)
-        return any(_covers(tokens(body), wanted) for body in self._running.values())
+        return bool(wanted.all) and any(_covers(tokens(body), wanted) for body in self._running.values())
+
+    def heir(self, test: TestName) -> TestName | None:
+        """The function that runs in its place: of its own name, else a new one that reads much the same."""
+        if (test.file, test.name) in self._running:
+            return test
+        old = self.old_body(test)
+        likeness = {TestName(*key): _alike(old, body) for key, body in self._newly_running.items()} if old else {}
+        best = max(likeness, key=likeness.__getitem__, default=None)
+        return best if best and likeness[best] >= MUCH_THE_SAME else None
 
     def _cases(self, ids: Iterable[str], test: TestName) -> int:
         """How many cases of the same function there are."""
         return sum((other.file, other.name) == (test.file, test.name) for other in map(TestName.of, ids))
 
     def _is_reshaped(self, test: TestName, old: list[Tokens]) -> bool:
-        body = self.new_body(test)
+        body = _body(self._new, test)
         mine = tokens(body)
         return bool(body) and any(wanted.all and _covers(mine, wanted) and _covers(wanted, mine) for wanted in old)
 
@@ -149,7 +166,12 @@ class TestsBefore:
     def _running(self) -> dict[tuple[str, str], str]:
         """The sources of the tests that ran, by file and name; the whole files of those whose names are made at run time."""
         ran = [TestName.of(test_id) for test_id in self.work.ids(Outcome.PASSED, Outcome.XFAILED)]
-        return {(test.file, test.name): self.new_body(test) or self._new_text(test.file) for test in ran}
+        return {(test.file, test.name): _body(self._new, test) or self._new_text(test.file) for test in ran}
+
+    @cached_property
+    def _newly_running(self) -> dict[tuple[str, str], str]:
+        before = {(test.file, test.name) for test in map(TestName.of, self.base.ids())}
+        return {key: body for key, body in self._running.items() if key not in before}
 
 
 def is_support(file: FileChange) -> bool:
@@ -174,6 +196,6 @@ def _covers(have: Tokens, wanted: Tokens) -> bool:
     return not wanted.names or len(wanted.names & have.names) >= NAMES_KEPT * len(wanted.names)
 
 
-def _difference(old: str, new: str) -> tuple[frozenset[str], frozenset[str]]:
-    before, after = with_words(tokens(old).all), with_words(tokens(new).all)
-    return after - before, before - after
+def _alike(old: str, new: str) -> float:
+    """From 0 to 1, by the longest runs of the same text."""
+    return SequenceMatcher(None, old, new, autojunk=False).ratio() if len(new) <= MOST_COMPARED_CHARS else 0.0

@@ -1,0 +1,78 @@
+"""How the words of a test, or of what it reads, changed: line by line, each with the line that took its place."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from ralph.integrity.change import compared
+from ralph.integrity.tokens import NUMBER, STRING, tokens, with_words
+
+MUCH_THE_SAME = 0.5
+ASSERTS = re.compile(
+    r"\bassert|\bexpect\s*\(|\bt\.(?:Error|Fatal|Fail)|\braises\b|\bshould\b|\bequals?\b|[!=]=|\bwant\b|\bexpected\b",
+    re.IGNORECASE,
+)
+SIGNS = re.compile(r"[=#*|;~^+<>/@!%&]")
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """One line that is gone, with what its successor has and lacks. `literals` are numbers and texts, and signs."""
+
+    old: str
+    got: frozenset[str]
+    lost: frozenset[str]
+    changes_expected: bool  # an expectation's literals are others, or a line of data is
+
+    @classmethod
+    def of(cls, old: str, new: str, *, is_data: bool) -> "Rewritten":
+        before, after = _counted(old), _counted(new)
+        expects = is_data or bool(ASSERTS.search(old) or not re.search(r"[a-z]{3,}\(", old))
+        return cls(
+            old, frozenset(after - before), frozenset(before - after), expects and _literals(old) != _literals(new)
+        )
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """All lines that are gone from a test or from what it reads."""
+
+    lines: tuple[Rewritten, ...]
+
+    @classmethod
+    def of(cls, old: str, new: str, *, is_data: bool) -> "Rewriting":
+        added, removed = compared(old.splitlines(), new.splitlines())
+        texts = [line.text for line in added]
+        return cls(tuple(Rewritten.of(line.text, _successor(line.text, texts), is_data=is_data) for line in removed))
+
+    @property
+    def got(self) -> frozenset[str]:
+        return frozenset(token for line in self.lines for token in line.got)
+
+    @property
+    def lost(self) -> frozenset[str]:
+        return frozenset(token for line in self.lines for token in line.lost)
+
+    @property
+    def expectations(self) -> tuple[Rewritten, ...]:
+        return tuple(line for line in self.lines if line.changes_expected)
+
+
+def _successor(line: str, added: Sequence[str]) -> str:
+    likeness = [(SequenceMatcher(None, line, other, autojunk=False).ratio(), other) for other in added]
+    ratio, other = max(likeness, default=(0.0, ""))
+    return other if ratio >= MUCH_THE_SAME or (likeness and not tokens(line).all) else ""
+
+
+def _counted(line: str) -> Counter[str]:
+    """How often each token occurs, numbers and signs with it: `100` may come a second time."""
+    words = Counter(with_words(tokens(line).all))
+    return words + Counter(NUMBER.findall(line)) + Counter(SIGNS.findall(line))
+
+
+def _literals(line: str) -> list[str]:
+    """Numbers and texts in their order, with the spaces of a line of data."""
+    strings = [next((group for group in groups if group), "") for groups in STRING.findall(line)]
+    return [*strings, *NUMBER.findall(STRING.sub(" ", line))] if strings or NUMBER.search(line) else [line]
