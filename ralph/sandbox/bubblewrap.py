@@ -20,7 +20,6 @@ ISOLATION = (
     ("--unshare-all", "--unshare-user"),  # bubblewrap before 0.8 cannot forbid nested user namespaces
 )
 ALWAYS = ("--die-with-parent", "--new-session", "--cap-drop", "ALL")
-EMPTIED = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - mounts of their own, nothing is created there
 NAME_SERVICE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 NOBODY = "65534"
 """Root runs commands as this one: every system knows its name, and whatever is not root's seems to be its own."""
@@ -76,7 +75,7 @@ class Bubblewrap:
             *self._shown,
             *(_name_service() if network else ()),
             *(("--bind", str(tmp), "/tmp") if tmp else ("--tmpfs", "/tmp")),  # noqa: S108
-            *_empty(self.homes),
+            *_own_home(),
             *_bind("--ro-bind-try", self.toolchains),
             *_hide(self.hidden),
             *_bind("--bind-try", self.caches),
@@ -99,7 +98,8 @@ class Bubblewrap:
             *(word for path in system_folders() for word in _as_it_is(path)),
             *("--dev", "/dev", "--proc", "/proc", "--dir", "/run"),
             *(("--remount-ro", "/proc") if is_root else ()),
-            *_empty(EMPTIED[1:]),
+            *("--tmpfs", "/var/tmp"),  # noqa: S108 - a mount of its own
+            *(word for home in self.homes for word in ("--dir", str(home))),
         )
 
 
@@ -139,7 +139,7 @@ def _hide(hidden: Iterable[Hidden]) -> list[str]:
 
 def _cover(hidden: Hidden) -> tuple[str, ...]:
     path = str(hidden.path)
-    return ("--tmpfs", path, "--remount-ro", path) if hidden.is_folder else ("--dev-bind", "/dev/null", path)
+    return ("--tmpfs", path) if hidden.is_folder else ("--dev-bind", "/dev/null", path)
 
 
 def _is_within(path: Path, folders: Iterable[Path]) -> bool:
@@ -150,5 +150,7 @@ def _bind(option: str, paths: Iterable[Path | str]) -> list[str]:
     return [word for path in paths for word in (option, str(path), str(path))]
 
 
-def _empty(paths: Iterable[Path | str]) -> list[str]:
-    return [word for path in paths if Path(path).is_dir() for word in ("--tmpfs", str(path))]
+def _own_home() -> tuple[str, ...]:
+    """An empty folder that can be written, for tools that ask the system for the home, whatever HOME says (Java)."""
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    return () if os.geteuid() == 0 or home == "/" or not os.access(home, os.X_OK) else ("--tmpfs", home)

@@ -163,9 +163,10 @@ def _private(tree: str, depth: int) -> Iterator[Path]:
         folder, levels = waiting.pop()
         for entry in _entries(folder):
             left -= 1
-            mode = entry.stat(follow_symlinks=False).st_mode
+            found = entry.stat(follow_symlinks=False)
+            mode = found.st_mode
             if _is_private(mode):
-                if os.access(entry.path, os.R_OK):
+                if os.access(entry.path, os.R_OK) and (_entries(entry.path) if entry.is_dir() else found.st_size):
                     yield Path(entry.path)
             elif stat.S_ISDIR(mode) and levels > 1:
                 waiting.append((entry.path, levels - 1))

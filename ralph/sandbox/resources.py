@@ -13,7 +13,8 @@ Each limit is set by something that costs next to nothing for a command: one sma
 
 import os
 import platform
-import shutil
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ GIB = 2**30
 MEMORY_SHARE = 0.75
 LEAST_PROCESSES, PROCESSES_PER_CORE = 4096, 128
 FILE_SIZE_BYTES = 16 * GIB
+SHELL = "/bin/sh"  # starts in half of bash's time
 COUNTED_BY_NAMESPACE = (5, 14)
 
 
@@ -51,41 +53,51 @@ class Limits:
     outside: tuple[str, ...]
     inside: tuple[str, ...]
     enforced: frozenset[str]
+    joins: tuple[Path, ...] = ()
+
+
+def limits(resources: Resources) -> Limits:
+    """How `resources` are enforced here, for a sandbox with a user namespace of its own."""
+    found = _limits(resources)
+    if not all(os.access(path, os.W_OK) for path in found.joins):
+        _limits.cache_clear()  # somebody has removed our control group
+    return _limits(resources)
 
 
 @cache
-def limits(resources: Resources) -> Limits:
-    """How `resources` are enforced here, for a sandbox with a user namespace of its own."""
+def _limits(resources: Resources) -> Limits:
     group = control_group(resources.processes, resources.memory_bytes) if os.geteuid() == 0 else None
-    shell = shutil.which("bash") or "bash"
     if group:
-        return Limits(_outside(shell, resources, group), (), _enforced(resources, group, counts=group.holds_processes))
-    return Limits((), _shell(shell, _ulimits(resources)), _enforced(resources, None, counts=os.geteuid() != 0))
+        return Limits(_outside(resources, group), (), _enforced(resources, counts=group.holds_processes), group.joins)
+    return Limits((), _shell(_ulimits(resources)), _enforced(resources, counts=os.geteuid() != 0))
 
 
-def _outside(shell: str, resources: Resources, group: ControlGroup) -> tuple[str, ...]:
-    joins = [f"echo 0 > {path}" for path in group.joins]
-    return _shell(shell, [*joins, *_ulimits(resources, memory=not group.holds_memory, processes=False)])
+def _outside(resources: Resources, group: ControlGroup) -> tuple[str, ...]:
+    joins = [f"echo 0 > {shlex.quote(str(path))} || exit 126" for path in group.joins]
+    ulimits = _ulimits(resources, memory=not group.holds_memory, processes=False)
+    return _shell(ulimits, first=joins)
 
 
 def _ulimits(resources: Resources, *, memory: bool = True, processes: bool = True) -> list[str]:
-    """By unit of bash: kilobytes for memory and files (blocks of 1024 bytes), and a number of processes."""
+    """By the units of every `sh`: kilobytes for memory, blocks of 512 bytes for files. Processes are -u or -p."""
     wanted = [
-        ("-f", resources.file_size_bytes // 1024),
+        ("-f", resources.file_size_bytes // 512),
         ("-d", resources.memory_bytes // 1024 if memory else 0),
-        ("-u", resources.processes + _others() if processes and resources.processes else 0),
     ]
-    return ["ulimit -c 0", *(f"ulimit {option} {number}" for option, number in wanted if number)]
+    limits = ["ulimit -c 0", *(f"ulimit {option} {number}" for option, number in wanted if number)]
+    if processes and resources.processes:
+        number = resources.processes + _others()
+        limits.append(f'if [ "$BASH_VERSION" ]; then ulimit -u {number}; else ulimit -p {number}; fi')
+    return limits
 
 
-def _shell(shell: str, commands: list[str]) -> tuple[str, ...]:
-    """A limit that cannot be set (a lower one stands already) is left as it is, and the command still runs."""
-    script = "; ".join([*commands, 'exec "$@"'])
-    return (shell, "--noprofile", "--norc", "-c", f"{{ {script}; }}", "limits")
+def _shell(ulimits: list[str], *, first: Sequence[str] = ()) -> tuple[str, ...]:
+    """A limit that cannot be set (a lower one stands already) is left as it is; without its group no command runs."""
+    script = "; ".join([*first, *(f"{command} 2>/dev/null" for command in ulimits), 'exec "$@"'])
+    return (SHELL, "-c", script, "limits")
 
 
-def _enforced(resources: Resources, group: ControlGroup | None, *, counts: bool) -> frozenset[str]:
-    del group
+def _enforced(resources: Resources, *, counts: bool) -> frozenset[str]:
     held = {
         "memory": resources.memory_bytes > 0,
         "forks": resources.processes > 0 and counts,

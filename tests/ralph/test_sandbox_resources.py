@@ -166,6 +166,15 @@ def test_a_control_group_is_removed_at_the_end_and_that_of_a_killed_run_by_a_lat
     assert not living.exists()
 
 
+def test_a_control_group_that_somebody_removed_is_made_again(sandbox: Bubblewrap, tree: Path) -> None:
+    before = limits(SMALL)
+    if not before.joins:
+        pytest.skip("no control group can be had here")
+    before.joins[0].parent.rmdir()
+    assert subprocess.run([*before.outside, "true"], capture_output=True, check=False).returncode == 126
+    assert run(sandbox, tree, "echo", "ran").stdout == "ran\n"
+
+
 def test_on_version_2_a_threaded_group_counts_processes(tmp_path: Path) -> None:
     own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
     parent = tmp_path / own.partition("::")[2].strip("/")
