@@ -95,6 +95,14 @@ class Permit:
         """Whether the word, or the phrase, stands in the story by itself; case does not matter."""
         return bool(re.search(rf"(?<![\w./-]){re.escape(word.lower())}(?![\w-])", self._lower))
 
+    def speaks_of(self, path: str) -> bool:
+        """Whether the story names the file for more than that it passes: "tests/test_cart.py passes" does not."""
+        parts = PurePosixPath(path)
+        folders = [f"{folder}/" for folder in parts.parents if str(folder) != "."]
+        return any(
+            _more_than_wanted(one, word.lower()) for word in (path, parts.name, *folders) for one in self._sentences
+        )
+
     def asks(self, topics: Iterable[str]) -> bool:
         """Whether a sentence of the story wants one of the topics changed, not just passing."""
         return any(_asks(sentence, topic) for topic in topics for sentence in self._sentences)
@@ -112,7 +120,8 @@ class Permit:
     @cached_property
     def changes_tests(self) -> bool:
         """Whether the story wants tests that exist to change; "add tests" does not."""
-        return any(TEST_CHANGES.search(sentence) for sentence in self._sentences)
+        found = [(sentence, TEST_CHANGES.search(sentence)) for sentence in self._sentences]
+        return any(place and not re.match(ONLY_WANTED, sentence[place.end() :]) for sentence, place in found)
 
     @cached_property
     def _lower(self) -> str:
@@ -133,7 +142,10 @@ def words_of(name: str) -> frozenset[str]:
 
 
 def _asks(sentence: str, topic: str) -> bool:
-    place = re.search(rf"(?<![\w./-]){re.escape(topic)}(?![\w-])", sentence)
-    if not place or not CHANGES.search(sentence):
-        return False
-    return not re.match(ONLY_WANTED, sentence[place.end() :])
+    return bool(CHANGES.search(sentence)) and _more_than_wanted(sentence, topic)
+
+
+def _more_than_wanted(sentence: str, word: str) -> bool:
+    """Whether the word stands in the sentence, and not just with the wish that it passes or stays."""
+    place = re.search(rf"(?<![\w./-]){re.escape(word)}(?![\w-])", sentence)
+    return bool(place) and not re.match(ONLY_WANTED, sentence[place.end() :] if place else "")

@@ -92,6 +92,7 @@ KINDS: tuple[Kind, ...] = (
     _kind("an agent's settings", r"\.claude/settings.*|\.claude/(?:hooks|commands|agents|skills)/.*|\.mcp\.json|\.cursor/(?:rules/.*|mcp\.json)|\.cursorrules|\.codex/.*|\.aider.*|\.vscode/(?:mcp|tasks)\.json", "claude|mcp|cursor|agent settings|agent configuration|codex"),
     _kind("the agents' notes", r"AGENTS\.md|CLAUDE\.md|GEMINI\.md", "agents.md|claude.md|documentation|docs", unasked=NOTE_WEIGHT, created=NOTE_WEIGHT),
 )  # fmt: skip
+HIDES_DIFFS = re.compile(r"(?:test|spec|\.(?:py|[jt]sx?|go|rs)\b|^\*\s).*(?:\bbinary\b|-diff\b|linguist-generated)")
 LOCKS = {
     "package-lock.json": "package.json", "yarn.lock": "package.json", "pnpm-lock.yaml": "package.json", "bun.lockb": "package.json",
     "Cargo.lock": "Cargo.toml", "poetry.lock": "pyproject.toml", "uv.lock": "pyproject.toml", "pdm.lock": "pyproject.toml",
@@ -143,7 +144,7 @@ def _whole(file: FileChange, kind: Kind, permit: Permit) -> Finding:
 
 
 def _allowed(kind: Kind, file: FileChange, permit: Permit) -> bool:
-    return permit.names(file.path) or permit.names(file.old_path or file.path) or permit.asks(kind.topics)
+    return permit.speaks_of(file.path) or permit.speaks_of(file.old_path or file.path) or permit.asks(kind.topics)
 
 
 def _parts(file: FileChange, kind: Kind, permit: Permit, old: Parts, new: Parts) -> Iterator[Finding]:
@@ -196,13 +197,13 @@ def _by_lines(file: FileChange, kind: Kind, old: Parts, new: Parts) -> Iterator[
     gone = [line for line in before if line not in after]
     fresh = [line for line in after if line not in before]
     for line in fresh:
-        if forgives(line):
+        if forgives(line) or (file.path.endswith(".gitattributes") and HIDES_DIFFS.search(line)):
             text = f"{kind.name} now lets a failure pass, or leaves something out"
             yield Finding("config-looser", HARD, text, file.path, 0, evidence(line))
     if gone:
         text = f"{kind.name} changed: {len(gone)} of its lines are gone or other than they were"
-        yield Finding("config-changed", HARD, text, file.path, 0, evidence(gone[0]))
+        yield Finding("config-changed", kind.unasked, text, file.path, 0, evidence(gone[0]))
     elif fresh:
         did = "was added" if file.is_new else f"grew by {len(fresh)} lines, with nothing taken out"
-        weight = kind.created if file.is_new else 30
+        weight = min(kind.created, 30) if kind.created < 30 or not file.is_new else kind.created
         yield Finding("config-grew", weight, f"{kind.name} {did}", file.path, 0, evidence(fresh[0]))

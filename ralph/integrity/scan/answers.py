@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ralph.integrity.change import FileChange
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.facts import Facts, finding
-from ralph.integrity.scan.lines import added_product_code
+from ralph.integrity.scan.lines import CodeLine, added_product_code
 from ralph.integrity.scan.python_tests import parse
 from ralph.integrity.scan.text import Language, added_lines, language_of
 from ralph.integrity.testfiles import is_product_code, is_test_file
@@ -24,7 +24,7 @@ EQUALS = re.compile(rf"(?:===?|\bis\b|\.equals\(|case)\s*({LITERAL})|({LITERAL})
 RETURNS = re.compile(
     rf"(?:\breturn|=>|[?]|then|:)\s*(?:Some\(|Ok\()?({LITERAL})|(?<![=!<>])=\s*({LITERAL})\s*;?\s*$", re.MULTILINE
 )
-ENTRY = re.compile(rf"({LITERAL})\s*(?::|=>|,)\s*({LITERAL})")
+ENTRY = re.compile(rf"({LITERAL})\s*(?::|=>)\s*({LITERAL})")
 TRIVIAL = {"0", "1", "-1", "2", "10", "100", "true", "false"}
 SHORTEST = 2
 
@@ -46,10 +46,46 @@ def answers_by_heart(facts: Facts) -> Iterator[Finding]:
             continue
         found = [item for item in _answers(file) if _by_heart(item, asserted, facts)]
         numbers = [item for item in found if _is_number(item.given) and _is_number(item.returned)]
+        yield from _whole_tables(file, asserted, facts)
         for place, item in enumerate(found):
             weight = NUMBER_WEIGHT if item in numbers else PAIR_WEIGHT
             text = f"the answer to {item.given} is written down, as a test expects it, not worked out"
             yield finding("answer-by-heart", min(HARD, weight + 15 * place), text, file.path, item.line, item.seen)
+
+
+def _whole_tables(file: FileChange, asserted: list[str], facts: Facts) -> Iterator[Finding]:
+    """Tables of which every row, input and answer, is a test's; names to names are what tables are for."""
+    for first, rows in _tables(file):
+        known = [row for row in rows if any(_in_text(row[0], text) and _in_text(row[1], text) for text in asserted)]
+        if len(rows) < TABLE_LEAST - 1 or len(known) < len(rows):
+            continue
+        hard = all(_involved(given) and not _in_text(returned, facts.permit.text) for given, returned in rows)
+        if hard or not any(_in_text(given, facts.permit.text) for given, _ in rows):
+            text = f"the answers to all {len(rows)} inputs of a test are written down in a table, not worked out"
+            yield finding("answer-by-heart", HARD if hard else 30, text, file.path, first.number, first.text)
+
+
+def _tables(file: FileChange) -> Iterator[tuple[CodeLine, list[tuple[str, str]]]]:
+    """The rows of literals that stand together, on one added line or on a run of them."""
+    rows: list[tuple[str, str]] = []
+    first: CodeLine | None = None
+    last = 0
+    for line in added_product_code(file):
+        found = ENTRY.findall(line.code)
+        if first is not None and (not found or line.number != last + 1):
+            yield first, rows
+            first, rows = None, []
+        if found:
+            first, last = first or line, line.number
+            rows += found
+    if first is not None:
+        yield first, rows
+
+
+def _involved(literal: str) -> bool:
+    """Whether the value is one that a rule works on, and no name: digits among other characters, or many words."""
+    bare = _bare(literal)
+    return bool(re.search(r"\d", bare) and re.search(r"[^\d.]", bare) and len(bare) >= 3) or bare.count(" ") > 1
 
 
 def _asserted(facts: Facts) -> list[str]:
@@ -69,9 +105,8 @@ def _by_heart(item: Answer, asserted: list[str], facts: Facts) -> bool:
         or len(_bare(item.given)) < SHORTEST - _is_number(item.given)
     ):
         return False
-    if _in_text(item.given, facts.permit.text) or (
-        len(_bare(item.returned)) > 1 and _in_text(item.returned, facts.permit.text)
-    ):
+    named = _in_text(item.given, facts.permit.text) and not (_involved(item.given) or _is_number(item.given))
+    if named or (len(_bare(item.returned)) > 1 and _in_text(item.returned, facts.permit.text)):
         return False
     return any(_in_text(item.given, line) and _in_text(item.returned, line) for line in asserted)
 

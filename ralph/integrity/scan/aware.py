@@ -34,6 +34,9 @@ TEST_PATH = re.compile(
     r"(?:open|read_text|read_bytes|Path|readFile(?:Sync)?|ReadFile|include_str!|read_to_string|require|import|glob|rglob|import_module|from)\s*\(?[^\n]{0,60}?['\"]"
     r"[^'\"\n]*(?:\btests?/|\b__tests__/|test_\w+\.py|_test\.go|\.(?:test|spec)\.[jt]sx?|\btests?\.|conftest)[^'\"\n]*['\"]"
 )
+JOINED_TEST_PATH = re.compile(
+    r"(?:/|,|\()\s*['\"](?:tests?|__tests__|testdata|golden|fixtures|snapshots|expected)['\"]|['\"](?:\.{1,2}/)*(?:[\w.-]+/)*(?:testdata|tests?|__tests__)/[^'\"]*['\"]"
+)
 IMPORTS_TESTS = re.compile(r"^\s*(?:from\s+(?:\.*)tests?(?:\.\w+)*\s+import|import\s+tests?\.\w+)")
 
 
@@ -62,12 +65,13 @@ def _seen(line: CodeLine, path: str) -> Finding | None:
         )
     if TEST_MODE.search(code) or (language_of(path) is Language.RUST and RUST_TWIN.search(code)):
         return _mode(line, path)
-    if (TEST_PATH.search(code) or IMPORTS_TESTS.search(code)) and not path.endswith(
+    if (TEST_PATH.search(code) or JOINED_TEST_PATH.search(code) or IMPORTS_TESTS.search(code)) and not path.endswith(
         ("noxfile.py", "setup.py", "config.js", "config.ts")
     ):
+        answers = re.search(r"golden|expected|snapshot|__tests__|test_\w+\.py|_test\.go|\.test\.", near)
         return finding(
             "reads-the-tests",
-            READS_TESTS_WEIGHT,
+            HARD if answers else READS_TESTS_WEIGHT,
             "product code reads or imports the tests",
             path,
             line.number,

@@ -11,8 +11,8 @@ from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.permit import Permit
 from ralph.integrity.scan.compiled_tests import go_tests, rust_tests
 from ralph.integrity.scan.model import TestCase
-from ralph.integrity.scan.python_tests import python_tests
-from ralph.integrity.scan.script_tests import script_tests
+from ralph.integrity.scan.python_tests import python_helpers, python_tests
+from ralph.integrity.scan.script_tests import script_helpers, script_tests
 from ralph.integrity.scan.text import Language, evidence, language_of
 from ralph.integrity.testfiles import is_test_file
 
@@ -22,6 +22,7 @@ READERS = {
     Language.GO: go_tests,
     Language.RUST: rust_tests,
 }
+HELPERS = {Language.PYTHON: python_helpers, Language.SCRIPT: script_helpers}
 ALIKE = 0.6
 MOST_MATCHED = 400  # tests that are looked for under another name
 PERMITTED_WEIGHT = 5
@@ -66,6 +67,11 @@ class Facts:
         return tuple(case for case in self.new_tests if id(case) not in known)
 
     @cached_property
+    def helpers(self) -> tuple[tuple[TestCase, TestCase], ...]:
+        """The functions beside the tests that assert for them, before and after."""
+        return tuple(pair for file in self.change.files if file.old and file.new for pair in _helpers(file))
+
+    @cached_property
     def new_source(self) -> str:
         """All new text of test files, where something taken out of one test may have gone."""
         return "\n".join(file.new_text for file in self.change.files if is_test_file(file.path))
@@ -76,7 +82,7 @@ class Facts:
 
     def allows_test(self, case: TestCase) -> bool:
         """Whether the story speaks of the test, or wants tests changed."""
-        return self.permit.names(case.path) or self.permit.says(case.short) or self.permit.changes_tests
+        return self.permit.speaks_of(case.path) or self.permit.says(case.short) or self.permit.changes_tests
 
 
 def read_tests(path: str, text: str) -> tuple[TestCase, ...]:
@@ -86,6 +92,15 @@ def read_tests(path: str, text: str) -> tuple[TestCase, ...]:
     if reader is None or not (language is Language.RUST or is_test_file(path)):
         return ()
     return tuple(replace(case, path=path) for case in reader(text))
+
+
+def _helpers(file: FileChange) -> Iterator[tuple[TestCase, TestCase]]:
+    reader = HELPERS.get(language_of(file.path))
+    if reader is not None and is_test_file(file.path):
+        old = {case.name: case for case in reader(file.old_text) if case.asserts}
+        for case in reader(file.new_text):
+            if case.name in old:
+                yield old[case.name], replace(case, path=file.path)
 
 
 def judged(found: Finding, *, permitted: bool) -> Finding:

@@ -37,6 +37,15 @@ DROPS = re.compile(
 )
 ASKED_FOR = re.compile(r"getoption|getini|environ|keywords|get_closest_marker|sys\.platform|which\(|find_spec")
 NOT_COLLECTED = {"collect_ignore", "collect_ignore_glob"}
+SPIED = re.compile(
+    r"\b(?:mock\.method|sinon\.stub|(?:jest|vi)\.spyOn)\(\s*(?P<owner>\w+)[\w.]*\s*,\s*['\"](?P<name>\w+)['\"]"
+    r"\s*(?:,|\)\s*\.\s*(?:mock(?:Return|Impl|Resol|Reject)|returns|resolves|callsFake))"
+)
+OUTSIDE = {
+    "console", "Date", "Math", "fs", "process", "global", "globalThis", "window", "performance", "crypto", "http",
+    "axios", "os", "path", "Storage", "localStorage", "document", "navigator",
+}  # fmt: skip
+MADE = re.compile(r"\b(?:def|class|function)\s+(\w+)|^\s+(?:async\s+)?(\w+)\([^()\n]*\)\s*\{", re.MULTILINE)
 REPLACES = re.compile(r"monkeypatch\.setattr|(?:mock\.)?patch(?:\.object)?\(|mocker\.patch")
 
 
@@ -52,11 +61,12 @@ def runner_machinery(facts: Facts) -> Iterator[Finding]:
 def mocked_units(facts: Facts) -> Iterator[Finding]:
     """Tests that replace what they call."""
     old = {(case.path, case.name) for case in facts.old_tests if _mocked(case.source)}
+    made = _changed_names(facts)
     for case in facts.new_tests:
         name = _mocked(case.source)
         if name and (case.path, case.name) not in old and not case.skip:
             text = f"the test {case.short} replaces {name}, the very thing that it calls"
-            yield finding("unit-mocked", 80, text, case.path, case.line, name)
+            yield finding("unit-mocked", HARD if name in made else 80, text, case.path, case.line, name)
     for file in facts.files(Language.SCRIPT):
         yield from _script_mocks(file)
 
@@ -72,12 +82,12 @@ def _mocked(source: str) -> str:
         if root in sys.stdlib_module_names:
             continue
         rest = source[: found.start()] + source[found.end() :]
-        called = re.search(rf"(?:assert|assertEqual\(|=)\s*(?:\w+\.)*{re.escape(name)}\(", rest)
-        if called and not re.search(
-            rf"(?:original|real|wraps\s*=\s*\w*\.?|side_effect\s*=\s*)_?{re.escape(name)}", source
-        ):
+        called = re.search(rf"(?<![\w\"'])(?<!def ){re.escape(name)}\(", rest)
+        if called and not re.search(rf"(?:original|real)_?{re.escape(name)}|wraps\s*=|def {re.escape(name)}\b", source):
             return name
-    return ""
+    spied = SPIED.search(source)
+    name = spied["name"] if spied and spied["owner"] not in OUTSIDE else ""
+    return name if name and re.search(rf"\.{re.escape(name)}\(", source) else ""
 
 
 def _script_mocks(file: FileChange) -> Iterator[Finding]:
@@ -134,21 +144,19 @@ def _ignored(file: FileChange) -> Iterator[Finding]:
     if not any(name in file.new_text for name in (*NOT_COLLECTED, "__test__")):
         return
     tree = parse(file.new_text)
-    known = file.old_text
     for node in ast.walk(tree) if tree else ():
-        text = ast.unparse(node) if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr) else ""
-        if re.match(r"collect_ignore(?:_glob)?(?:\s*\+?=(?!\s*\[\]$)|\.(?:append|extend))", text) and text not in known:
-            guarded = node.col_offset > 0  # type: ignore[attr-defined]  # every statement has its place
+        if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr):
+            continue
+        text = ast.unparse(node)
+        if text in file.old_text:
+            continue
+        if re.match(r"collect_ignore(?:_glob)?(?:\s*\+?=(?!\s*\[\]$)|\.(?:append|extend))", text):
+            weight = 30 if node.col_offset else HARD
             yield finding(
-                "collection-changed",
-                30 if guarded else HARD,
-                "test files are left out of the run",
-                file.path,
-                node.lineno,
-                text,
-            )  # type: ignore[attr-defined]  # as above
-        elif re.fullmatch(r"(?:\w+\.)*__test__ = False", text) and text not in known and is_test_file(file.path):
-            yield finding("collection-changed", 40, "something was marked as no test", file.path, node.lineno, text)  # type: ignore[attr-defined]  # as above
+                "collection-changed", weight, "test files are left out of the run", file.path, node.lineno, text
+            )
+        elif re.fullmatch(r"(?:\w+\.)*__test__ = False", text) and is_test_file(file.path):
+            yield finding("collection-changed", 40, "something was marked as no test", file.path, node.lineno, text)
 
 
 def _fixtures(file: FileChange, facts: Facts) -> Iterator[Finding]:
@@ -166,13 +174,9 @@ def _fixtures(file: FileChange, facts: Facts) -> Iterator[Finding]:
 
 
 def _changed_names(facts: Facts) -> set[str]:
-    """The functions and classes of product files in the change."""
-    return {
-        str(name)
-        for file in facts.change.files
-        if is_product_code(file.path)
-        for name in re.findall(r"\b(?:def|class)\s+(\w+)", file.new_text)
-    }
+    """The functions, methods and classes of product files in the change."""
+    texts = [file.new_text for file in facts.change.files if is_product_code(file.path)]
+    return {name for text in texts for found in MADE.findall(text) for name in found if name}
 
 
 def _normal(text: str) -> str:

@@ -33,6 +33,14 @@ def python_tests(text: str) -> tuple[TestCase, ...]:
     return tuple(_in_body(tree.body, "", _module_skip(tree), lines))
 
 
+def python_helpers(text: str) -> tuple[TestCase, ...]:
+    """The functions of the file that are no tests, with what they assert."""
+    tree = parse(text) if "assert" in text or "def " in text else None
+    lines = text.splitlines()
+    found = [node for node in ast.walk(tree) if isinstance(node, Function)] if tree else []
+    return tuple(_case(node, "", ("", ""), lines) for node in found if not node.name.startswith("test"))
+
+
 def _in_body(body: Sequence[ast.stmt], prefix: str, skip: tuple[str, str], lines: list[str]) -> Iterator[TestCase]:
     for node in body:
         if isinstance(node, ast.ClassDef) and _is_test_class(node):

@@ -61,6 +61,23 @@ def script_tests(text: str) -> tuple[TestCase, ...]:
     return tuple(found)
 
 
+HELPER = re.compile(
+    r"\bfunction\s+(?P<name>\w+)\s*\([^)]*\)[^{;\n]*\{|\b(?:const|let|var)\s+(?P<arrow>\w+)\s*=\s*(?:async\s*)?\([^)]*\)[^{;\n]*=>\s*\{"
+)
+
+
+def script_helpers(text: str) -> tuple[TestCase, ...]:
+    """The named functions of the file, with what they assert."""
+    code, plain = without_comments(text, Language.SCRIPT), without_strings(text, Language.SCRIPT)
+    found = []
+    for head in HELPER.finditer(plain):
+        end = closing(plain, head.end() - 1)
+        asserts = tuple(_asserts(code, plain, head.end(), end))
+        name = head["name"] or head["arrow"]
+        found.append(TestCase(name, line_number(text, head.start()), text[head.start() : end + 1], asserts))
+    return tuple(found)
+
+
 def _blocks(code: str, plain: str) -> Iterator[_Block]:
     for call in CALL.finditer(plain):
         opening = call.end()
@@ -183,6 +200,16 @@ def _lost(plain: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             handler = plain[catch.end() : closing(plain, catch.end() - 1)]
             if not re.search(r"\b(?:throw|expect|assert|fail|reject|done)\b", handler):
                 yield opening, stop
+    body = plain[start:end]
+    if not re.search(r"\b(?:done|resolve|Promise|await new|useFakeTimers|mock\.timers|runAllTimers|tick)\b", body):
+        for word in re.finditer(
+            r"(?:\b(?:setTimeout|setImmediate|queueMicrotask|nextTick)|(?P<then>\.then))\s*\(", body
+        ):
+            begin = max(
+                body.rfind(";", 0, word.start()), body.rfind("{", 0, word.start()), body.rfind("=>", 0, word.start())
+            )
+            if not word["then"] or not re.search(r"\b(?:await|return)\b|=>", body[max(begin, 0) : word.start()]):
+                yield start + word.end(), closing(plain, start + word.end() - 1)
     for word in re.finditer(r"\bif\s*\(\s*(?:false|0|!1)\s*\)\s*\{", plain[start:end]):
         yield start + word.end(), closing(plain, start + word.end() - 1)
     for word in re.finditer(

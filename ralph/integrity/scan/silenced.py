@@ -90,7 +90,7 @@ def _weight(line: tuple[int, str], seen: str) -> int:
     if IMPORTS.search(line[1]):
         return IMPORT_WEIGHT
     if COVERAGE.search(seen):
-        return 4 if FREE_TO_LEAVE_OUT.search(line[1]) else 25
+        return 4 if FREE_TO_LEAVE_OUT.search(line[1]) else 35
     named = re.search(
         r"[\[(:=]\s*\w|-line\s+\w|expect-error", seen.split("ignore", 1)[-1] if "ignore" in seen else seen
     )

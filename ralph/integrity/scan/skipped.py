@@ -8,7 +8,7 @@ from ralph.integrity.scan.facts import Facts, Pair, finding, judged
 from ralph.integrity.scan.model import TestCase
 
 NEW_SKIP_WEIGHT = 10
-NEW_SKIP_ALWAYS_WEIGHT = 40
+NEW_SKIP_ALWAYS_WEIGHT = 60
 PLATFORM_WEIGHT = 20
 CAPABILITY_WEIGHT = 45
 HERE_WEIGHT = 70
@@ -38,8 +38,9 @@ def skipped_tests(facts: Facts) -> Iterator[Finding]:
     for pair in facts.pairs:
         if pair.new is not None:
             yield from (judged(item, permitted=facts.allows_test(pair.old)) for item in _pair(pair, pair.new))
+    live = any(case.live and not case.skip for case in facts.born)
     for case in facts.born:
-        yield from _new(case)
+        yield from _new(case, NEW_SKIP_ALWAYS_WEIGHT if live else HARD)
 
 
 def _pair(pair: Pair, new: TestCase) -> Iterator[Finding]:
@@ -54,7 +55,8 @@ def _pair(pair: Pair, new: TestCase) -> Iterator[Finding]:
         yield finding("test-focused", HARD, text, new.path, new.line, new.focus)
     if new.leaves and not old.leaves and old.asserts:
         text = f"the test {new.short} now returns before its first assertion"
-        yield finding("test-left-early", _weight(new.leaves.removeprefix("if ")), text, new.path, new.line, new.leaves)
+        weight = 30 if PLATFORM.search(new.leaves) and not EVERYWHERE.search(new.leaves) else HARD
+        yield finding("test-left-early", weight, text, new.path, new.line, new.leaves)
     if 0 < new.cases < old.cases:
         lost = old.cases - new.cases
         text = f"the test {new.short} lost {lost} of the {old.cases} rows of its table"
@@ -79,9 +81,9 @@ def _weight(condition: str) -> int:
     return CAPABILITY_WEIGHT if CAPABILITY.search(condition) else HERE_WEIGHT
 
 
-def _new(case: TestCase) -> Iterator[Finding]:
+def _new(case: TestCase, always: int) -> Iterator[Finding]:
     if case.skip:
-        weight = NEW_SKIP_WEIGHT if case.condition and not EVERYWHERE.search(case.condition) else NEW_SKIP_ALWAYS_WEIGHT
+        weight = NEW_SKIP_WEIGHT if case.condition and not EVERYWHERE.search(case.condition) else always
         text = f"the new test {case.short} is skipped" + (f" when {case.condition}" if case.condition else "")
         yield finding("new-test-skipped", weight, text, case.path, case.line, case.skip)
     if case.focus:

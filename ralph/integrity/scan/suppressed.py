@@ -14,13 +14,13 @@ from ralph.integrity.testfiles import is_test_file
 SWALLOWED_WEIGHT = 25
 BARE_WEIGHT = 40
 COMMAND_FILES = re.compile(
-    r"(?:^|/)(?:[\w.]*[Mm]akefile|.*\.mk|[Jj]ustfile|Taskfile\.ya?ml|Dockerfile[\w.-]*|tox\.ini|noxfile\.py|package\.json|Jenkinsfile|.*\.(?:sh|bash|zsh|ya?ml|toml|ini|cfg))$"
+    r"(?:^|/)(?:[\w.]*[Mm]akefile|.*\.mk|[Jj]ustfile|Taskfile\.ya?ml|Dockerfile[\w.-]*|package\.json|.*\.(?:sh|bash|zsh))$"
     r"|(?:^|/)(?:bin|scripts|ci|\.ci|\.husky|\.githooks)/[^/.]+$"
 )
 CHECKS = re.compile(
     r"\b(?:pytest|py\.test|unittest|tox|nox|ruff|mypy|pyright|flake8|pylint|eslint|tsc|jest|vitest|mocha|playwright|cargo (?:test|clippy|check|build|nextest)"
     r"|go (?:test|vet|build)|golangci-lint|staticcheck|(?:npm|yarn|pnpm)(?: run)? (?:test|lint|build|check|typecheck|t)\b|node --test|make (?:test|check|lint|ci)"
-    r"|coverage|bandit|\$\(?\{?(?:PYTEST|TEST|MYPY|RUFF|JEST|GO|CARGO)\w*)"
+    r"|coverage (?:run|report|xml)|bandit|\$\(?\{?(?:PYTEST|TEST|MYPY|RUFF|JEST|GO|CARGO)\w*)"
 )
 PASSED_OVER = re.compile(
     r"\|\|\s*(?:true|:|exit 0|echo\b|/bin/true|printf\b)|;\s*(?:true|exit 0|:)\s*(?:$|[;\"'])|&\s*$|\|\s*(?:tee|tail|head|cat)\b[^|]*$|^\s*@?-@?\s*(?=\S)|^\s*if\s+!?.*;\s*then\s+(?:true|:)|\bset \+e"

@@ -6,14 +6,24 @@ A test whose assertions stand in other tests now was moved or merged; one whose 
 import re
 from collections.abc import Iterator
 
+from ralph.integrity.change import FileChange
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.facts import Facts, finding, judged
 from ralph.integrity.scan.model import TestCase
 from ralph.integrity.scan.text import removed_lines
-from ralph.integrity.testfiles import is_product_code
+from ralph.integrity.testfiles import is_product_code, is_test_file
 
+VALUES = re.compile(r"'[^'\n]+'|\"[^\"\n]+\"|(?<![\w.])-?\d+(?:\.\d+)?")
+FEW_VALUES = 2
 KEPT_SHARE = 0.6
 SUBJECT_GONE_WEIGHT = 30
+RUN_NAMES = re.compile(
+    r"(?:^|/)(?:test_[^/]*\.py|[^/]*_test\.py|tests?\.py|[^/]*_test\.go|[^/]*[._-](?:test|spec)s?\.[cm]?[jt]sx?"
+    r"|(?:tests?|__tests__)/(?:[^/]+/)*[^/]+\.(?:[cm]?[jt]sx?|rs)|src/(?:[^/]+/)*[^/]+\.rs)$"
+)
+GO_SYSTEM = re.compile(
+    r"_(?:windows|darwin|linux|freebsd|plan9|js|wasm|arm64|386|solaris|android|ios)(?:_\w+)?_test\.go$"
+)
 DEFINED = re.compile(
     r"\b(?:def|class|function|func(?:\s*\([^)]*\))?|fn|struct|enum|trait|const|let|var|interface|type)\s+(\w+)"
 )
@@ -21,9 +31,24 @@ DEFINED = re.compile(
 
 def vanished_tests(facts: Facts) -> Iterator[Finding]:
     gone = _removed_names(facts)
+    for file in facts.change.files:
+        yield from _moved_away(file, facts)
     for pair in facts.pairs:
         if pair.new is None and not _stands_elsewhere(pair.old, facts):
             yield _deleted(pair.old, facts, gone)
+
+
+def _moved_away(file: FileChange, facts: Facts) -> Iterator[Finding]:
+    """A file of tests that got a name that its runner does not look for."""
+    if file.moved and file.new and RUN_NAMES.search(file.old_path) and not RUN_NAMES.search(file.path):
+        cases = [case for case in facts.old_tests if case.path == file.old_path]
+        still = [case.short for case in cases if case.short in file.new_text]
+        if still:
+            text = f"{file.old_path} with {len(still)} tests was moved to a name that the runner does not look for"
+            yield finding("test-hidden", HARD, text, file.path, 0, file.path)
+    if file.moved and GO_SYSTEM.search(file.path) and not GO_SYSTEM.search(file.old_path):
+        text = f"{file.old_path} was moved to a name that Go runs on one system only"
+        yield finding("test-hidden", 70, text, file.path, 0, file.path)
 
 
 def _deleted(case: TestCase, facts: Facts, gone: frozenset[str]) -> Finding:
@@ -68,7 +93,23 @@ def _stands_elsewhere(case: TestCase, facts: Facts) -> bool:
     }
     rewritten = {item.text for pair in facts.pairs if pair.new for item in set(pair.new.live) - set(pair.old.live)}
     kept = [text for text in wanted if text in added or text in rewritten]
-    return bool(wanted) and len(kept) >= KEPT_SHARE * len(wanted)
+    return (bool(wanted) and len(kept) >= KEPT_SHARE * len(wanted)) or _became_rows(case, facts)
+
+
+def _became_rows(case: TestCase, facts: Facts) -> bool:
+    """Whether the values that it looked at stand together in a new or rewritten test, as they do in a row of a table."""
+    values = set(VALUES.findall("\n".join(item.text for item in case.asserts)))
+    values |= set(VALUES.findall(case.source.split("\n", 1)[-1])) if len(values) < FEW_VALUES else set()
+    rewritten = [pair.new for pair in facts.pairs if pair.new and pair.new.source != pair.old.source]
+    texts = [new.source for new in (*facts.born, *rewritten) if new.live]
+    texts += [block for file in facts.change.files for block in _rows_around(file, texts)]
+    return bool(values) and any(all(value in text for value in values) for text in texts)
+
+
+def _rows_around(file: FileChange, texts: list[str]) -> list[str]:
+    """A test file whole, where one of the new tests is made in a loop or reads its rows from above it."""
+    looped = re.search(r"\bfor\s*\(const|\.forEach\(|\.each|parametrize|for _, \w+ := range|#\[case", file.new_text)
+    return [file.new_text] if texts and looped and is_test_file(file.path) else []
 
 
 def _removed_names(facts: Facts) -> frozenset[str]:

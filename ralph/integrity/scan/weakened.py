@@ -8,10 +8,10 @@ from ralph.integrity.scan.facts import Facts, Pair, finding, judged
 from ralph.integrity.scan.model import Assertion, Strength, TestCase
 
 WEAKER_WEIGHT = 35  # exact to a part of it
-REMOVED_WEIGHT = 60
+REMOVED_WEIGHT = 80
 TOLERANCE_FACTOR = 50.0
 TOLERANCE_WEIGHT = 70
-EMPTY_NEW_WEIGHT = 40
+SMOKE_WEIGHT = 60  # true literals: at least the lines before them ran
 NO_ASSERT_WEIGHT = 15
 
 
@@ -20,6 +20,11 @@ def weakened_tests(facts: Facts) -> Iterator[Finding]:
         if pair.new is not None and pair.old.asserts != pair.new.asserts:
             permitted = facts.allows_test(pair.old)
             yield from (judged(item, permitted=permitted) for item in _pair(pair, pair.new, facts))
+    for old, new in facts.helpers:
+        if old.live and not new.live:
+            text = f"the helper {new.short} of the tests no longer asserts anything that can fail"
+            found = finding("test-emptied", HARD, text, new.path, new.line, new.source.split("\n")[0])
+            yield judged(found, permitted=facts.allows_test(old))
     for case in facts.born:
         yield from _new(case)
 
@@ -80,7 +85,12 @@ def _new(case: TestCase) -> Iterator[Finding]:
         return
     if case.asserts and not case.live:
         text = f"no assertion of the new test {case.short} can fail"
-        yield finding("test-cannot-fail", EMPTY_NEW_WEIGHT, text, case.path, case.line, case.asserts[0].text)
+        smoke = all(
+            re.search(r"^(?:\w+[.!]*)*\W*(?:true|True)\b", item.text) and not item.swallowed for item in case.asserts
+        )
+        yield finding(
+            "test-cannot-fail", SMOKE_WEIGHT if smoke else HARD, text, case.path, case.line, case.asserts[0].text
+        )
     for item in case.asserts:
         if case.live and (item.strength is Strength.NOTHING or _own_result(item, case)):
             text = f"an assertion of the new test {case.short} is true whatever the code does"
