@@ -15,9 +15,7 @@ from posix import _exit as leave
 from time import monotonic
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
-
+if TYPE_CHECKING or __package__:
     from ralph.sandbox.launcher_confinement import (
         Refused,
         become,
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
         restrict,
         ruleset,
     )
-else:
+else:  # run by its file's name
     from launcher_confinement import Refused, become, complain, limit, prctl, refuse, restrict, ruleset
 
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
@@ -182,7 +180,7 @@ def parent_of(pid: str) -> int:
     return 0 if state in (b"Z", b"X") else int(parent)
 
 
-def end_as(status: int) -> "NoReturn":
+def end_as(status: int) -> None:
     if posix.WIFEXITED(status):
         leave(posix.WEXITSTATUS(status))
     number = posix.WTERMSIG(status)

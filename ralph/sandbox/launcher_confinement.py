@@ -20,7 +20,7 @@ from posix import _exit as leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any
 
 ADD_RULE, RESTRICT_SELF, CREATE_RULESET, CLOSE_RANGE = 445, 446, 444, 436
 PRCTL, CAPSET, PRLIMIT = {"x86_64": (157, 126, 302), "aarch64": (167, 91, 261)}.get(posix.uname().machine, (0, 0, 0))
@@ -70,7 +70,7 @@ def prctl(what: str, option: int, *arguments: int | bytes) -> int:
     return syscall(what, PRCTL, option, *arguments, *padding)
 
 
-def refuse(error: Exception) -> "NoReturn":
+def refuse(error: Exception) -> None:
     told = error.args[1] if isinstance(error, Refused) else str(error)
     complain(f"the sandbox could not be set up, so the command was not run: {told}")
     leave(NOT_RUN)
@@ -116,7 +116,7 @@ def add_rule(rules: int, rights: int, opened: int) -> None:
             raise
 
 
-def become(command: list[str], spec: Spec, rules: int, scratch: str, supervisor: int) -> "NoReturn":
+def become(command: list[str], spec: Spec, rules: int, scratch: str, supervisor: int) -> None:
     try:
         prctl("dying with the supervisor", PR_SET_PDEATHSIG, int(_signal.SIGKILL))
         if posix.getppid() != supervisor:
@@ -185,7 +185,7 @@ def filter_calls(program: bytes) -> None:
     prctl("the system-call filter", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer)
 
 
-def execute(command: list[str], environment: dict[bytes, bytes]) -> "NoReturn":
+def execute(command: list[str], environment: dict[bytes, bytes]) -> None:
     name = command[0].encode(errors="surrogateescape")
     folders = [b""] if b"/" in name else environment.get(b"PATH", b"/usr/bin:/bin").split(b":")
     code, told = NOT_FOUND, "no such program"
