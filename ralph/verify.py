@@ -199,7 +199,7 @@ class Inspection:
         with worktree.verification(treeish, head) as tree:
             shared.preparation.copy_into(tree)
             for check in checks:
-                started_ns = time.time_ns()
+                started_ns = self.trace.clock()
                 ran = run_checks(
                     [check],
                     tree,

@@ -6,7 +6,6 @@ Knows nothing about models or PRDs. Everything passes the redactor first; a fail
 import contextvars
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +32,7 @@ from tracing.span import (
     TraceStatus,
     parse_traceparent,
 )
+from tracing.steady import SteadyClock
 from tracing.store.store import TraceStore
 from tracing.store.writes import PutTrace
 
@@ -48,13 +48,13 @@ class Tracer:
         *,
         redact: Redactor | None = None,
         content: Content = Content.FULL,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] | None = None,
         ids: Ids | None = None,
     ) -> None:
         self.store = store
         self.recorder = Recorder(store)
         self.contents = Contents(redact if redact is not None else Redactor(), Content(content))
-        self.clock = clock
+        self.clock = clock or SteadyClock()
         self.ids: Ids = ids or RandomIds()
 
     def start_trace(

@@ -143,7 +143,7 @@ class BaselineCache:
         if row is None:
             return None
         baseline = Baseline.model_validate_json(row["baseline"])
-        is_old = self.clock_ns() - row["at_ns"] > RED_KEPT_NS
+        is_old = not 0 <= self.clock_ns() - row["at_ns"] <= RED_KEPT_NS  # before 0: the clock was set back
         is_stale = proves_nothing(baseline.results) or (bool(baseline.red) and is_old)
         return None if is_stale else baseline
 

@@ -213,7 +213,11 @@ def _trouble_with_the_disk(error: Exception) -> str:
 
     if isinstance(error, sqlite3.Error) and is_about_the_disk(error):
         return f"Ralph's state cannot be written: {error}. Nothing that is committed is lost. {REMEDY}"
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
-        where = f"{error.filename}: " if error.filename else ""
+    if not isinstance(error, OSError):
+        return ""
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return f"{where}{error.strerror}. Nothing that is committed is lost. Allow more, and run again: ulimit -n 4096"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}:
         return f"{where}cannot be written: {error.strerror}. Nothing that is committed is lost. {REMEDY}"
     return ""

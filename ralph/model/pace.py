@@ -25,10 +25,13 @@ CONNECT_S = 10.0
 
 
 def wait_for(seconds: float, cancel: threading.Event) -> None:
-    """Sleep, but wake at once when the run is asked to stop. A machine that was suspended meanwhile does not sleep on."""
-    until_s = time.time() + seconds
-    while (left_s := until_s - time.time()) > 0 and not cancel.wait(min(left_s, LONGEST_WAIT_S)):
-        pass
+    """Sleep, but wake at once when the run is asked to stop. A machine that was suspended meanwhile does not sleep on, and
+    one whose clock was set back does not sleep longer.
+    """
+    until_s, steady_until_s = time.time() + seconds, time.monotonic() + seconds
+    while (left_s := min(until_s - time.time(), steady_until_s - time.monotonic())) > 0:
+        if cancel.wait(min(left_s, LONGEST_WAIT_S)):
+            return
 
 
 @dataclass(frozen=True)

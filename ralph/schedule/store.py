@@ -162,6 +162,9 @@ class Schedules:
         """Write down what has become due; what was missed while nobody looked becomes one run, not many."""
         now = self._clock()
         with self._lock, transaction(self._connection, "schedule materialise") as db:
+            db.execute(
+                "UPDATE schedules SET considered_ns = ?1 WHERE considered_ns > ?1", (now,)
+            )  # the clock was set back
             for row in db.execute("SELECT * FROM schedules").fetchall():
                 due = _schedule(row).cron.latest_due_ns(row["considered_ns"], now)
                 if due is None:
@@ -196,7 +199,8 @@ class Schedules:
     def _is_free(self, db: sqlite3.Connection, row: sqlite3.Row) -> bool:
         if row["state"] == "pending":
             return not _has(db, row["schedule"], "running")
-        lapsed = self._clock() - row["heartbeat_ns"] >= self._lease_ns
+        since_ns = self._clock() - row["heartbeat_ns"]
+        lapsed = not 0 <= since_ns < self._lease_ns  # before 0: the clock was set back meanwhile
         return lapsed and not is_alive(Owner(row["owner_pid"], row["owner_started"], row["owner_boot"]))
 
     def _given_up(self, db: sqlite3.Connection, row: sqlite3.Row) -> bool:

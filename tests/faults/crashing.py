@@ -230,6 +230,15 @@ def _command_line(process: Path) -> str:
 
 
 @contextmanager
+def forking() -> Iterator[Forks]:
+    forks = Forks()
+    try:
+        yield forks
+    finally:
+        forks.close()
+
+
+@contextmanager
 def in_a_copy(variant: Variant, folder: Path, *, world: type, forks: Forks, bills: Any) -> Iterator[Crashing]:
     """A fresh copy of the variant's repository, removed when all went well."""
     folder.mkdir(parents=True)

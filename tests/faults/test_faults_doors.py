@@ -133,7 +133,7 @@ def calls_in(source: str) -> Iterator[tuple[str, int, str]]:
     def visit(node: ast.AST, function: str) -> Iterator[tuple[str, int, str]]:
         for child in ast.iter_child_nodes(node):
             named = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-            if (isinstance(child, ast.Call) and durable(child)) or is_named(child):
+            if isinstance(child, ast.expr) and (is_named(child) or (isinstance(child, ast.Call) and durable(child))):
                 yield named, child.lineno, ast.unparse(child)
             yield from visit(child, named)
 

@@ -46,9 +46,8 @@ Crash = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def forks(crashing: Any) -> Iterator[Any]:
-    forks = crashing.Forks()
-    yield forks
-    forks.close()
+    with crashing.forking() as forks:
+        yield forks
 
 
 @pytest.fixture(scope="module")
