@@ -6,6 +6,7 @@ guard's refusal says what to add where it does not.
 
 import re
 from collections.abc import Collection
+from itertools import pairwise
 
 from ralph.integrity.permit import Permit
 from ralph.integrity.tokens import words_of
@@ -35,6 +36,9 @@ SKIPS = re.compile(
     r"\b(?:skip\w*|xfail\w*|disabl\w+|quarantin\w+|mut(?:e|ed|ing)|ignor\w+)\b[^.\n]{0,60}\btests?\b"
     r"|\btests?\b[^.\n]{0,40}\b(?:skipped|disabled|quarantined|ignored)\b"
 )
+LINKS = frozenset(
+    {"test", "the", "a", "an", "of", "in", "on", "is", "it", "to", "for", "and", "with", "when", "not", "has", "no"}
+)
 SAYS_NOTHING = frozenset({"0", "1"})
 
 
@@ -62,10 +66,11 @@ def excuses(permit: Permit, got: Collection[str], lost: Collection[str]) -> bool
 
 
 def mentions(permit: Permit, token: str) -> bool:
-    """Whether the story has the token, or the words an identifier is made of side by side: `tax_rate`, "tax rate"."""
+    """Whether the story has the token, or two words side by side that an identifier is made of: `tax_rate`, "tax rate"."""
     if token in SAYS_NOTHING or (len(token) < 2 and token.isalpha()):
         return False
-    words = words_of(token)
+    words = ["version" if word == "v" else word for word in words_of(token)]
     if not words:
         return not token.isalnum() and token in permit.text
-    return permit.says(token) or (len(words) > 1 and permit.says(" ".join(words)))
+    telling = [pair for pair in pairwise(words) if not set(pair) & LINKS]
+    return permit.says(token) or any(permit.says(" ".join(pair)) for pair in telling)

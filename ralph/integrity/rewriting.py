@@ -14,6 +14,7 @@ ASSERTS = re.compile(
     r"\bassert|\bexpect\s*\(|\bt\.(?:Error|Fatal|Fail)|\braises\b|\bshould\b|\bequals?\b|[!=]=|\bwant\b|\bexpected\b",
     re.IGNORECASE,
 )
+CALL = re.compile(r"[a-z]{3,}\(")
 SIGNS = re.compile(r"[=#*|;~^+<>/@!%&]")
 
 
@@ -29,10 +30,11 @@ class Rewritten:
     @classmethod
     def of(cls, old: str, new: str, *, is_data: bool) -> "Rewritten":
         before, after = _counted(old), _counted(new)
-        expects = is_data or bool(ASSERTS.search(old) or not re.search(r"[a-z]{3,}\(", old))
-        return cls(
-            old, frozenset(after - before), frozenset(before - after), expects and _literals(old) != _literals(new)
-        )
+        got, lost = frozenset(after - before), frozenset(before - after)
+        if is_data:
+            return cls(old, got, lost, old != new)
+        expects = bool(ASSERTS.search(old) or not CALL.search(old))
+        return cls(old, got, lost, expects and _literals(old) != _literals(new))
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,6 @@ def _counted(line: str) -> Counter[str]:
 
 
 def _literals(line: str) -> list[str]:
-    """Numbers and texts in their order, with the spaces of a line of data."""
+    """Numbers and texts, in their order."""
     strings = [next((group for group in groups if group), "") for groups in STRING.findall(line)]
-    return [*strings, *NUMBER.findall(STRING.sub(" ", line))] if strings or NUMBER.search(line) else [line]
+    return [*strings, *NUMBER.findall(STRING.sub(" ", line))]
