@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ralph.process import Completed, excerpt, run_process
 from ralph.sandbox.base import Sandbox
+from ralph.tools.denials import was_denied
 from ralph.tools.result import ToolRefusedError, ToolResult
 
 BASH = ("bash", "-o", "pipefail")  # as the checks run: `pytest | tail` fails when pytest does
@@ -27,12 +28,7 @@ GIT_READ_ONLY = (
     "`git show HEAD:FILE > FILE` takes a change back]"
 )
 _LEFT_RUNNING = re.compile(r"(?<![&>|<\\])&(?:\s*$|\s+[\w(])", re.MULTILINE)
-_DENIALS = (
-    "Read-only file system",
-    "Network is unreachable",
-    "Temporary failure in name resolution",
-    "Could not resolve host",
-)
+_FORBIDS = ("landlock", "seatbelt")  # they refuse what bubblewrap does not show
 _GIT_WRITES = re.compile(
     r"\bgit\s+(?:-[cC]\s+\S+\s+|-\S+\s+)*(?:add|am|apply\s+--(?:cached|index)|checkout|cherry-pick|commit|merge|mv|pull|rebase|reset|restore|rm|stash|switch)\b"
 )
@@ -138,11 +134,25 @@ class Shell:
         if self.bench.sandbox.level == "none":
             return []
         network = "" if self.bench.network else " and no network"
-        places = "in the repository (.git and protected files excepted), /tmp and $HOME"
+        temporary = "$TMPDIR" if self.bench.sandbox.level in _FORBIDS else "/tmp"  # noqa: S108 - said to the agent
+        places = f"in the repository (.git and protected files excepted), {temporary} and $HOME"
         allowed = [f"[the sandbox allows writing only {places}{network}; do without]"]
-        is_denied = any(word in text for word in _DENIALS)
+        is_denied = self._was_denied(done, text)
         is_git = _GIT_WRITES.search(given.command) and (is_denied or done.exit_code)
         return [*(allowed if is_denied else []), *([GIT_READ_ONLY] if is_git else [])]
+
+    def _was_denied(self, done: Completed, text: str) -> bool:
+        bench = self.bench
+        home = [Path(folder) for name in ("HOME", "TMPDIR") if (folder := bench.env.get(name))]
+        return was_denied(
+            text,
+            failed=done.exit_code != 0,
+            network=bench.network,
+            allowed=[*bench.writable, bench.tmp, *home],
+            kept=bench.read_only,
+            root=bench.root,
+            forbids=bench.sandbox.level in _FORBIDS,
+        )
 
     def _start(self, command: str) -> ToolResult:
         if sum(process.thread.is_alive() for process in self._background) >= MAX_BACKGROUND:

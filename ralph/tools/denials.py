@@ -1,0 +1,58 @@
+"""Whether it was the sandbox that stopped a command, by what it printed. Knows nothing about single sandboxes.
+
+An ordinary error must not be blamed on the sandbox: a script without its x bit, a test of what happens without a network
+that passed, a word found by a search.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+OFFLINE = (
+    "Network is unreachable",
+    "Temporary failure in name resolution",
+    "Could not resolve host",
+    "unable to resolve host",
+    "Name or service not known",
+    "failed to lookup address information",
+    "EAI_AGAIN",
+    "ENETUNREACH",
+)
+READ_ONLY = ("Read-only file system", "EROFS")
+REFUSED = re.compile(r"Permission denied|Operation not permitted|\bEACCES\b|\bEPERM\b")
+ON_A_SOCKET = re.compile(r"socket|connect|\bbind\b|\blisten\b|urlopen|/dev/(?:tcp|udp)/", re.IGNORECASE)
+PATH = re.compile(r"(?<![\w.:/~])(?:~|/)[^\s'\"`\u2019\u2018:,;()]*")
+LINES_AROUND = 3  # the call that failed stands beside the error in a traceback
+
+
+def was_denied(
+    text: str, *, failed: bool, network: bool, allowed: Sequence[Path], kept: Sequence[Path], root: Path, forbids: bool
+) -> bool:
+    """`allowed` may be written, `kept` may not even so; relative paths start at `root`. `forbids`: the sandbox leaves
+    files and sockets in sight and refuses them, rather than not showing them.
+    """
+    words = READ_ONLY if network else (*READ_ONLY, *OFFLINE)
+    lines = text.splitlines()
+    if any(word in line and (failed or line.rstrip(". ").endswith(word)) for line in lines for word in words):
+        return True
+    refused = [number for number, line in enumerate(lines) if forbids and REFUSED.search(line)]
+    return any(_is_beyond(lines[number], allowed, kept, root) for number in refused) or (
+        not network and any(_on_a_socket(lines, number) for number in refused)
+    )
+
+
+def _on_a_socket(lines: Sequence[str], number: int) -> bool:
+    return bool(ON_A_SOCKET.search("\n".join(lines[max(0, number - LINES_AROUND) : number + LINES_AROUND])))
+
+
+def _is_beyond(line: str, allowed: Sequence[Path], kept: Sequence[Path], root: Path) -> bool:
+    """Whether it names a path outside of what may be written, or one in it that is kept as it is."""
+    named = [Path(found) for found in PATH.findall(line)]
+    if any(not _is_within(path, allowed) for path in named if str(path) != "/"):
+        return True
+    relative = [str(path.relative_to(root)) for path in kept if path.is_relative_to(root)]
+    return any(re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w.-])", line) for name in relative)
+
+
+def _is_within(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
