@@ -165,6 +165,7 @@ def test_cargo_without_names(text: str, expected: RunnerReport) -> None:
             RunnerReport(passed=4, failed=3, skipped=1, xfailed=1),
             id="unittest",
         ),
+        pytest.param("== 2 failed, 1 passed in 0.14 seconds ==", RunnerReport(passed=1, failed=2), id="pytest-4"),
         pytest.param("Ran 1 test in 0.001s\n\nOK", RunnerReport(passed=1), id="unittest-green"),
         pytest.param(
             "Tests:       1 failed, 1 skipped, 1 todo, 3 passed, 6 total",

@@ -83,7 +83,7 @@ def _env(channel: Path, tools: Path, env: Mapping[str, str]) -> dict[str, str]:
         "PYTHONPATH": _joined(str(tools), env.get("PYTHONPATH"), os.pathsep),
         "GOFLAGS": _joined("-test.v=true", env.get("GOFLAGS"), " "),
     }
-    if not {'"', "\\"} & set(str(tools)):
+    if (tools / "node_preload.cjs").exists() and not {'"', "\\"} & set(str(tools)):
         own["NODE_OPTIONS"] = _joined(f'--require "{tools}/node_preload.cjs"', env.get("NODE_OPTIONS"), " ")
     return own
 

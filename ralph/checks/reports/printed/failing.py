@@ -7,7 +7,7 @@ from pathlib import Path
 from ralph.excerpts import clean_text
 
 TAIL_BYTES = 200_000
-PYTEST_END = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*$", re.MULTILINE)
+PYTEST_END = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+ ?s.*$", re.MULTILINE)
 PYTEST_COUNT = re.compile(r"(\d+) (failed|errors?)\b")
 PYTEST_NAME = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 CARGO_END = re.compile(r"^test result: \w+\. \d+ passed; (\d+) failed;", re.MULTILINE)

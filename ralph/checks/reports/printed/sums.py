@@ -12,7 +12,7 @@ _NODE_LINE = re.compile(r"[#\u2139] ([a-z]+) (\d+)")
 _FLAGS = re.MULTILINE
 # Runner, its line, and in `words` the part with the numbers: "3 passed, 1 failed" or "Passed: 3, Failed: 1".
 SUMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("pytest", re.compile(r"^=*\s*(?P<words>(?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*$", _FLAGS)),
+    ("pytest", re.compile(r"^=*\s*(?P<words>(?:\d+ [a-z]+(?:, )?)+) in [\d.]+ ?s.*$", _FLAGS)),
     (
         "unittest",
         re.compile(r"^(?P<words>Ran \d+ tests? in [\d.]+s\n+(?:OK|FAILED|NO TESTS RAN)(?: \(.*\))?)$", _FLAGS),
