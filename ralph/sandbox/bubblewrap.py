@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ralph.sandbox.hidden import Hidden, hidden_below
+from ralph.sandbox.hidden import Hidden, config_to_show, hidden_below
 from ralph.sandbox.resources import Resources, limits
 from ralph.sandbox.toolchains import system_folders, toolchain_folders
 
@@ -82,10 +82,16 @@ class Bubblewrap:
             *_bind("--ro-bind", outside),
             *_bind("--bind", writable),
             *_bind("--ro-bind", inside),
+            *self._clean_configs(read_only),
             *("--remount-ro", "/", "--chdir", str(cwd), "--"),
             *limited.inside,
             *argv,
         ]
+
+    def _clean_configs(self, read_only: Iterable[Path]) -> list[str]:
+        """A repository is shown for its history, not for the passwords in its settings."""
+        copies = [(config_to_show(path, self.state / "run"), path / "config") for path in read_only]
+        return [word for copy, config in copies if copy for word in ("--ro-bind", str(copy), str(config))]
 
     @cached_property
     def _shown(self) -> tuple[str, ...]:

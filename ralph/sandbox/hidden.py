@@ -7,12 +7,15 @@ beside tools. Everything is looked for once, when the sandbox is made, and only 
 `.env` files in a worktree of Ralph's own are not hidden: git put them there, or the setting `copy`, or the agent.
 """
 
+import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from ralph.files import write_private
 
 HOME_SECRETS = (
     ".ssh",
@@ -108,6 +111,8 @@ MAY_HOLD_TOKENS = (  # shown unless a token stands in it
 TOKEN = re.compile(
     rb"://[^/\s:@]+:[^/\s@]+@|_authToken|_password|_auth\s*=|token\s*=|extraheader|_KEY=|_SECRET=", re.IGNORECASE
 )
+USER_IN_URL = re.compile(rb"(?<=://)[^/\s@]+@")
+SECRET_LINE = re.compile(rb"^\s*(extraheader|password|token|[a-z]*secret)\s*=.*\n?", re.IGNORECASE | re.MULTILINE)
 PRIVATE_TREES = ("/etc", "/opt", "/usr/local/etc", "/usr/etc")
 DEPTH, ENTRIES, LONGEST_BYTES = 4, 20_000, 1_000_000
 
@@ -145,6 +150,25 @@ def holds_token(path: Path) -> bool:
         return False
     except OSError:
         return os.access(path, os.R_OK)
+
+
+def config_to_show(git_folder: Path, folder: Path) -> Path | None:
+    """A copy in `folder` of a repository's settings without passwords and tokens; None where there are none in them.
+
+    Continuous integration and pasted URLs leave them there.
+    """
+    try:
+        text = (git_folder / "config").read_bytes()
+    except OSError:
+        return None
+    clean = USER_IN_URL.sub(b"", SECRET_LINE.sub(b"", text))
+    if clean == text:
+        return None
+    copy = folder / f"shown-{hashlib.sha256(clean).hexdigest()[:16]}.gitconfig"
+    if not copy.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(copy, clean, "shown git config")
+    return copy
 
 
 def _as_shown(secret: Path, shown: Sequence[Path]) -> Iterator[Path]:

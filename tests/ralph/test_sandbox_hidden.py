@@ -119,3 +119,27 @@ def test_a_secret_that_is_removed_meanwhile_stops_no_command(tmp_path: Path, use
     assert look() == ""
     secret.unlink()
     assert subprocess.run(sandbox.wrap(["true"], cwd=tree, writable=[tree]), check=False).returncode == 0
+
+
+def test_a_repository_s_settings_are_shown_without_the_passwords_in_them(tmp_path: Path) -> None:
+    if not BWRAP or subprocess.run([BWRAP, "--ro-bind", "/", "/", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("bubblewrap does not work here")
+    repo, tree = tmp_path / "repo", tmp_path / "state" / "tree"
+    tree.parent.mkdir()
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "init", "-q", str(repo)], check=True)
+    subprocess.run(["git", "-C", str(repo), *who, "commit", "-q", "--allow-empty", "-m", "base"], check=True)
+    subprocess.run(["git", "-C", str(repo), "worktree", "add", "-q", str(tree)], check=True)
+    for name, value in (
+        ("remote.origin.url", "https://sam:canary-1@example.org/a.git"),
+        ("http.https://example.org/.extraheader", "AUTHORIZATION: basic canary-2"),
+        ("my.setting", "kept"),
+    ):
+        subprocess.run(["git", "-C", str(repo), "config", name, value], check=True)
+    before = (repo / ".git" / "config").read_bytes()
+    sandbox = bubblewrap(BWRAP, tmp_path / "state")
+    script = f"git config my.setting; git remote get-url origin; grep -r canary- {repo}; git status --short"
+    argv = sandbox.wrap(["bash", "-c", script], cwd=tree, writable=[tree], read_only=[tree / ".git", repo / ".git"])
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (["kept", "https://example.org/a.git"], "")
+    assert (repo / ".git" / "config").read_bytes() == before
