@@ -33,6 +33,7 @@ PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
 NAME = b"ralph-sandbox"
 NOT_RUN, RLIMIT_CORE = 126, 4
 GRACE_S = 1.5  # less than `process.GRACE_S`: what the command changed must be put back before the supervisor is killed
+PAUSE_S = 0.005
 WAKING = (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
 FOLLOW_NO_LINK = posix.O_NOFOLLOW | posix.O_CLOEXEC
 TYPE_MASK, FOLDER = 0o170000, 0o040000
@@ -138,6 +139,7 @@ def end_all() -> None:
             frozen |= new
         for pid in frozen:
             send(pid, _signal.SIGKILL)
+        _signal.sigtimedwait(WAKING, PAUSE_S)
 
 
 def has_children() -> bool:
@@ -205,6 +207,7 @@ class Kept:
         try:
             now, then = posix.lstat(self.path), posix.fstat(self.held)
             is_same = (now.st_dev, now.st_ino, now.st_mode & 0o7777) == (then.st_dev, then.st_ino, self.mode)
+            is_same &= now.st_size == len(self.content)
             return not is_same or content(self.path) != self.content
         except OSError:
             return True
@@ -265,5 +268,5 @@ def remove(path: str) -> None:
         for name in posix.listdir(path):
             remove(f"{path}/{name}")
         posix.rmdir(path)
-    except OSError:
+    except (OSError, RecursionError):
         return

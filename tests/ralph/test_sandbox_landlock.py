@@ -188,6 +188,14 @@ def test_temporary_files_have_a_folder_that_is_gone_with_the_command(do: Do) -> 
     assert [Path(line).exists() for line in said.split()] == [False, False]
 
 
+def test_what_cannot_be_removed_does_not_change_how_the_command_ended(python: Do) -> None:
+    deep = "for _ in range(1500): os.mkdir('x'); os.chdir('x')"
+    code, said = python(f"import os, sys\nos.chdir(os.environ['TMPDIR'])\nprint(os.getcwd())\n{deep}\nsys.exit(3)")
+    subprocess.run(["rm", "-rf", said.strip()], check=True)
+    assert code == 3
+    assert len(said.splitlines()) == 1
+
+
 def test_temporary_files_last_in_a_given_folder(do: Do, tmp_path: Path) -> None:
     tmp = tmp_path / "kept"
     tmp.mkdir()
@@ -217,6 +225,8 @@ def test_git_can_look_but_not_touch(do: Do, repo: Path) -> None:
         "rm .git; ln -s /etc/passwd .git",
         "cp .git x; mv x .git",
         "chmod 777 .git",
+        "rm .git; mkfifo .git",
+        "truncate -s 1T .git",
         "echo x > .git; kill -9 $$",
     ],
 )
