@@ -5,6 +5,7 @@ that is not whole yet is read again, one that makes no sense is explained in `00
 """
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from ralph.replay.recording import Recorder, StoryOf, story_line
 from ralph.replay.scripted import HungUpError, Request, ScriptedModel, ScriptError
 from ralph.replay.sse import Json
 from ralph.replay.turn import Turn
+from tracing.redact import Redactor, secret_values
+from tracing.span import JsonValue
 
 POLL_S = 0.05
 KIND = "by-hand"
@@ -42,6 +45,7 @@ class ByHand:
         self._stop = stop or threading.Event()
         self._shown: list[Json] = []
         self._shown_head = ""
+        self._redactor = Redactor(secret_values(os.environ))
 
     def __call__(self, request: Request) -> Turn:
         """Raises: ScriptError when nobody answers in time, HungUpError when the run is stopped meanwhile."""
@@ -65,8 +69,10 @@ class ByHand:
         return self._folder / f"{number:03d}-{what}"
 
     def _write(self, request: Request) -> None:
-        _put(self._path(request.number, "request.md"), "\n".join(self._readable(request)))
-        _put(self._path(request.number, "request.json"), json.dumps(request.body, ensure_ascii=False, indent=1))
+        """Without secrets, in files that stay; a person needs them no more than a trace does."""
+        body, _ = self._redactor.value(cast("JsonValue", request.body))
+        _put(self._path(request.number, "request.md"), self._redactor.text("\n".join(self._readable(request))))
+        _put(self._path(request.number, "request.json"), json.dumps(body, ensure_ascii=False, indent=1))
 
     def _read(self, path: Path, problem: Path) -> Turn | None:
         try:
