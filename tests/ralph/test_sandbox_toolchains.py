@@ -153,7 +153,17 @@ def as_nobody(ground: Path, command: str) -> tuple[int, str]:
     needs("python3", SYSTEM_PATH)
     (ground / "state" / "home").mkdir()
     copies = ground / "copies"
-    for name in ("ralph", "platformdirs", "pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"):
+    for name in (
+        "ralph",
+        "tracing",
+        "platformdirs",
+        "pytest",
+        "_pytest",
+        "pluggy",
+        "iniconfig",
+        "packaging",
+        "pygments",
+    ):
         source = Path(__import__(name).__file__ or "").parent
         shutil.copytree(source, copies / name, ignore=shutil.ignore_patterns("__pycache__", "sample"))
     shutil.copy(__import__("py").__file__ or "", copies)
