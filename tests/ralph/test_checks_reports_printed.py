@@ -1,12 +1,14 @@
 """What is read from the output of runners: recorded samples of each format."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from ralph.checks.report import Outcome, RunnerReport
 from ralph.checks.reports.printed import cargo, go, printed, sums
+from ralph.checks.reports.printed.failing import read_tally
 
 GO = """=== RUN   TestOk
     a_test.go:3: hello
@@ -238,3 +240,15 @@ def test_a_runner_that_was_heard_elsewhere_is_not_counted_twice(tmp_path: Path) 
     assert list(printed(output, frozenset({"pytest"}))) == [RunnerReport(passed=2)]
     output.write_text("all is well\n1 thing passed by\nok\n")
     assert list(printed(output)) == []
+
+
+@pytest.mark.parametrize(
+    "filling", ["\n", " ", "=", "1 a, ", "ok 1\n", "1..2\n", "Tests: 1, ", "3 passing (1)\n", "1 pass\n"]
+)
+def test_output_of_any_shape_is_read_in_little_time(tmp_path: Path, filling: str) -> None:
+    output = tmp_path / "output"
+    output.write_text(filling * (300_000 // len(filling)))
+    started = time.process_time()
+    list(printed(output))
+    read_tally(output)
+    assert time.process_time() - started < 5

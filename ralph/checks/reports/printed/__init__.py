@@ -7,7 +7,7 @@ from ralph.checks.report import RunnerReport
 from ralph.checks.reports.printed import cargo, go, sums
 from ralph.excerpts import clean_text
 
-MOST_READ_BYTES = 16_000_000
+MOST_READ_BYTES = 8_000_000
 
 
 def printed(output: Path, heard: frozenset[str] = frozenset()) -> Iterator[RunnerReport]:

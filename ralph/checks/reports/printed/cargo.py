@@ -17,6 +17,7 @@ _RESULT = re.compile(
     r" (?P<deselected>\d+) filtered out"
 )
 _UNBUILT = re.compile(r"^error: could not compile `([^`]+)`(?: \(([^)]*)\))?")
+_SIGN = re.compile(r"^(?:running \d+ test|test result: |error: could not compile )", re.MULTILINE)
 _OUTCOMES = {"ok": Outcome.PASSED, "FAILED": Outcome.FAILED, "ignored": Outcome.SKIPPED}
 
 
@@ -59,7 +60,7 @@ class _Read:
 def read(text: str) -> RunnerReport | None:
     """None: cargo test has not run."""
     state = _Read()
-    for line in text.split("\n"):
+    for line in text.split("\n") if _SIGN.search(text) else ():
         state.line(line)
     return state.end()
 

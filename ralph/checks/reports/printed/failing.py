@@ -7,12 +7,12 @@ from pathlib import Path
 from ralph.excerpts import clean_text
 
 TAIL_BYTES = 200_000
-PYTEST_END = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+ ?s.*$", re.MULTILINE)
+PYTEST_END = re.compile(r"^=*[ \t]*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+ ?s.*$", re.MULTILINE)
 PYTEST_COUNT = re.compile(r"(\d+) (failed|errors?)\b")
 PYTEST_NAME = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 CARGO_END = re.compile(r"^test result: \w+\. \d+ passed; (\d+) failed;", re.MULTILINE)
-JS_END = re.compile(r"^\s*Tests:?\s+(?:(\d+) failed\b.*|\d+ passed.*)$", re.MULTILINE)
-GO_NAME = re.compile(r"^\s*--- FAIL: (\S+)", re.MULTILINE)
+JS_END = re.compile(r"^[ \t]*Tests:?[ \t]+(?:(\d+) failed\b.*|\d+ passed.*)$", re.MULTILINE)
+GO_NAME = re.compile(r"^[ \t]*--- FAIL: (\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ralph.checks.report import Outcome, RunnerReport, report_of
 _RUN = re.compile(r"=== RUN\s+(\S+)$")
 _END = re.compile(r"--- (PASS|FAIL|SKIP): (\S+) \([\d.]+s\)$")
 _PACKAGE = re.compile(r"^(ok|FAIL|\?)\s*\t(\S+)(?:\s+\[(build|setup) failed\])?(?:\s|$)")
+_SIGN = re.compile(r'=== RUN|\[(?:build|setup) failed\]|^(?:ok|FAIL|\?)\s?\s?\t|"Action":', re.MULTILINE)
 _OUTCOMES = {"PASS": Outcome.PASSED, "FAIL": Outcome.FAILED, "SKIP": Outcome.SKIPPED}
 
 
@@ -63,7 +64,7 @@ class _Read:
 def read(text: str) -> RunnerReport | None:
     """None: go test has not run."""
     state = _Read()
-    for line in _plain(text):
+    for line in _plain(text) if _SIGN.search(text) else ():
         state.line(line)
     if not state.packages and not state.package.begun:
         return None
@@ -74,7 +75,7 @@ def read(text: str) -> RunnerReport | None:
 def _plain(text: str) -> Iterator[str]:
     """The lines of `go test -v`, package by package, also where they came as events."""
     events: dict[str, list[str]] = {}
-    for line in text.split("\n"):
+    for line in filter(None, text.split("\n")):
         event = _event(line)
         if event is None:
             yield line

@@ -6,22 +6,23 @@ from collections.abc import Iterator
 
 from ralph.checks.report import RunnerReport
 
+MOST_READ_CHARS = 2_000_000
 _COUNT_WORD = re.compile(r"(\d+) (expected fail(?:ures?)?|unexpected success(?:es)?|[a-z]+)")
 _WORD_COUNT = re.compile(r"([A-Za-z]+(?: [a-z]+)*)\s*[:=]\s*(\d+)")
 _NODE_LINE = re.compile(r"[#\u2139] ([a-z]+) (\d+)")
 _FLAGS = re.MULTILINE
 # Runner, its line, and in `words` the part with the numbers: "3 passed, 1 failed" or "Passed: 3, Failed: 1".
 SUMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("pytest", re.compile(r"^=*\s*(?P<words>(?:\d+ [a-z]+(?:, )?)+) in [\d.]+ ?s.*$", _FLAGS)),
+    ("pytest", re.compile(r"^=*[ \t]*(?P<words>(?:\d+ [a-z]+(?:, )?)+) in [\d.]+ ?s.*$", _FLAGS)),
     (
         "unittest",
-        re.compile(r"^(?P<words>Ran \d+ tests? in [\d.]+s\n+(?:OK|FAILED|NO TESTS RAN)(?: \(.*\))?)$", _FLAGS),
+        re.compile(r"^(?P<words>Ran \d+ tests? in [\d.]+s\n{1,3}(?:OK|FAILED|NO TESTS RAN)(?: \(.*\))?)$", _FLAGS),
     ),
     ("jest", re.compile(r"^Tests:\s+(?P<words>.*\d+ total)$", _FLAGS)),
-    ("vitest", re.compile(r"^\s+Tests\s+(?P<words>\d.*) \(\d+\)$", _FLAGS)),
-    ("pest", re.compile(r"^\s+Tests:\s+(?P<words>.*) \(\d+ assertions?\)$", _FLAGS)),
-    ("node", re.compile(r"^(?P<words>[#\u2139] tests \d+\n(?:[#\u2139] [a-z]+ \d+\n)+)", _FLAGS)),
-    ("mocha", re.compile(r"^\s+(?P<words>\d+ passing \(.*\)(?:\n\s+\d+ (?:pending|failing))*)$", _FLAGS)),
+    ("vitest", re.compile(r"^[ \t]+Tests\s+(?P<words>\d.*) \(\d+\)$", _FLAGS)),
+    ("pest", re.compile(r"^[ \t]+Tests:\s+(?P<words>.*) \(\d+ assertions?\)$", _FLAGS)),
+    ("node", re.compile(r"^(?P<words>[#\u2139] tests \d+\n(?:[#\u2139] [a-z]+ \d+\n){1,9})", _FLAGS)),
+    ("mocha", re.compile(r"^[ \t]+(?P<words>\d+ passing \(.*\)(?:\n[ \t]+\d+ (?:pending|failing)){0,2})$", _FLAGS)),
     ("rspec", re.compile(r"^(?P<words>\d+ examples?, \d+ failures?.*)$", _FLAGS)),
     ("minitest", re.compile(r"^(?P<words>\d+ (?:runs|tests), \d+ assertions, .*)$", _FLAGS)),
     ("bats", re.compile(r"^(?P<words>\d+ tests?, \d+ failures?(?:, \d+ \w+)*)$", _FLAGS)),
@@ -34,8 +35,8 @@ SUMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("gradle", re.compile(r"^(?P<words>\d+ tests? completed(?:, \d+ \w+)*)$", _FLAGS)),
     ("dotnet", re.compile(r"^(?:Passed|Failed|Skipped)!\s+- (?P<words>Failed:.*?Total:\s+\d+)", _FLAGS)),
     ("deno", re.compile(r"^(?:ok|FAILED) \| (?P<words>\d+ passed.*) \(", _FLAGS)),
-    ("bun", re.compile(r"^(?P<words>\s*\d+ pass\n(?:\s*\d+ \w+\n)*\s*\d+ fail)$", _FLAGS)),
-    ("nextest", re.compile(r"^\s+Summary \[.*\]\s+(?P<words>\d+(?:/\d+)? tests? run: .*)$", _FLAGS)),
+    ("bun", re.compile(r"^(?P<words>[ \t]*\d+ pass\n(?:[ \t]*\d+ \w+\n){0,4}?[ \t]*\d+ fail)$", _FLAGS)),
+    ("nextest", re.compile(r"^[ \t]+Summary \[.*\]\s+(?P<words>\d+(?:/\d+)? tests? run: .*)$", _FLAGS)),
 )
 MEANINGS = {
     "passed": ("passed", "pass", "passing", "xpassed"),
@@ -67,12 +68,13 @@ MEANINGS = {
     "total": ("ran", "tests", "test", "example", "examples", "runs", "tests run", "total"),
 }
 _MEANING = {word: meaning for meaning, words in MEANINGS.items() for word in words}
-_TAP_PLAN = re.compile(r"^1\.\.\d+\s*$", _FLAGS)
+_TAP_PLAN = re.compile(r"^1\.\.\d+[ \t]*$", _FLAGS)
 _TAP_TEST = re.compile(r"^(not )?ok\b(?! \|)[^#\n]*(?:# ?(skip|todo)\b.*)?$", _FLAGS | re.IGNORECASE)
 
 
 def read(text: str, *, heard: frozenset[str] = frozenset()) -> Iterator[RunnerReport]:
     """One report for each runner that gave its sums, less those that were `heard` elsewhere."""
+    text = text[-MOST_READ_CHARS:]
     told: set[str] = set(heard)
     for runner, pattern in SUMS:
         if runner in heard:
