@@ -554,3 +554,59 @@ def test_a_set_option_is_a_name_and_a_value() -> None:
     assert parse_set_option("agent.turns = 5") == ("agent.turns", "5")
     with pytest.raises(ValueError, match=r"for example --set agent.turns=200"):
         parse_set_option("agent.turns")
+
+
+@pytest.mark.parametrize(
+    "folder", ["/", "~", "~/", "~/.ssh", "~/.ssh/x", "~/.config", "~/x/../.aws", "cache", "~/.local/share"]
+)
+def test_a_cache_is_no_home_and_holds_no_credentials(folder: str) -> None:
+    with pytest.raises(SettingsError, match="caches cannot be"):
+        loaded("", f'caches = ["{folder}"]')
+
+
+def test_caches_limits_and_protected_files_are_read_with_their_units() -> None:
+    text = 'caches = ["~/.cache/pip", "/var/cache/x"]\nprotected = ["docs/**"]\n[resources]\nmemory = "4 GB"\nfile_size = "512MiB"\n'
+    settings = loaded("", text).settings
+    assert settings.caches == ("~/.cache/pip", "/var/cache/x")
+    assert settings.protected == ("docs/**",)
+    assert (settings.resources.memory_bytes, settings.resources.file_size_bytes) == (2**32, 2**29)
+
+
+@pytest.mark.parametrize("size", ['"4"', '"0GB"', '"4KB"', '"lots"', "5", "true"])
+def test_a_size_without_a_unit_or_a_limit_next_to_nothing_is_refused(size: str) -> None:
+    with pytest.raises(SettingsError, match="Write a size such as 4GB or 512MB"):
+        loaded("", f"[resources]\nmemory = {size}")
+
+
+@pytest.mark.parametrize(
+    ("user", "repo", "may"),
+    [
+        ("auto", "required", True),
+        ("auto", "bwrap", True),
+        ("auto", "landlock", False),
+        ("auto", "none", False),
+        ("none", "auto", True),
+        ("required", "auto", False),
+        ("required", "bwrap", True),
+        ("bwrap", "required", False),
+        ("bwrap", "landlock", False),
+        ("landlock", "required", True),
+        ("landlock", "auto", False),
+    ],
+)
+def test_a_repo_may_name_a_stricter_sandbox_and_never_a_weaker_one(user: str, repo: str, *, may: bool) -> None:
+    try:
+        assert loaded(f'sandbox = "{repo}"', f'sandbox = "{user}"').settings.sandbox == repo
+    except SettingsError:
+        assert not may
+    else:
+        assert may
+
+
+def test_a_repo_may_lower_a_limit_protect_files_and_not_name_caches() -> None:
+    user = '[resources]\nmemory = "4GB"\n'
+    repo = 'protected = ["a"]\n[resources]\nmemory = "2GB"\n'
+    assert loaded(repo, user).settings.resources.memory_bytes == 2**31
+    for refused in ('[resources]\nmemory = "8GB"\n', 'caches = ["~/.cache/pip"]\n'):
+        with pytest.raises(SettingsError, match="ralph trust"):
+            loaded(refused, user)
