@@ -122,7 +122,7 @@ def taken_apart(reader: Callable[[str], Parts], text: str) -> Parts:
     """The parts, by lines where the file does not parse."""
     try:
         return reader(text)
-    except (ValueError, KeyError, TypeError, RecursionError, configparser.Error):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, configparser.Error):
         return line_parts(text)
 
 

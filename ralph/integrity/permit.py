@@ -23,7 +23,7 @@ REMOVES = re.compile(
     r"|simplif\w*|inlin\w*|strip\w*|unship\w*|discontinu\w*|supersed\w*|migrat\w* (?:off|away|from)|end of support)\b"
 )
 RENAMES = re.compile(r"\b(?:renam\w*|mov\w*|split\w*|reorgani[sz]\w*|restructur\w*|extract\w*|regroup\w*|convert\w*)\b")
-ONLY_WANTED = r"[\w\s'\"`():/-]{0,40}\b(?:pass|passes|passing|green|succeed|succeeds|clean|stay|stays|still|unchanged|untouched|ok)\b"
+ONLY_WANTED = r"[\w\s'\"`():/.,-]{0,40}\b(?:pass|passes|passing|green|succeed|succeeds|clean|stay|stays|still|unchanged|untouched|ok)\b"
 TEST_CHANGES = re.compile(
     r"\b(?:updat\w+|chang\w+|adapt\w*|rewrit\w+|adjust\w*|fix\w*|skip\w*|remov\w+|delet\w+|relax\w*|quarantin\w+|disabl\w+"
     r"|replac\w+|renam\w+|mov\w+|clean\w* up|simplif\w+|migrat\w+|port\w*|convert\w*|flaky|merg\w+|parametri[sz]e)\b"

@@ -35,7 +35,7 @@ LOOSE_SWITCH = re.compile(
 LOOSE_OPTION = re.compile(
     r"(?:^|[\s='\"])(?:-k\b|--ignore\b|--ignore-glob|--deselect|-m[ =]['\"]?not\b|--co\b|--collect-only|--no-cov\b|--exit-zero|--passWithNoTests"
     r"|--forceExit|--no-verify|-p no:|-o addopts|--testPathIgnorePatterns|--testPathPattern|--exclude|--extend-ignore|--disable"
-    r"|--cov-fail-under[= ]0\b|--suppress|-W ignore|--disable-warnings|--lf\b|--last-failed|--maxfail|--reruns|--max-warnings"
+    r"|--cov-fail-under[= ]0\b|--suppress|-W ignore|--disable-warnings|--lf\b|--last-failed|--maxfail|--reruns|--max-warnings[= ](?!0\b)"
     r"|--if-present|-run\b|-short\b|-skip\b|--quiet-errors|--no-run|--ignore-missing-imports|--only-changed|--onlyChanged"
     r"|--findRelatedTests|--allow-no-tests|--no-fail\b|--shard|--dry-run|--version|--help)"
 )

@@ -88,6 +88,10 @@ def _mode(line: CodeLine, path: str) -> Finding:
     negated = re.search(r"!==?\s*['\"]test|not\s*\(\s*test", line.code)
     twin = "cfg(" in line.code and re.match(r"\s*#\[cfg\((?:not\()?test\)+\]\s*\n?\s*(?:pub )?(?:mod|use)\b", near)
     answers = re.search(r"(?:\breturn\s+[^;\s}]|=>\s*[\d'\"]|\?\s*[\d'\"\[{])", near) or "cfg" in line.code
+    if re.search(r"#\[\s*cfg\(\s*not\(\s*test", line.code) and not re.match(r"[^\n]*\n\s*(?:use|extern|mod)\b", near):
+        return finding(
+            "has-a-test-mode", HARD, "product code is another one where it is tested", path, line.number, line.text
+        )
     weight = (
         5
         if twin or "import.meta.vitest" in line.code

@@ -29,6 +29,7 @@ RUST_TEST = re.compile(
     r"(?:pub(?:\([^)]*\))?\s+)?(?:async\s+)?fn\s+(?P<name>\w+)[^{;]*\{"
 )
 RUST_ASSERT = re.compile(r"\b(?P<name>(?:debug_)?assert(?:_\w+)?|panic|prop_assert\w*)!\s*[(\[{]")
+RUST_CAUGHT = re.compile(r"(?:\blet\s+_\w*\s*=|(?<=[;{}]))\s*(?:std::)?(?:panic::)?catch_unwind\s*\(")
 RUST_COMPARISON = re.compile(r"(?<![=!<>])(==)(?!=)|(!=|<=|>=|(?<!-)>|<(?![\w:]+>))")
 
 
@@ -158,6 +159,7 @@ def _rust_asserts(body: str, bare: str, marks: str, first_line: int) -> Iterator
     if "should_panic" in marks:
         exact = Strength.EXACT if "expected" in marks else Strength.PART
         yield Assertion("#[should_panic]", exact, "should_panic", first_line)
+    caught = [(word.start(), closing(bare, word.end() - 1)) for word in RUST_CAUGHT.finditer(bare)]
     for found in RUST_ASSERT.finditer(bare):
         opening = found.end() - 1
         end = closing(bare, opening)
@@ -165,8 +167,14 @@ def _rust_asserts(body: str, bare: str, marks: str, first_line: int) -> Iterator
         line = first_line + bare.count("\n", 0, found.start())
         subject = re.split(r"\s*(?:==|!=|<=|>=)\s*", parts[0])[0] if parts else ""
         expected = parts[1] if len(parts) > 1 else ""
+        lost = any(left < found.start() < right for left, right in caught)
         yield Assertion(
-            body[found.start() : end + 1], _rust_strength(found["name"], parts), subject, line, expected=expected
+            body[found.start() : end + 1],
+            _rust_strength(found["name"], parts),
+            subject,
+            line,
+            swallowed=lost,
+            expected=expected,
         )
 
 

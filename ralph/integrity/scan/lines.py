@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ralph.integrity.change import FileChange
 from ralph.integrity.scan.text import (
@@ -29,8 +30,13 @@ class CodeLine:
     following: str  # the code of the next lines, up to three
 
 
-def added_code(file: FileChange) -> Iterator[CodeLine]:
+@lru_cache(maxsize=64)
+def added_code(file: FileChange) -> tuple[CodeLine, ...]:
     """The added lines of the file that hold code."""
+    return tuple(_added_code(file))
+
+
+def _added_code(file: FileChange) -> Iterator[CodeLine]:
     language = language_of(file.path)
     code = without_comments(file.new_text, language).split("\n")
     plain = without_strings(file.new_text, language).split("\n")

@@ -20,7 +20,9 @@ EXPECT = re.compile(r"(?<![\w$.])expect(?:\.soft|\.poll)?\s*\(")
 MATCHER = re.compile(
     r"\s*\.\s*(?P<words>(?:(?:not|resolves|rejects|to|be|have|deep|and|an?|been|is|that|eventually)\s*\.\s*)*\w+)\s*(?P<call>\()?"
 )
-ASSERT = re.compile(r"(?<![\w$.])(?P<name>(?:assert|t|should|chai\.assert)(?:\.strict)?(?:\.\w+)?)\s*(?=\()")
+ASSERT = re.compile(
+    r"(?<![\w$.])(?P<name>(?:assert|t|assert[A-Z]\w*|should|chai\.assert)(?:\.strict)?(?:\.\w+)?)\s*(?=\()"
+)
 WEAK = {
     "tobetruthy", "tobefalsy", "tobedefined", "tobeundefined", "tobeok", "ok", "true", "exist", "isok", "isdefined", "exists",
     "tobeinstanceof", "truthy", "notequal", "isnotnull", "isnull", "not.tobenull", "not.tobeundefined", "not.tobenil", "tobenull",

@@ -8,7 +8,8 @@ from ralph.integrity.scan.facts import Facts, Pair, finding, judged
 from ralph.integrity.scan.model import TestCase
 
 NEW_SKIP_WEIGHT = 10
-NEW_SKIP_ALWAYS_WEIGHT = 60
+NEW_SKIP_ALWAYS_WEIGHT = 40
+SKIP_WORDS = ("skip", "skipped", "xfail", "expected failure", "pending", "todo", "placeholder", "ignored", "known bug")
 PLATFORM_WEIGHT = 20
 CAPABILITY_WEIGHT = 45
 HERE_WEIGHT = 70
@@ -38,9 +39,12 @@ def skipped_tests(facts: Facts) -> Iterator[Finding]:
     for pair in facts.pairs:
         if pair.new is not None:
             yield from (judged(item, permitted=facts.allows_test(pair.old)) for item in _pair(pair, pair.new))
-    live = any(case.live and not case.skip for case in facts.born)
+    asked = facts.permit.asks(SKIP_WORDS)
     for case in facts.born:
-        yield from _new(case, NEW_SKIP_ALWAYS_WEIGHT if live else HARD)
+        excused = asked or re.search(
+            r"slow|network|manual|needs|require|bench|hardware|credential", case.skip, re.IGNORECASE
+        )
+        yield from _new(case, NEW_SKIP_ALWAYS_WEIGHT if excused else HARD)
 
 
 def _pair(pair: Pair, new: TestCase) -> Iterator[Finding]:
@@ -60,14 +64,15 @@ def _pair(pair: Pair, new: TestCase) -> Iterator[Finding]:
     if 0 < new.cases < old.cases:
         lost = old.cases - new.cases
         text = f"the test {new.short} lost {lost} of the {old.cases} rows of its table"
-        weight = HARD if new.cases * 2 <= old.cases and lost > 1 else ROW_WEIGHT + 10 * lost
+        weight = HARD if new.cases * 2 <= old.cases and lost > 1 else ROW_WEIGHT + 20 * lost
         yield finding("rows-removed", weight, text, new.path, new.line, new.source.split("\n")[0])
 
 
 def _skip(case: TestCase) -> Finding:
     when = f" when {case.condition}" if case.condition else ""
     text = f"the test {case.short} was skipped{when}: it ran before"
-    return finding("test-skipped", _weight(case.condition), text, case.path, case.line, case.skip)
+    tagged = case.skip.startswith("//go:build") and not PLATFORM.search(case.condition)
+    return finding("test-skipped", HARD if tagged else _weight(case.condition), text, case.path, case.line, case.skip)
 
 
 def _weight(condition: str) -> int:
@@ -86,6 +91,9 @@ def _new(case: TestCase, always: int) -> Iterator[Finding]:
         weight = NEW_SKIP_WEIGHT if case.condition and not EVERYWHERE.search(case.condition) else always
         text = f"the new test {case.short} is skipped" + (f" when {case.condition}" if case.condition else "")
         yield finding("new-test-skipped", weight, text, case.path, case.line, case.skip)
+    if "should_panic" in case.source and "expected" not in case.source and re.search(r"assert_(?:eq|ne)!", case.source):
+        text = f"the new test {case.short} passes when its comparisons fail"
+        yield finding("test-inverted", HARD, text, case.path, case.line, "#[should_panic]")
     if case.focus:
         text = f"the new test {case.short} is marked {case.focus}: every other test would not run"
         yield finding("test-focused", HARD, text, case.path, case.line, case.focus)

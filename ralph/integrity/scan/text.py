@@ -7,13 +7,16 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from ralph.integrity.change import FileChange, Line
 
 LONGEST_LINE = 2_000
 MOST_COMPARED = 20_000_000  # lines times lines; above it only what is new is told, not where
+MOST_LINES = 20_000  # of one file that rules look at
 EVIDENCE_LENGTH = 160
+FAR = 5_000  # characters after a bracket that nothing closes
 
 
 class Language(StrEnum):
@@ -48,7 +51,7 @@ TOKENS = {
     Language.SHELL: r"(?P<comment>(?<![^\s;])\#[^\n]*)|(?P<string>'[^'\n]*')",
 }
 _COMPILED = {language: re.compile(pattern, re.DOTALL) for language, pattern in TOKENS.items()}
-_OPEN, _CLOSE = "([{", ")]}"
+_OPEN = "([{"
 
 
 def language_of(path: str) -> Language:
@@ -66,13 +69,21 @@ def without_strings(text: str, language: Language) -> str:
 
 
 def closing(text: str, opening: int) -> int:
-    """The place of the bracket that closes the one at `opening`, or the end of the text."""
-    depth = 0
-    for bracket in re.finditer(r"[()\[\]{}]", text[opening:]):
-        depth += 1 if bracket[0] in _OPEN else -1
-        if depth <= 0:
-            return opening + bracket.start()
-    return len(text)
+    """The place of the bracket that closes the one at `opening`; some way on where none does."""
+    return _brackets(text).get(opening, min(len(text), opening + FAR))
+
+
+@lru_cache(maxsize=8)
+def _brackets(text: str) -> dict[int, int]:
+    """Every opening bracket with its closing one, whatever their shapes: a reader for rules of thumb."""
+    found: dict[int, int] = {}
+    waiting: list[int] = []
+    for bracket in re.finditer(r"[()\[\]{}]", text):
+        if bracket[0] in _OPEN:
+            waiting.append(bracket.start())
+        elif waiting:
+            found[waiting.pop()] = bracket.start()
+    return found
 
 
 def line_number(text: str, place: int) -> int:
@@ -84,18 +95,20 @@ def evidence(text: str) -> str:
     return line if len(line) <= EVIDENCE_LENGTH else line[: EVIDENCE_LENGTH - 1] + "…"
 
 
+@lru_cache(maxsize=64)
 def added_lines(file: FileChange) -> Sequence[Line]:
     """The lines that the file has now and had not, each of bounded length."""
     old, new = file.old_text.splitlines(), file.new_text.splitlines()
     found = file.added if len(old) * len(new) < MOST_COMPARED else _extra(old, new)
-    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found)
+    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found[:MOST_LINES])
 
 
+@lru_cache(maxsize=64)
 def removed_lines(file: FileChange) -> Sequence[Line]:
     """The lines that the file had and has no more, each of bounded length."""
     old, new = file.old_text.splitlines(), file.new_text.splitlines()
     found = file.removed if len(old) * len(new) < MOST_COMPARED else _extra(new, old)
-    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found)
+    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found[:MOST_LINES])
 
 
 def _extra(before: Sequence[str], after: Sequence[str]) -> list[Line]:
