@@ -197,7 +197,9 @@ class Control:
         return False
 
     def _order(self, name: str) -> None:
-        _write(self._path_of(name), {"at_ns": self.now_ns()})
+        """Later than the start of every run that is to hear it, also where the clock was set back since."""
+        started_ns = [info.started_at_ns + 1 for info in self.running()]
+        _write(self._path_of(name), {"at_ns": max([self.now_ns(), *started_ns])})
 
     def _path_of(self, order: str) -> Path:
         return self.folder / "orders" / f"{order}.json"

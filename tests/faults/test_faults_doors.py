@@ -48,6 +48,8 @@ NO_LASTING_EFFECT = {
 }
 SCRATCH = {
     "ralph/checks/runner.py::_missing_folder": "the output of a check that could not be run, in a file of its own",
+    "ralph/checks/reports/asking.py": "what a check's runner is asked with, in a folder made for the check",
+    "ralph/checks/reports/channel.py::close": "a pipe that one check speaks into",
     "ralph/tools/search.py::_search": "an order for a worker, in a folder that was made for it",
     "ralph/tools/shell.py::argv": "a command that is too long for an argument, in a file of its own",
     "ralph/tools/places.py": "the agent's own edits in its worktree, by rename; a kill throws the worktree's copy away",
@@ -58,6 +60,7 @@ ALLOWED = DOORS | NOT_OF_A_RUN | NO_LASTING_EFFECT | SCRATCH
 FOLDERS = {
     "ralph/sandbox/": "probes and launchers: throw-away files, and processes that end with the probe",
     "ralph/demo/sample/": "not ours: the sample project",
+    "ralph/checks/reports/instruments/": "runs within the checks' own processes, in the sandbox",
 }
 
 METHODS = {"rename", "unlink", "rmdir", "write_text", "write_bytes", "touch", "symlink_to", "hardlink_to"}
@@ -88,6 +91,10 @@ def is_named(node: ast.AST) -> bool:
         and isinstance(node.value, ast.Name)
         and node.attr in MODULES.get(node.value.id, ())
     )
+
+
+def imports_durable(node: ast.ImportFrom) -> bool:
+    return any(alias.name in MODULES.get(node.module or "", ()) for alias in node.names)
 
 
 def durable(call: ast.Call) -> bool:
@@ -133,6 +140,8 @@ def calls_in(source: str) -> Iterator[tuple[str, int, str]]:
     def visit(node: ast.AST, function: str) -> Iterator[tuple[str, int, str]]:
         for child in ast.iter_child_nodes(node):
             named = child.name if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
+            if isinstance(child, ast.ImportFrom) and imports_durable(child):
+                yield named, child.lineno, ast.unparse(child)
             if isinstance(child, ast.expr) and (is_named(child) or (isinstance(child, ast.Call) and durable(child))):
                 yield named, child.lineno, ast.unparse(child)
             yield from visit(child, named)
@@ -196,6 +205,7 @@ def test_git_is_called_in_one_place() -> None:
         "stack.callback(shutil.rmtree, folder)",
         "subprocess.Popen(argv)",
         "os.fork()",
+        "from shutil import rmtree",
         'connection.execute("BEGIN IMMEDIATE")',
         "connection.commit()",
     ],

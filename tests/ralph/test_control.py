@@ -158,3 +158,11 @@ def test_a_skip_ends_the_session_that_it_was_meant_for_and_no_later_one(control:
         assert (one.skipped(), two.skipped()) == (False, True)
     with run.story("US/../2") as again:
         assert not again.skipped()
+
+
+def test_an_order_is_heard_though_the_clock_was_set_back_since_the_run_began(control: Control, run: Attendance) -> None:
+    earlier = Control(control.folder, now_ns=lambda: 1)
+    earlier.pause()
+    assert control.is_paused()
+    earlier.stop()
+    assert run.stopped
