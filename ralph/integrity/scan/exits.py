@@ -68,7 +68,12 @@ def _python(file: FileChange) -> Iterator[Finding]:
             )
         elif HARD_EXIT.search(line.code) and not is_test_file(file.path):
             yield finding(
-                "hard-exit", 40, "product code ends the process without unwinding", file.path, line.number, line.text
+                "hard-exit",
+                15 if "fork" in file.new_text else 40,
+                "product code ends the process without unwinding",
+                file.path,
+                line.number,
+                line.text,
             )
 
 

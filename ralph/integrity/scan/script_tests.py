@@ -120,7 +120,7 @@ def _case(block: _Block, around: list[_Block], text: str, code: str, plain: str)
     skipped = next((item for item in reversed(chain) if item.skip), None)
     inside = BODY_SKIP.search(plain, block.opening, block.end)
     skip = skipped.skip if skipped else inside[0].strip(" {,") if inside else ""
-    condition = skipped.condition if skipped else _guard(code, plain, block, inside.start()) if inside else ""
+    condition = skipped.condition if skipped else _when(code, plain, block, inside) if inside else ""
     body = plain.find("{", block.opening, block.end)
     header = text[block.start : block.opening]
     return TestCase(
@@ -145,6 +145,14 @@ def _rows(header: str) -> int:
         return max(0, header.count("\n") - 1)
     inner = plain[start + 1 : closing(plain, start)]
     return len([part for part in _split(inner) if part.strip()])
+
+
+def _when(code: str, plain: str, block: _Block, inside: re.Match[str]) -> str:
+    """The condition of a skip in the body, or in the options: `{ skip: process.platform === "win32" }`."""
+    option = re.compile(r"\s*(?:skip|todo)\s*:\s*([^,}\n]+)").match(code, inside.start())
+    if not option:
+        return _guard(code, plain, block, inside.start())
+    return "" if re.match(r"true|['\"`]", option[1]) else option[1].strip()
 
 
 def _guard(code: str, plain: str, block: _Block, place: int) -> str:

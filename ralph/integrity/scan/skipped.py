@@ -16,7 +16,7 @@ HERE_WEIGHT = 70
 ROW_WEIGHT = 40
 
 PLATFORM = re.compile(
-    r"platform|os\.name|version_info|hexversion|implementation|GOOS|GOARCH|process\.(?:platform|arch|version)|\bos\."
+    r"platform|os\.name|version_info|hexversion|implementation|GOOS|GOARCH|process\.(?:platform|arch|version)|\bos\.(?:uname|type|platform|arch)\b"
     r"|target_os|target_arch|windows|unix|darwin|\blinux\b|\bmacos\b|miri|sys\.maxsize|WINDOWS|IS_WIN|isWindows|amd64|arm64"
     r"|go1\.\d+|\bcgo\b|wasm",
     re.IGNORECASE,
@@ -42,7 +42,7 @@ def skipped_tests(facts: Facts) -> Iterator[Finding]:
     asked = facts.permit.asks(SKIP_WORDS)
     for case in facts.born:
         excused = asked or re.search(
-            r"slow|network|manual|needs|require|bench|hardware|credential", case.skip, re.IGNORECASE
+            r"slow|network|manual|needs|require|bench|hardware|credential|strict=True", case.skip, re.IGNORECASE
         )
         yield from _new(case, NEW_SKIP_ALWAYS_WEIGHT if excused else HARD)
 
