@@ -44,7 +44,7 @@ from ralph.tools.toolbox import Toolbox
 from ralph.verification import open_verifier
 from ralph.verify import Verifier
 from ralph.workbench import Workbench
-from ralph.workspace.lock import Held, branch_lock
+from ralph.workspace.lock import branch_lock
 from ralph.workspace.rebase import require_rebase
 from ralph.workspace.recover import recover
 from ralph.workspace.worktree import Worktree
@@ -107,6 +107,7 @@ def open_run(
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         lock = stack.enter_context(branch_lock(ground.home, ground.repo, ground.plan.name))
+        cleared = recover(ground.repo, ground.home, branch=ground.plan.name, lock=lock)
         ground = replace(ground, plan=plan_of(ground.repo, ground.prd, ground.loaded, in_place=request.in_place))
         threading.Thread(target=_warm_up, daemon=True).start()
         session = stack.enter_context(_run_session(ground, report))
@@ -116,7 +117,7 @@ def open_run(
         playing = stack.enter_context(chosen)
         stack.enter_context(announced(stop, session.report))
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
-        _clear_up(ground, store, lock, session.report)
+        _tell_what_was_cleared(cleared, store, session.report)
         workbench = stack.enter_context(_workbench(ground, playing, store, stop, session, pace=pace))
         tell_start(ground, workbench)
         if workbench.read_board().pick(request.story).story:
@@ -182,9 +183,9 @@ def _warm_up() -> None:
     importlib.import_module("anthropic")
 
 
-def _clear_up(ground: Ground, store: TraceStore, lock: Held, report: Reporter) -> None:
-    """Put right what a dead run left."""
-    for note in recover(ground.repo, ground.home, branch=ground.plan.name, lock=lock):
+def _tell_what_was_cleared(cleared: Sequence[str], store: TraceStore, report: Reporter) -> None:
+    """What a dead run left in the repository, and its traces."""
+    for note in cleared:
         report(Event(EventKind.NOTE, note))
     for trace_id in store.close_interrupted():
         text = f"closed the trace {trace_id[:8]}, which a killed run left open"

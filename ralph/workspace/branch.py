@@ -71,7 +71,7 @@ def _in_place(repo: Repo, wanted: str) -> BranchPlan:
         raise RalphError(
             f"{repo.root}: --in-place needs a branch, and HEAD is detached. Run `git switch -c NAME`, or leave it out."
         )
-    dirty = repo.dirty_files()
+    dirty = [] if repo.in_place_journal.is_file() else repo.dirty_files()  # else a dead run's, which is finished first
     if dirty:
         more = [f"  ... and {len(dirty) - LISTED_FILES} more"] if len(dirty) > LISTED_FILES else []
         listed = "\n".join([*(f"  {path}" for path in dirty[:LISTED_FILES]), *more])

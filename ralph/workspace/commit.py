@@ -107,7 +107,7 @@ def story_commits(repo: Repo, revision: str, *, since: str | None = None) -> dic
 
 def finish_in_place(repo: Repo) -> str | None:
     """Finish an in-place commit that a dead run had begun; what was done, or None."""
-    journal = _journal(repo)
+    journal = repo.in_place_journal
     if not journal.is_file():
         return None
     ref, old, new, *_ = [*journal.read_text().split(), "", "", ""]
@@ -159,7 +159,7 @@ def _move_in_place(repo: Repo, plan: BranchPlan, old: str, new: str) -> None:
     """A journal in `.git` says what is under way, so that a run that dies in between can be finished."""
     repo.git.attempt("update-index", "-q", "--refresh")
     _read_tree(repo, old, new, "--dry-run")
-    journal = _journal(repo)
+    journal = repo.in_place_journal
     write_atomically(journal, f"{plan.ref} {old} {new}\n".encode(), "in-place journal")
     _move_ref(repo, plan, old, new)
     _read_tree(repo, old, new)
@@ -174,10 +174,6 @@ def _read_tree(repo: Repo, old: str, new: str, *options: str) -> None:
             f"{repo.root}: your checkout has changes in files that the commit {new[:10]} changes too: "
             f"{error.stderr.strip()}. Commit or stash them (git stash), and run again."
         ) from error
-
-
-def _journal(repo: Repo) -> Path:
-    return repo.git_dir / "ralph-in-place"
 
 
 def commit_tree(

@@ -74,6 +74,11 @@ class Repo:
         return tuple(sorted({key.split(".", 1)[1].rpartition(".")[0] for key in keys}))
 
     @property
+    def in_place_journal(self) -> Path:
+        """There while an in-place commit changes the checkout, so that a run that dies then can be finished."""
+        return self.git_dir / "ralph-in-place"
+
+    @property
     def head(self) -> str:
         """The commit that the user's checkout is at."""
         sha = self.resolve("HEAD")

@@ -87,10 +87,9 @@ def can_mount(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("can_mount")
 @pytest.mark.parametrize("size", ["64k", "300k", "700k"])
-def test_a_state_folder_on_a_full_disk_is_told_and_the_next_run_goes_on(
-    repo: World, run: Any, can_mount: None, size: str
-) -> None:
+def test_a_state_folder_on_a_full_disk_is_told_and_the_next_run_goes_on(repo: World, run: Any, size: str) -> None:
     repo.home.mkdir()
     done = run(mounts(f"size={size}", repo.home))
     assert_calm(done, "export RALPH_HOME=")
@@ -99,7 +98,8 @@ def test_a_state_folder_on_a_full_disk_is_told_and_the_next_run_goes_on(
 
 
 @pytest.mark.slow
-def test_a_state_folder_that_may_only_be_read_is_told(repo: World, run: Any, can_mount: None) -> None:
+@pytest.mark.usefixtures("can_mount")
+def test_a_state_folder_that_may_only_be_read_is_told(repo: World, run: Any) -> None:
     repo.home.mkdir()
     done = run(mounts("size=1m", repo.home, 'mount -o remount,ro "$0"'))
     assert_calm(done, str(repo.home), "Read-only file system", "export RALPH_HOME=")

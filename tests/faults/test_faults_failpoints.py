@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 IS_SOAK = os.environ.get("RALPH_SOAK") == "1"
-OPTIONS = {"tracked": (), "untracked": (), "jobs": ("--jobs", "2")}
+OPTIONS = {"tracked": (), "untracked": (), "jobs": ("--jobs", "2"), "in-place": ("--in-place",)}
 VARIANTS = tuple(OPTIONS)
 PAIRS = 200
 SHARES = 16  # the points are dealt out to so many tests, which run side by side
@@ -34,6 +34,11 @@ HISTORIES = {
         "exit:after git update-ref#1",
         "kill:before move PRD#1",
         "exit:before story flag#1",
+    ],
+    "in-place": [
+        "kill:after git update-ref#1",
+        "exit:before remove in-place journal#1",
+        "kill:after write in-place journal#1",
     ],
 }
 
@@ -67,6 +72,8 @@ def variant_of(variants: dict[str, Any], crashing: Any, whole_runs: Any, forks: 
                 world.git("rm", "-q", "--cached", "prd.json")
                 world.write(".gitignore", "prd.json\n")
                 world.commit()
+            elif name == "in-place":
+                world.git("checkout", "-q", "-b", "ralph/work")
             variant = crashing.Variant(name, folder / "template", OPTIONS[name])
             with crashing.in_a_copy(
                 variant, folder / "whole", world=whole_runs.World, forks=forks, bills=whole_runs.billed_micros

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ralph.environment import clean_env
 from tracing import failpoint as points
 from tracing.failpoint import arm, effect, failpoint
 
@@ -96,3 +97,8 @@ def test_an_error_comes_once_or_from_there_on() -> None:
     for _ in range(2):
         with pytest.raises(OSError, match="Input/output error"), effect("write"):
             pass
+
+
+def test_no_command_of_a_repository_is_told_of_it() -> None:
+    told = clean_env(pass_through=[points.VARIABLE], environ={points.VARIABLE: "exit:1", "PATH": "/bin"})
+    assert points.VARIABLE not in told

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from ralph.errors import RalphError
-from ralph.workspace import commit as commit_module
 from ralph.workspace.commit import (
     BranchMovedError,
     commit_story,
@@ -126,7 +125,7 @@ def test_an_in_place_commit_that_died_half_way_is_finished(pit: Pit) -> None:
     plan, snapshot = pit.plan("main", in_place=True), pit.snapshot(change)
     old = pit.repo.head
     new = pit.git("commit-tree", snapshot.tree_sha, "-p", old, "-m", "m")
-    commit_module._journal(pit.repo).write_text(f"{plan.ref} {old} {new}\n")
+    pit.repo.in_place_journal.write_text(f"{plan.ref} {old} {new}\n")
     pit.git("update-ref", plan.ref, new)
     assert "finished the checkout" in (finish_in_place(pit.repo) or "")
     assert pit.git("status", "--short") == ""
