@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +64,7 @@ def try_hold(path: Path) -> Held | None:
         return try_hold(path)
     left_by, left_at_s = _owner_since(path)
     with effect("take lock"):
-        _sign(fd, left_at_s if left_by else time.time())
+        _sign(fd, left_at_s if left_by else _now_s(fd))
     return Held(path, fd, left_by, left_at_s if left_by else 0.0)
 
 
@@ -78,9 +77,15 @@ def _sign(fd: int, since_s: float) -> None:
     """Write who holds the lock, and since when nobody gave it back. The file is never empty meanwhile: a kill in between
     must not look like a clean end.
     """
-    words = f"{os.getpid()} {since_s:.6f}\n".encode()
+    words = f"{os.getpid()} {since_s!r}\n".encode()
     os.pwrite(fd, words, 0)
     os.ftruncate(fd, len(words))
+
+
+def _now_s(fd: int) -> float:
+    """By the file system's clock, which lags the system's by some milliseconds and dates the files that are compared."""
+    os.utime(fd)
+    return os.fstat(fd).st_mtime
 
 
 def _owner_since(path: Path) -> tuple[int | None, float]:
