@@ -18,7 +18,7 @@ from ralph.integrity.permit import Permit
 from ralph.integrity.protected import protected_changes
 from ralph.integrity.reports import joined
 from ralph.integrity.scan import scan
-from ralph.integrity.testfiles import is_test_file
+from ralph.integrity.testfiles import is_product_code, is_test_file
 from ralph.integrity.tests_before import TestName, TestsBefore
 from ralph.integrity.tokens import tokens, with_words
 
@@ -131,7 +131,15 @@ class _Tests:
         permit = self.evidence.permit
         about = with_words(self.before.old_tokens(test).all) | with_words([self.before.old_file(test)])
         gone = about & self._removed_from_product
-        return bool(gone and permit.removes(*gone)) or (permit.says(test.name) and permit.changes_tests)
+        if gone and permit.removes(*gone, *self._removed_paths):
+            return True
+        return permit.says(test.name) and permit.changes_tests
+
+    @cached_property
+    def _removed_paths(self) -> tuple[str, ...]:
+        return tuple(
+            file.old_path for file in self.evidence.change.files if file.is_removed and is_product_code(file.old_path)
+        )
 
     @cached_property
     def _removed_from_product(self) -> frozenset[str]:
@@ -195,7 +203,7 @@ class _Tests:
         failing = (self._base.ids(Outcome.PASSED) | mended) - again.ids(Outcome.PASSED)
         own = {test_id for test_id in failing if self._has_changed(TestName.of(test_id))}
         broken = {test_id for test_id in failing if again.outcomes.get(test_id) is Outcome.FAILED}
-        return sorted(own or broken or (failing if again.outcomes else frozenset()))
+        return sorted(own | broken or (failing if again.outcomes else frozenset()))
 
     def _has_changed(self, test: TestName) -> bool:
         return self.before.old_body(test) != self.before.new_body(test)
@@ -206,8 +214,11 @@ class _Tests:
         if self._may_go(test):
             return True
         rewriting = self.before.rewritten(test)
+        lines = [line for line in rewriting.expectations if not (line.path and permit.speaks_of(line.path))]
+        if rewriting.expectations and not lines:
+            return True
         return excuses(permit, rewriting.got, rewriting.lost) and all(
-            excuses(permit, line.got, line.lost) for line in rewriting.expectations
+            excuses(permit, line.got, line.lost) for line in lines
         )
 
     def _cannot_fail(self) -> Iterator[Finding]:

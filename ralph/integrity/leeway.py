@@ -31,6 +31,7 @@ TESTS_CHANGE = re.compile(
     rf"\b{OLD}\s+(?:\w+\s+)?{TESTS}\b[^.\n]{{0,40}}\b(?:chang\w+|updat\w+|adapt\w+|adjust\w+|correct\w+|rewrit\w+|regenerat\w+|follow\w*)"
     rf"|\b(?:updat\w+|adapt\w*|adjust\w*|correct\w*|rewrit\w+|regenerat\w+|migrat\w+)\s+(?:\w+\s+){{0,2}}{OLD}\s+(?:\w+\s+)?{TESTS}\b"
     r"|\bregenerat\w+\s+(?:\w+\s+){0,2}(?:snapshots?|fixtures?|golden)\b"
+    r"|\b(?:snapshots?|fixtures?|golden(?: \w+)?)\s+(?:is|are|gets?|must be)\s+(?:re-?generated|re-?written|updated|adapted|replaced)\b"
 )
 SKIPS = re.compile(
     r"\b(?:skip\w*|xfail\w*|disabl\w+|quarantin\w+|mut(?:e|ed|ing)|ignor\w+)\b[^.\n]{0,60}\btests?\b"
@@ -67,7 +68,9 @@ def excuses(permit: Permit, got: Collection[str], lost: Collection[str]) -> bool
 
 def mentions(permit: Permit, token: str) -> bool:
     """Whether the story has the token, or two words side by side that an identifier is made of: `tax_rate`, "tax rate"."""
-    if token in SAYS_NOTHING or (len(token) < 2 and token.isalpha()):
+    if token in SAYS_NOTHING:
+        return bool(re.search(rf"[\"'`(\[=]\s?{token}[\"'`)\]]", permit.text))
+    if len(token) < 2 and token.isalpha():
         return False
     words = ["version" if word == "v" else word for word in words_of(token)]
     if not words:

@@ -26,13 +26,14 @@ class Rewritten:
     got: frozenset[str]
     lost: frozenset[str]
     changes_expected: bool  # an expectation's literals are others, or a line of data is
+    path: str = ""  # of the data that it stands in
 
     @classmethod
-    def of(cls, old: str, new: str, *, is_data: bool) -> "Rewritten":
+    def of(cls, old: str, new: str, data: str = "") -> "Rewritten":
         before, after = _counted(old), _counted(new)
         got, lost = frozenset(after - before), frozenset(before - after)
-        if is_data:
-            return cls(old, got, lost, old != new)
+        if data:
+            return cls(old, got, lost, old != new, data)
         expects = bool(ASSERTS.search(old) or not CALL.search(old))
         return cls(old, got, lost, expects and _literals(old) != _literals(new))
 
@@ -44,10 +45,11 @@ class Rewriting:
     lines: tuple[Rewritten, ...]
 
     @classmethod
-    def of(cls, old: str, new: str, *, is_data: bool) -> "Rewriting":
+    def of(cls, old: str, new: str, data: str = "") -> "Rewriting":
+        """Of one text into the other. `data` is its path where it is no code."""
         added, removed = compared(old.splitlines(), new.splitlines())
         texts = [line.text for line in added]
-        return cls(tuple(Rewritten.of(line.text, _successor(line.text, texts), is_data=is_data) for line in removed))
+        return cls(tuple(Rewritten.of(line.text, _successor(line.text, texts), data) for line in removed))
 
     @property
     def got(self) -> frozenset[str]:

@@ -71,8 +71,14 @@ class TestsBefore:
     unchanged: Mapping[str, str] = field(default_factory=dict)
 
     def gone(self) -> list[str]:
-        """Ids that passed on the base and are neither there now nor in another test's shape."""
-        return sorted(test_id for test_id in self.missing() if not self._is_kept(TestName.of(test_id)))
+        """Ids that passed on the base and run no more, though nobody took their source out: that is for `scan` to judge."""
+        moved = {(test.name, test.case) for test in map(TestName.of, self.work.ids(*RAN) - self.base.ids())}
+        tests = [(test_id, TestName.of(test_id)) for test_id in self.missing()]
+        return sorted(
+            test_id
+            for test_id, test in tests
+            if (test.name, test.case) not in moved and not self._is_taken_out(test) and not self._is_kept(test)
+        )
 
     def missing(self) -> frozenset[str]:
         return self.base.ids(Outcome.PASSED) - self.work.ids()
@@ -99,10 +105,12 @@ class TestsBefore:
         """How the test's words changed; where its own are the same, those of its file and of what tests read."""
         old, new = self.old_body(test), self.new_body(test)
         if old and old != new:
-            return Rewriting.of(old, new or self._new_text(test.file), is_data=False)
+            return Rewriting.of(old, new or self._new_text(test.file))
         files = [file for file in self.change.files if file.old_path == test.file or (test.file and is_support(file))]
         files = files or [file for file in self.change.files if is_test_file(file.old_path or file.path)]
-        parts = [Rewriting.of(file.old_text, file.new_text, is_data=not is_test_code(file.path)) for file in files]
+        parts = [
+            Rewriting.of(file.old_text, file.new_text, "" if is_test_code(file.path) else file.path) for file in files
+        ]
         return Rewriting(tuple(line for part in parts for line in part.lines))
 
     def old_file(self, test: TestName) -> str:
@@ -112,15 +120,14 @@ class TestsBefore:
     def old_tokens(self, test: TestName) -> Tokens:
         return self._old_tokens(test)
 
+    def _is_taken_out(self, test: TestName) -> bool:
+        return bool(self.old_body(test)) and not _body(self._new, test)
+
     def _is_kept(self, test: TestName) -> bool:
-        """Whether it still runs, if only under another name. Whether it says the same is seen when its old words are run."""
-        heir = self.heir(test)
-        if test.case and heir:
-            return self._cases(self.work.ids(*RAN), heir) >= self._cases(self.base.ids(), test)
-        if heir:
-            return True
-        wanted = self._old_tokens(test)
-        return bool(wanted.all) and any(_covers(tokens(body), wanted) for body in self._running.values())
+        """Whether it still runs, with as many cases as before. Whether it says the same is seen when its old words are run."""
+        if (test.file, test.name) not in self._running:
+            return False
+        return self._cases(self.work.ids(*RAN), test) >= self._cases(self.base.ids(), test)
 
     def heir(self, test: TestName) -> TestName | None:
         """The function that runs in its place: of its own name, else a new one that reads much the same."""
