@@ -5,14 +5,18 @@ since a later one covers an earlier one: system, tools, what is hidden among the
 """
 
 import os
+import platform
 import pwd
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from ralph.files import write_private
 from ralph.sandbox.hidden import Hidden, config_to_show, hidden_below
-from ralph.sandbox.resources import Resources, limits
+from ralph.sandbox.resources import FILTER, Resources, limits
+from ralph.sandbox.seccomp import MACHINES, filter_in_namespaces
 from ralph.sandbox.toolchains import system_folders, toolchain_folders
 
 ISOLATION = (
@@ -26,9 +30,10 @@ NOBODY = "65534"
 PROMISES = frozenset(
     [
         *("write-outside", "write-through-link", "read-ssh", "read-state", "git-config", "git-hooks"),
-        *("tcp", "udp", "unix-abstract", "unix-path", "signal-outside", "environ-outside"),
+        *("tcp", "udp", "unix-abstract", "unix-path", "signal-outside", "environ-outside", "kernel-settings"),
     ]
 )
+FILTERED = frozenset({"keyrings"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Bubblewrap:
     @property
     def promises(self) -> frozenset[str]:
         """The probes that must be blocked; which limits hold depends on who runs it on which kernel."""
-        return PROMISES | limits(self.resources).enforced
+        return PROMISES | limits(self.resources).enforced | (FILTERED if self._system_calls else frozenset())
 
     def wrap(
         self,
@@ -65,13 +70,15 @@ class Bubblewrap:
     ) -> list[str]:
         outside = [path for path in read_only if not _is_within(path, writable)]
         inside = [path for path in read_only if _is_within(path, writable)]
-        limited = limits(self.resources)
+        system_calls = self._filter_file()
+        limited = limits(self.resources, system_calls)
         return [
             *limited.outside,
             self.program,
             *self.isolation,
             *(("--share-net",) if network else ()),
             *ALWAYS,
+            *(("--seccomp", str(FILTER)) if system_calls else ()),
             *self._shown,
             *(_name_service() if network else ()),
             *(("--bind", str(tmp), "/tmp") if tmp else ("--tmpfs", "/tmp")),  # noqa: S108
@@ -92,6 +99,21 @@ class Bubblewrap:
         """A repository is shown for its history, not for the passwords in its settings."""
         copies = [(config_to_show(path, self.state / "run"), path / "config") for path in read_only]
         return [word for copy, config in copies if copy for word in ("--ro-bind", str(copy), str(config))]
+
+    @cached_property
+    def _system_calls(self) -> bytes:
+        """The filter; b"" on a processor for which there is none."""
+        return filter_in_namespaces(platform.machine()) if platform.machine() in MACHINES else b""
+
+    def _filter_file(self) -> Path | None:
+        """Where the filter lies, out of reach of every command."""
+        if not self._system_calls:
+            return None
+        path = self.state / "run" / f"system-calls-{zlib.crc32(self._system_calls):08x}.bpf"
+        if not os.access(path, os.R_OK):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(path, self._system_calls, "filter of system calls")
+        return path
 
     @cached_property
     def _shown(self) -> tuple[str, ...]:

@@ -3,21 +3,27 @@
 Version 1 of the kernel's interface: a group below our own for processes and one for memory. Version 2: a threaded group
 for processes; its memory controller could be joined by whole processes only, which costs each command 10 ms.
 A group carries the process's id and start time in its name, so that a later run knows which ones nobody needs any more.
+Threads share one: two that ask for the same limits at once must not make two, of which one would hold nothing.
 """
 
 import atexit
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 NAME = re.compile(r"ralph-(?P<pid>\d+)-(?P<started>\d+)-(?P<number>\d+)")
 REMOVAL_S = 0.5
 
+_lock = threading.RLock()
+_numbers = count()
 _made: list[Path] = []
+_shared: dict[tuple[int, int], "ControlGroup | None"] = {}
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,33 @@ class ControlGroup:
     holds_processes: bool
     holds_memory: bool
 
+    @property
+    def is_there(self) -> bool:
+        return all(os.access(path, os.W_OK) for path in self.joins)
+
+
+def shared_group(processes: int, memory_bytes: int, root: Path = CGROUPS) -> ControlGroup | None:
+    """The group for these limits, None where this process cannot have one. It is made anew if somebody has removed it;
+    where that fails, it stays the one that is gone: a command that cannot join its group is not run, and none runs
+    without the limits that were proved.
+    """
+    limits = (processes, memory_bytes)
+    with _lock:
+        known = _shared.get(limits)
+        if limits not in _shared or (known and not known.is_there):
+            made = control_group(processes, memory_bytes, root)
+            _shared[limits] = made if made and _holds_as_much(made, known) else known
+        return _shared[limits]
+
+
+def _holds_as_much(made: ControlGroup, known: ControlGroup | None) -> bool:
+    return known is None or (made.holds_processes, made.holds_memory) >= (known.holds_processes, known.holds_memory)
+
 
 def control_group(processes: int, memory_bytes: int, root: Path = CGROUPS) -> ControlGroup | None:
     """A new group with these limits (0: none), None where this process cannot have one."""
     own = _own_groups()
-    name = f"ralph-{os.getpid()}-{_started(os.getpid())}-{len(_made)}"
+    name = f"ralph-{os.getpid()}-{_started(os.getpid())}-{next(_numbers)}"
     pids = _version_1(root, own, "pids", name, {"pids.max": processes}) or _version_2(root, own, name, processes)
     if pids is None:
         return None
@@ -70,7 +98,7 @@ def _version_2(root: Path, own: dict[str, str], name: str, processes: int) -> Pa
             (parent / "cgroup.subtree_control").write_text("+pids")
         (group / "pids.max").write_text(str(processes or "max"))
     except OSError:
-        remove_groups()
+        _discard(group)
         return None
     return group / "cgroup.threads"
 
@@ -85,8 +113,14 @@ def _make(group: Path, join: str, values: dict[str, int]) -> Path | None:
             if value and (number == 0 or (group / file).exists()):
                 (group / file).write_text(str(value))
     except OSError:
+        _discard(group)
         return None
     return group / join
+
+
+def _discard(group: Path) -> None:
+    if group in _made and _remove(group):
+        _made.remove(group)
 
 
 def _remove_abandoned(parent: Path) -> None:
@@ -121,8 +155,9 @@ def _started(pid: int) -> int:
 def remove_groups() -> None:
     """Remove what this process made; what the kernel is still clearing gets a moment."""
     give_up_s = time.monotonic() + REMOVAL_S
-    while _made:
-        _made[:] = [group for group in _made if not _remove(group)]
-        if not _made or time.monotonic() > give_up_s:
-            return
-        time.sleep(0.01)
+    with _lock:
+        while _made:
+            _made[:] = [group for group in _made if not _remove(group)]
+            if not _made or time.monotonic() > give_up_s:
+                return
+            time.sleep(0.01)

@@ -43,7 +43,7 @@ LARGEST_KEPT_BYTES = 4_000_000
 PROMISES = frozenset(
     [
         *("write-outside", "write-through-link", "read-ssh", "read-state", "git-config", "git-hooks"),
-        *("tcp", "udp", "unix-abstract", "unix-path", "environ-outside"),
+        *("tcp", "udp", "unix-abstract", "unix-path", "environ-outside", "kernel-settings", "keyrings"),
     ]
 )
 

@@ -5,10 +5,9 @@ not hold at all, and a control group does that where there is one.
 """
 
 import os
-from functools import cache
 from pathlib import Path
 
-from ralph.sandbox.control_group import ControlGroup, control_group
+from ralph.sandbox.control_group import ControlGroup, shared_group
 from ralph.sandbox.resources import Resources
 
 RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_CORE, RLIMIT_NPROC = 1, 2, 4, 6
@@ -39,9 +38,8 @@ def enforced(resources: Resources) -> frozenset[str]:
     return frozenset(name for name, is_held in held.items() if is_held)
 
 
-@cache
 def _group(resources: Resources) -> ControlGroup | None:
-    return control_group(resources.processes, resources.memory_bytes) if os.geteuid() == 0 else None
+    return shared_group(resources.processes, resources.memory_bytes) if os.geteuid() == 0 else None
 
 
 def threads_of_user(uid: int) -> int:

@@ -37,6 +37,8 @@ PROBES: Mapping[str, str] = {
     "environ-outside": "read the environment of processes outside",
     "git-config": "change the repository's .git/config",
     "git-hooks": "change the repository's hooks",
+    "kernel-settings": "change settings of the kernel",
+    "keyrings": "use the keys that the kernel keeps for users",
     "forks": "start processes without end",
     "memory": "take memory without end",
     "file-size": "fill the disk with one file",

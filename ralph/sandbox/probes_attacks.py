@@ -136,6 +136,27 @@ def forks(count: int) -> None:
         raise OSError(f"only {born} processes at once")
 
 
+def kernel_settings(path: str, token: str) -> str:
+    """Writes what stands there already."""
+    value = Path(path).read_bytes()
+    with open(path, "r+b", buffering=0) as file:  # noqa: PTH123 - neither made nor cut
+        file.write(value)
+    return token
+
+
+def keyrings(token: str) -> str:
+    """Asks for the user's keyring, which the kernel shares between all of a user's processes."""
+    try:
+        import ctypes  # noqa: PLC0415 - no other attack needs it
+    except ImportError:
+        return token  # not tried
+    number = {"x86_64": 250, "aarch64": 219}[os.uname().machine]
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    if call(ctypes.c_long(number), ctypes.c_long(0), ctypes.c_long(-4), ctypes.c_long(1)) < 0:
+        raise OSError(ctypes.get_errno(), "keyctl")
+    return token
+
+
 def memory(size_bytes: int) -> None:
     """In pieces, each written to, until there is all of it."""
     held: list[bytearray] = []
@@ -157,6 +178,8 @@ ATTACKS: dict[str, Callable[..., str | None]] = {
     "environ-outside": read,
     "git-config": git_config,
     "git-hooks": git_hooks,
+    "kernel-settings": kernel_settings,
+    "keyrings": keyrings,
     "file-size": file_size,
     "forks": forks,
     "memory": memory,

@@ -5,10 +5,12 @@ else is made here and removed again. Knows nothing about levels and promises.
 """
 
 import os
+import platform
 import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,8 @@ PREFIX = "ralph-probe-"
 LEFT_BEHIND_S = 3600
 LONGEST_SOCKET_PATH = 100  # of 108 bytes
 OTHER_PLACES = ("/usr/local", "/opt", "/var/tmp", "/")  # noqa: S108 - an attack aims there, Ralph does not
+KERNEL_SETTINGS = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe")
+WITH_KEYRINGS = ("x86_64", "aarch64")
 LOOPBACK = ("127.0.0.1", "::1")
 
 Attack = list[object]
@@ -70,6 +74,7 @@ def lay_out(home: Home, user_homes: Sequence[Path]) -> Iterator[Ground]:
             *_unix(stack, [elsewhere, state, *_socket_places(stack)], token),
             *_decoy(stack, token),
             *_git(git, tree),
+            *_kernel(token),
         ]
         yield Ground(inside, (git, tree / ".git"), tuple(aims))
 
@@ -122,13 +127,13 @@ def _keys(stack: ExitStack, homes: Sequence[Path], token: str) -> Iterator[Aim]:
         elif not real.exists() and os.access(home, os.W_OK):
             folder = _folder(stack, home, f".{PREFIX}")
             (folder / f"{PREFIX}canary").write_text(f"ssh-{token}")
-            yield Aim("read-ssh", [str(folder), f"{PREFIX}canary"], _came_back(f"ssh-{token}", str(folder)))
+            yield Aim("read-ssh", [str(folder), f"{PREFIX}canary"], _came_back(f"ssh-{token}", f"read: {folder}"))
 
 
 def _state(state: Path, token: str) -> Aim:
     canary = state / "canary"
     canary.write_text(f"state-{token}")
-    return Aim("read-state", [str(canary)], _came_back(f"state-{token}", str(canary)))
+    return Aim("read-state", [str(canary)], _came_back(f"state-{token}", f"read: {canary}"))
 
 
 def _internet(stack: ExitStack) -> Iterator[Aim]:
@@ -171,7 +176,9 @@ def _decoy(stack: ExitStack, token: str) -> Iterator[Aim]:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "CANARY": f"environ-{token}"}
     decoy = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     stack.callback(_end, decoy)
-    yield Aim("environ-outside", [f"/proc/{decoy.pid}/environ"], _came_back(f"environ-{token}", "a process outside"))
+    yield Aim(
+        "environ-outside", [f"/proc/{decoy.pid}/environ"], _came_back(f"environ-{token}", "read: a process outside")
+    )
     yield Aim("signal-outside", [decoy.pid], lambda _: "" if _answers(decoy) else "a process outside was killed")
 
 
@@ -210,6 +217,17 @@ def _make_repo(git: Path, tree: Path) -> None:
 def _git(git: Path, tree: Path) -> Iterator[Aim]:
     yield Aim("git-hooks", [str(git)], _changed(git / "hooks"))
     yield Aim("git-config", [str(tree), str(git)], _either(_changed(git, but="hooks"), _changed(tree)))
+
+
+def _kernel(token: str) -> Iterator[Aim]:
+    """Settings of the running kernel by which programs are run outside, and the keys that it keeps for users."""
+    for path in KERNEL_SETTINGS:
+        if os.access(path, os.R_OK):
+            yield Aim(
+                "kernel-settings", [path, f"kernel-{token}"], _came_back(f"kernel-{token}", f"{path} was written")
+            )
+    if platform.machine() in WITH_KEYRINGS and sys.platform == "linux":
+        yield Aim("keyrings", [f"keys-{token}"], _came_back(f"keys-{token}", "the user's keyring answered"))
 
 
 def _either(*leaks: Leaks) -> Leaks:
@@ -257,7 +275,7 @@ def _named(names: Sequence[str]) -> Leaks:
 
 
 def _came_back(token: str, what: str) -> Leaks:
-    return lambda told: f"read: {what}" if token in told else ""
+    return lambda told: what if token in told else ""
 
 
 def _heard(listener: socket.socket, what: str) -> Leaks:

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from ralph.sandbox.control_group import ControlGroup, control_group
+from ralph.sandbox.control_group import ControlGroup, shared_group
 
 GIB = 2**30
 MEMORY_SHARE = 0.75
@@ -28,6 +28,9 @@ LEAST_PROCESSES, PROCESSES_PER_CORE = 4096, 128
 FILE_SIZE_BYTES = 16 * GIB
 SHELL = "/bin/sh"  # starts in half of bash's time
 COUNTED_BY_NAMESPACE = (5, 14)
+FILTER = 9
+NO_GROUP = "the control group that limits commands cannot be joined"
+NO_FILTER = "the filter of system calls cannot be read"
 
 
 @dataclass(frozen=True)
@@ -53,29 +56,31 @@ class Limits:
     outside: tuple[str, ...]
     inside: tuple[str, ...]
     enforced: frozenset[str]
-    joins: tuple[Path, ...] = ()
 
 
-def limits(resources: Resources) -> Limits:
-    """How `resources` are enforced here, for a sandbox with a user namespace of its own."""
-    found = _limits(resources)
-    if not all(os.access(path, os.W_OK) for path in found.joins):
-        _limits.cache_clear()  # somebody has removed our control group
-    return _limits(resources)
+def limits(resources: Resources, system_calls: Path | None = None) -> Limits:
+    """How `resources` are enforced here, for a sandbox with a user namespace of its own.
+
+    `system_calls` is a file that the sandbox's program is started with as its descriptor `FILTER`.
+    """
+    is_root = os.geteuid() == 0
+    group = shared_group(resources.processes, resources.memory_bytes) if is_root else None
+    return _limits(resources, group, system_calls, is_root)
 
 
 @cache
-def _limits(resources: Resources) -> Limits:
-    group = control_group(resources.processes, resources.memory_bytes) if os.geteuid() == 0 else None
+def _limits(resources: Resources, group: ControlGroup | None, system_calls: Path | None, is_root: bool) -> Limits:
     if group:
-        return Limits(_outside(resources, group), (), _enforced(resources, counts=group.holds_processes), group.joins)
-    return Limits((), _shell(_ulimits(resources)), _enforced(resources, counts=os.geteuid() != 0))
+        outside = _outside(resources, group, system_calls)
+        return Limits(outside, (), _enforced(resources, counts=group.holds_processes))
+    opening = _shell([], system_calls=system_calls) if system_calls else ()
+    return Limits(opening, _shell(_ulimits(resources)), _enforced(resources, counts=not is_root))
 
 
-def _outside(resources: Resources, group: ControlGroup) -> tuple[str, ...]:
-    joins = [f"echo 0 > {shlex.quote(str(path))} || exit 126" for path in group.joins]
+def _outside(resources: Resources, group: ControlGroup, system_calls: Path | None) -> tuple[str, ...]:
+    joins = [f"{{ echo 0 > {shlex.quote(str(path))}; }} 2>/dev/null || {_refuse(NO_GROUP)}" for path in group.joins]
     ulimits = _ulimits(resources, memory=not group.holds_memory, processes=False)
-    return _shell(ulimits, first=joins)
+    return _shell(ulimits, first=joins, system_calls=system_calls)
 
 
 def _ulimits(resources: Resources, *, memory: bool = True, processes: bool = True) -> list[str]:
@@ -91,10 +96,17 @@ def _ulimits(resources: Resources, *, memory: bool = True, processes: bool = Tru
     return limits
 
 
-def _shell(ulimits: list[str], *, first: Sequence[str] = ()) -> tuple[str, ...]:
+def _shell(ulimits: list[str], *, first: Sequence[str] = (), system_calls: Path | None = None) -> tuple[str, ...]:
     """A limit that cannot be set (a lower one stands already) is left as it is; without its group no command runs."""
-    script = "; ".join([*first, *(f"{command} 2>/dev/null" for command in ulimits), 'exec "$@"'])
+    start = 'exec "$@"'
+    if system_calls:
+        start = f"{{ {start}; }} {FILTER}< {shlex.quote(str(system_calls))} || {_refuse(NO_FILTER)}"
+    script = "; ".join([*first, *(f"{command} 2>/dev/null" for command in ulimits), start])
     return (SHELL, "-c", script, "limits")
+
+
+def _refuse(why: str) -> str:
+    return f"{{ echo 'ralph: {why}, so the command was not run' >&2; exit 126; }}"
 
 
 def _enforced(resources: Resources, *, counts: bool) -> frozenset[str]:

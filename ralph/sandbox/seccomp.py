@@ -1,4 +1,4 @@
-"""The system-call filter of the Landlock level, as a classic BPF program built by hand (seccomp(2), filter.rst).
+"""The system-call filters of Landlock and bubblewrap, as classic BPF programs built by hand (seccomp(2), filter.rst).
 
 A denied call fails with EPERM and the program goes on; `clone3`, whose flags a filter cannot see, is ENOSYS, and the C
 library falls back to `clone`. A call by another ABI of the same processor (32 bit, x32) is EPERM, whatever it is.
@@ -76,6 +76,11 @@ DENIED: Mapping[str, tuple[int | None, int | None]] = {
     "msgget": (68, 186),
     "mq_open": (240, 180),
 }
+HARMLESS_IN_NAMESPACES = frozenset(
+    {"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp"}
+    | {"shmget", "shmat", "semget", "msgget", "mq_open"}
+)
+"""What stays between the processes of one sandbox, where it has namespaces for processes and for their messages."""
 NOT_THERE: Mapping[str, tuple[int, int]] = {"clone3": (435, 435)}
 
 
@@ -112,16 +117,37 @@ def seccomp_filter(machine: str, *, network: bool) -> bytes:
     """
     cpu = MACHINES[machine]
     families = (AF_INET, AF_INET6, AF_NETLINK) if network else ()
+    return _program(
+        cpu,
+        DENIED,
+        *_deny_unless(cpu.socket, 0, families),
+        *_deny_unless(cpu.socketpair, 1, (SOCK_STREAM, SOCK_SEQPACKET), mask=SOCKET_TYPE_MASK),
+        *_deny_unless(cpu.prlimit, 0, (0,)),  # its own limits only
+    )
+
+
+def filter_in_namespaces(machine: str) -> bytes:
+    """The same for a sandbox made of namespaces, which hold processes and networks apart: it denies what no namespace
+    divides (keyrings, io_uring, BPF, user faults, virtual machines' sockets, the kernel's ciphers) and new namespaces.
+
+    Raises:
+        KeyError: as `seccomp_filter`.
+
+    """
+    cpu = MACHINES[machine]
+    denied = {name: numbers for name, numbers in DENIED.items() if name not in HARMLESS_IN_NAMESPACES}
+    return _program(cpu, denied, *_deny_unless(cpu.socket, 0, (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK)))
+
+
+def _program(cpu: Machine, denied: Mapping[str, tuple[int | None, int | None]], *more: bytes) -> bytes:
     program = [
         *_header(cpu),
-        *_denied((pair[cpu.column] for pair in DENIED.values()), EPERM),
+        *_denied((pair[cpu.column] for pair in denied.values()), EPERM),
         *_denied((pair[cpu.column] for pair in NOT_THERE.values()), ENOSYS),
         *_deny_if_bits(cpu.clone, 0, NEW_NAMESPACES),
         *_deny_if_bits(cpu.unshare, 0, NEW_NAMESPACES | NEW_TIME),
-        *_deny_unless(cpu.socket, 0, families),
-        *_deny_unless(cpu.socketpair, 1, (SOCK_STREAM, SOCK_SEQPACKET), mask=SOCKET_TYPE_MASK),
         *_deny_if_equal(cpu.ioctl, 1, (TIOCSTI, TIOCLINUX)),
-        *_deny_unless(cpu.prlimit, 0, (0,)),  # its own limits only
+        *more,
         _instruction(RETURN, ALLOW),
     ]
     return b"".join(program)

@@ -1,6 +1,8 @@
 """What a command in bubblewrap can and cannot do; each attack is tried for real. Skipped where there is no bwrap."""
 
 import os
+import platform
+import shutil
 import socket
 import statistics
 import subprocess
@@ -14,6 +16,8 @@ import pytest
 from ralph.home import Home
 from ralph.process import clean_env, run_process
 from ralph.sandbox import Sandbox, choose_sandbox
+from ralph.sandbox.bubblewrap import Bubblewrap, bubblewrap
+from ralph.sandbox.seccomp import DENIED, MACHINES
 from ralph.tools.gitdir import git_folders
 
 Do = Callable[..., tuple[int, str]]
@@ -26,12 +30,17 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
+@pytest.fixture(scope="module")
+def works(tmp_path_factory: pytest.TempPathFactory) -> bool:
+    """Asked once: each examination takes half a second."""
+    return choose_sandbox("auto", Home(tmp_path_factory.mktemp("state")))[0].level == "bwrap"
+
+
 @pytest.fixture
-def sandbox(home: Home) -> Sandbox:
-    found, warning = choose_sandbox("auto", home)
-    if found.level == "none":
-        pytest.skip(f"bubblewrap does not work here: {warning}")
-    return found
+def sandbox(home: Home, works: bool) -> Bubblewrap:
+    if not works:
+        pytest.skip("bubblewrap does not work here")
+    return bubblewrap(shutil.which("bwrap") or "", home.root)
 
 
 @pytest.fixture
@@ -136,6 +145,56 @@ def test_a_command_in_the_sandbox_may_clean_up_when_its_time_is_up(
     argv = sandbox.wrap(["bash", "-c", script], cwd=repo, writable=[repo])
     done = run_process(argv, cwd=repo, env=clean_env(), timeout_s=0.3, output=tmp_path / "out")
     assert (done.timed_out, done.exit_code) == (True, 7)
+
+
+CALLS = """
+import ctypes, errno, os, socket, sys
+call = ctypes.CDLL(None, use_errno=True).syscall
+def answer(number, *words):
+    done = call(ctypes.c_long(number), *map(ctypes.c_long, words))
+    return "allowed" if done >= 0 else errno.errorcode[ctypes.get_errno()]
+def made(family, kind):
+    try:
+        socket.socket(family, kind).close()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "allowed"
+print(*(answer(int(number), 0, -4, 1, 0, 0) for number in sys.argv[1:]))
+print(made(40, 1), made(38, 5), made(socket.AF_UNIX, 1), made(socket.AF_INET, 2))
+"""
+
+
+def test_system_calls_that_no_namespace_divides_are_refused(do: Do) -> None:
+    cpu = MACHINES.get(platform.machine())
+    if cpu is None:
+        pytest.skip("there is no filter for this processor")
+    names = ("keyctl", "add_key", "request_key", "io_uring_setup", "bpf", "userfaultfd", "perf_event_open", "mount")
+    numbers = " ".join(str(DENIED[name][cpu.column]) for name in (*names, "semget"))
+    code, said = do(f"{sys.executable} -I -S -c '{CALLS}' {numbers}")
+    assert code == 0, said
+    assert said.splitlines() == [" ".join(["EPERM"] * len(names) + ["EINVAL"]), "EPERM EPERM allowed allowed"]
+
+
+def test_a_command_can_be_traced_and_share_memory_with_its_own_kind(do: Do) -> None:
+    traced = "import ctypes; print(ctypes.CDLL(None).ptrace(0, 0, 0, 0))"
+    locked = "import multiprocessing as m; lock = m.Lock(); print(lock.acquire())"
+    assert do(f'{sys.executable} -S -c "{traced}"') == (0, "0\n")
+    assert do(f'{sys.executable} -S -c "{locked}"') == (0, "True\n")
+
+
+def test_nobody_makes_a_namespace_of_his_own(do: Do) -> None:
+    assert do("unshare -Ur true")[0] != 0
+
+
+def test_without_its_filter_no_command_runs(sandbox: Bubblewrap, repo: Path, home: Home) -> None:
+    argv = sandbox.wrap(["echo", "ran"], cwd=repo, writable=[repo])
+    [path] = home.folder("run").glob("system-calls-*.bpf")
+    path.unlink()
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (126, "")
+    assert done.stderr.endswith("ralph: the filter of system calls cannot be read, so the command was not run\n")
+    again = sandbox.wrap(["echo", "ran"], cwd=repo, writable=[repo])
+    assert subprocess.run(again, capture_output=True, text=True, check=False).stdout == "ran\n"
 
 
 def test_it_adds_a_few_milliseconds(sandbox: Sandbox, repo: Path) -> None:

@@ -17,6 +17,7 @@ from ralph.home import Home
 from ralph.sandbox import NoSandbox, Sandbox
 from ralph.sandbox.choose import LEVELS, Machine
 from ralph.sandbox.probes import CONTROL, PROBES, ProbeResult, run_probes
+from ralph.sandbox.probes_attacks import attempt
 from ralph.sandbox.resources import Resources
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,12 +79,19 @@ def user_home(tmp_path: Path) -> Path:
     return tmp_path / "sam"
 
 
+def works_here(name: str) -> bool:
+    """Whether whoever runs this test can do it at all: containers shut keyrings, and the kernel's settings are root's."""
+    return attempt(name, ["/proc/sys/kernel/core_pattern", ""] if name == "kernel-settings" else [""])[0]
+
+
 def open_gates(results: Sequence[ProbeResult]) -> dict[str, str]:
     return {result.name: result.detail for result in results if not result.blocked}
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_each_probe_sees_exactly_its_own_attack_get_through(name: str, home: Home, user_home: Path) -> None:
+    if name in ("kernel-settings", "keyrings") and not works_here(name):
+        pytest.skip("whoever runs this test may not do it either")
     found = run_probes(Leaky(frozenset({name, CONTROL})), home, user_homes=[user_home])
     assert set(open_gates(found)) == {name}
     assert all(open_gates(found).values())

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ralph.sandbox.bubblewrap import Bubblewrap, bubblewrap
-from ralph.sandbox.control_group import CGROUPS, control_group, remove_groups
+from ralph.sandbox.control_group import CGROUPS, ControlGroup, control_group, remove_groups, shared_group
 from ralph.sandbox.resources import GIB, Resources, limits
 
 BWRAP = shutil.which("bwrap") or ""
@@ -167,12 +168,45 @@ def test_a_control_group_is_removed_at_the_end_and_that_of_a_killed_run_by_a_lat
 
 
 def test_a_control_group_that_somebody_removed_is_made_again(sandbox: Bubblewrap, tree: Path) -> None:
-    before = limits(SMALL)
-    if not before.joins:
-        pytest.skip("no control group can be had here")
-    before.joins[0].parent.rmdir()
-    assert subprocess.run([*before.outside, "true"], capture_output=True, check=False).returncode == 126
+    before, group = limits(SMALL), own_group()
+    group.joins[0].parent.rmdir()
+    refused = subprocess.run([*before.outside, "echo", "ran"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (126, "")
+    assert refused.stderr == (
+        "ralph: the control group that limits commands cannot be joined, so the command was not run\n"
+    )
     assert run(sandbox, tree, "echo", "ran").stdout == "ran\n"
+
+
+def own_group(root: Path = CGROUPS) -> ControlGroup:
+    group = shared_group(SMALL.processes, SMALL.memory_bytes, root) if IS_ROOT else None
+    if group is None:
+        pytest.skip("no control group can be had here")
+    return group
+
+
+def test_threads_that_ask_at_once_share_one_control_group_and_every_command_is_limited() -> None:
+    own_group()
+    sizes = [Resources(GIB + number, 50 + number, 0) for number in range(4)] * 4
+    with ThreadPoolExecutor(len(sizes)) as pool:
+        groups = list(pool.map(lambda size: shared_group(size.processes, size.memory_bytes), sizes))
+    assert all(group and group.is_there for group in groups)
+    assert [len(set(groups[start::4])) for start in range(4)] == [1, 1, 1, 1]
+    assert len(set(groups)) == 4
+
+
+def test_a_group_that_is_gone_and_cannot_be_made_again_stops_commands_and_never_the_limits(tmp_path: Path) -> None:
+    own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+    parent = tmp_path / own.partition("::")[2].strip("/")
+    parent.mkdir(parents=True, exist_ok=True)
+    (parent / "cgroup.controllers").write_text("pids\n")
+    (parent / "cgroup.subtree_control").write_text("pids\n")
+    first = shared_group(7, 0, tmp_path)
+    assert first
+    first.joins[0].parent.joinpath("cgroup.threads").touch()
+    assert shared_group(7, 0, tmp_path) == first
+    shutil.rmtree(tmp_path)
+    assert shared_group(7, 0, tmp_path) == first
 
 
 def test_on_version_2_a_threaded_group_counts_processes(tmp_path: Path) -> None:

@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 import pytest
 
-from ralph.sandbox.seccomp import DENIED, MACHINES, NOT_THERE, seccomp_filter
+from ralph.sandbox.seccomp import (
+    DENIED,
+    HARMLESS_IN_NAMESPACES,
+    MACHINES,
+    NOT_THERE,
+    filter_in_namespaces,
+    seccomp_filter,
+)
 
 ALLOWED = 0
 ANOTHER_ABI = 0x4000_0003  # 32-bit x86
@@ -18,8 +25,15 @@ class Call(NamedTuple):
 
 
 def judged(machine: str, call: Call, *, network: bool = False, audit_word: int | None = None) -> int:
+    return interpreted(seccomp_filter(machine, network=network), machine, call, audit_word)
+
+
+def judged_in_namespaces(machine: str, call: Call, audit_word: int | None = None) -> int:
+    return interpreted(filter_in_namespaces(machine), machine, call, audit_word)
+
+
+def interpreted(program: bytes, machine: str, call: Call, audit_word: int | None = None) -> int:
     """The errno that the filter gives a call; 0: it is allowed. Follows linux/Documentation/networking/filter.rst."""
-    program = seccomp_filter(machine, network=network)
     word = MACHINES[machine].audit_word if audit_word is None else audit_word
     arguments = (*call.arguments, *[0] * (6 - len(call.arguments)))
     data = struct.pack("<IIQ6Q", call.number, word, 0, *arguments)
@@ -127,3 +141,31 @@ def test_another_abi_of_the_processor_is_no_way_around(machine: str) -> None:
 def test_a_processor_without_a_table_has_no_filter() -> None:
     with pytest.raises(KeyError):
         seccomp_filter("riscv64", network=False)
+
+
+def test_in_namespaces_whatever_they_divide_is_allowed_and_nothing_else(machine: str) -> None:
+    cpu = MACHINES[machine]
+    assert set(DENIED) > HARMLESS_IN_NAMESPACES
+    for name, numbers in DENIED.items():
+        if (number := numbers[cpu.column]) is not None:
+            wanted = ALLOWED if name in HARMLESS_IN_NAMESPACES else errno.EPERM
+            assert judged_in_namespaces(machine, Call(number)) == wanted, name
+    assert judged_in_namespaces(machine, Call(cpu.prlimit, (1, 7))) == ALLOWED
+    assert judged_in_namespaces(machine, Call(cpu.socketpair, (1, 2, 0))) == ALLOWED
+    assert judged_in_namespaces(machine, Call(cpu.clone, (0x1000_0011,))) == errno.EPERM
+    assert judged_in_namespaces(machine, Call(cpu.ioctl, (0, 0x5412))) == errno.EPERM
+    assert judged_in_namespaces(machine, Call(20), audit_word=ANOTHER_ABI) == errno.EPERM
+
+
+@pytest.mark.parametrize(
+    ("family", "answer"),
+    [
+        *(pytest.param(family, ALLOWED, id=f"divided-{family}") for family in (1, 2, 10, 16)),
+        pytest.param(17, errno.EPERM, id="packet"),
+        pytest.param(38, errno.EPERM, id="ciphers-of-the-kernel"),
+        pytest.param(40, errno.EPERM, id="virtual-machines"),
+        pytest.param(31, errno.EPERM, id="bluetooth"),
+    ],
+)
+def test_in_namespaces_sockets_are_those_of_networks_that_are_divided(machine: str, family: int, answer: int) -> None:
+    assert judged_in_namespaces(machine, Call(MACHINES[machine].socket, (family, 1, 0))) == answer
