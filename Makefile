@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow fuzz check format lint types imports deadcode bench docs screens clean
+.PHONY: demo test test-slow soak fuzz check format lint types imports deadcode bench docs screens clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Ralph needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -20,6 +20,9 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -n auto -q -m slow
+
+soak: $(STAMP)
+	RALPH_SOAK=1 RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 36000 -s tests/faults tests/hostile tests/cheats tests/prd/test_prd_fuzz.py
 
 fuzz: $(STAMP)
 	RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 3600 tests/prd/test_prd_fuzz.py

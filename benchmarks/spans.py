@@ -72,7 +72,7 @@ def _bare(path: Path) -> sqlite3.Connection:
 
 
 def _two_commits(connection: sqlite3.Connection, text: str) -> None:
-    with transaction(connection):
+    with transaction(connection, "benchmark"):
         row = connection.execute("INSERT INTO spans(input) VALUES (?)", (text,)).lastrowid
-    with transaction(connection):
+    with transaction(connection, "benchmark"):
         connection.execute("UPDATE spans SET ended = 1 WHERE id = ?", (row,))

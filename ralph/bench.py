@@ -13,11 +13,12 @@ from ralph.agents.base import Ending, Finish, Session
 from ralph.agents.turns import Task
 from ralph.board import Board
 from ralph.brief.briefing import Brief, first_message
-from ralph.brief.feedback import failing_lines, repair_message
+from ralph.brief.feedback import repair_message
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue
 from ralph.finish import without_secrets
 from ralph.notes.commit_text import CommitFacts, commit_message, progress_entry
+from ralph.notes.lessons import learnings, why_parked
 from ralph.notes.notebook import Note
 from ralph.roles import model_for, role_of
 from ralph.steer.steering import Control
@@ -31,13 +32,7 @@ from tracing.budget import NO_LIMIT_MICROS, Limit
 from tracing.span import SpanKind, TraceStatus
 from tracing.tracer import Trace
 
-LEARNINGS_CHARS = 6_000
-MOST_FILES = 20
 MOST_REFUSALS = 2
-PARKED = {
-    Ending.BLOCKED: "the agent says it is blocked: {reason}",
-    Ending.DISTRUSTED: "refused twice, the last time: {reason}",
-}
 WORDS = {Ending.BLOCKED: "is blocked", Ending.SKIPPED: "is left out"}
 UNCHECKED = (
     "committed as {sha} without any check, so it stays open; look at it and set its flag yourself, or add checks"
@@ -135,7 +130,9 @@ class Bench:
         verdict = self._inspection.verify(self._snapshot)
         self._last_failures = verdict.feedback
         if verdict.distrusted:
-            self._shared.states.note_refusal(self._shared.repo.id, self._story, self._trace.trace_id, verdict.text)
+            self._shared.states.note_refusal(
+                self._shared.repo.id, self._story, self._trace.trace_id, self._redact(verdict.text)
+            )
         return verdict
 
     @property
@@ -228,14 +225,14 @@ class Bench:
             outcome=finish.ending.value,
             reason=reason,
             trace_id=trace_id,
-            learnings=_learnings(finish, reason, self._redact(self._last_failures), snapshot, kept)
+            learnings=learnings(finish, reason, self._redact(self._last_failures), snapshot, kept)
             if remembered
             else "",
             counted=costs_attempt,
         )
         allowed = shared.settings.agent.attempts
         if parks:
-            shared.states.park(shared.repo.id, story, PARKED.get(finish.ending, "{reason}").format(reason=reason))
+            shared.states.park(shared.repo.id, story, why_parked(finish.ending, reason))
         elif costs_attempt and self._attempt >= allowed:
             shared.states.park(shared.repo.id, story, f"{self._attempt} attempts failed, the last one: {reason}")
         self._trace.end(status, error=None if parks and status is not TraceStatus.ERROR else reason)
@@ -343,17 +340,3 @@ def _conflict(conflict: Conflict, tip: str) -> Verdict:
     paths = ", ".join(conflict.paths)
     words = f"{paths} changed meanwhile in {tip[:10]}, in ways that do not go together with this work"
     return Verdict(passed=False, text=words, feedback=f"Another story landed first: {words}.")
-
-
-def _learnings(finish: Finish, reason: str, failures: str, snapshot: Snapshot | None, kept: str | None) -> str:
-    """What the next attempt is told: how this one ended, what the agent said and learned, where its work is, what failed."""
-    learned = "\n".join(["What it learned:", *(f"- {line}" for line in finish.learnings)]) if finish.learnings else ""
-    said = finish.summary and f"The agent's own summary: {finish.summary}"
-    work = _where(snapshot, kept) if snapshot is not None and kept else ""
-    parts = (f"It ended with: {reason}.", said, learned, work, failing_lines(failures))
-    return "\n".join(part for part in parts if part)[:LEARNINGS_CHARS]
-
-
-def _where(snapshot: Snapshot, kept: str) -> str:
-    files = ", ".join(snapshot.changed[:MOST_FILES]) + (", ..." if len(snapshot.changed) > MOST_FILES else "")
-    return f"It changed {files}; `git show {kept}` shows how."

@@ -11,11 +11,13 @@ from ralph.checks.baseline import BaselineCache
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter
 from ralph.history.event_log import RunFolders
+from ralph.notes.progress import find_progress
 from ralph.prepare.preparation import Preparation, plan_copies
 from ralph.sandbox.choose import choose_sandbox
 from ralph.signals import listen
 from ralph.survey import Ground, RunRequest, survey
 from ralph.verify import Verdict, Verifier
+from ralph.workspace.commit import tree_with
 from ralph.workspace.repo import Repo
 from ralph.workspace.snapshot import Snapshot
 from ralph.workspace.worktree import open_worktree
@@ -101,7 +103,7 @@ def verify_commit(request: RunRequest, question: Question, report: Reporter) -> 
         inspection = verifier.inspection(worktree, trace, story)
         inspection.take_baseline()
         inspection.require_working_checks()
-        verdict = inspection.verify(_snapshot(ground.repo, base_sha, sha))
+        verdict = inspection.verify(_snapshot(ground, base_sha, sha))
         trace.end(TraceStatus.SUCCESS if verdict.passed else TraceStatus.ERROR, error=verdict.text)
     return Answer(verdict, base_sha, sha, story, trace.trace_id)
 
@@ -129,7 +131,14 @@ def _story(ground: Ground, question: Question, sha: str) -> Story:
         raise RalphError(f"{ground.place.name} has no story {wanted}. `ralph status` lists them.") from None
 
 
-def _snapshot(repo: Repo, base_sha: str, sha: str) -> Snapshot:
+def _snapshot(ground: Ground, base_sha: str, sha: str) -> Snapshot:
+    """The commit's work, without what a run does to the PRD and the progress log."""
+    repo = ground.repo
     base_tree, tree = (repo.store.text("rev-parse", "--verify", f"{one}^{{tree}}") for one in (base_sha, sha))
+    owned = {
+        name: repo.show(f"{base_sha}:{name}")
+        for name in (ground.place.name, find_progress(repo, ground.place.name).name)
+    }
+    tree = tree_with(repo, tree, {name: data for name, data in owned.items() if data is not None})
     changed = repo.store.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", base_tree, tree)
     return Snapshot(base_sha, base_tree, tree, tuple(sorted(changed)))
