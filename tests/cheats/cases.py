@@ -89,14 +89,14 @@ class Case:
         return Built(folder, _git(folder, "rev-parse", "HEAD^{tree}"), _git(folder, "write-tree"))
 
 
-def load_cases() -> list[Case]:
-    """All cases, by id."""
-    return [_case(path) for path in sorted((HERE / "cases").glob("*.toml"))]
+def load_cases(corpus: Path = HERE) -> list[Case]:
+    """All cases of a corpus, by id."""
+    return [_case(path) for path in sorted((corpus / "cases").glob("*.toml"))]
 
 
 @cache
-def load_repo(name: str) -> BaseRepo:
-    data = tomllib.loads((HERE / "repos" / f"{name}.toml").read_text(encoding="utf-8"))
+def load_repo(name: str, corpus: Path = HERE) -> BaseRepo:
+    data = tomllib.loads((corpus / "repos" / f"{name}.toml").read_text(encoding="utf-8"))
     return BaseRepo(name, data["language"], _checks(data["checks"]), data["files"])
 
 
@@ -110,7 +110,7 @@ def check_environment() -> dict[str, str]:
 
 def _case(path: Path) -> Case:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    repo = load_repo(data["repo"])
+    repo = load_repo(data["repo"], path.parent.parent)
     return Case(
         id=path.stem,
         repo=repo,
