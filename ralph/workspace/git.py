@@ -1,15 +1,15 @@
 """One hardened call of git: nothing that a repo, its config or a user's shell says can run code or ask questions.
 
-Hooks, fsmonitor, filters, external diffs, signing, pagers, editors, auto-gc and every transport are off; arguments are
-lists; the `GIT_*` variables of the shell do not reach it. The user's own config is still read: identity, global
-ignore rules and line endings are theirs. Knows nothing about branches, stories or worktrees.
+Hooks, fsmonitor, filters, merge drivers, external diffs, signing, pagers, editors, auto-gc and every transport are off;
+arguments are lists; the `GIT_*` variables of the shell do not reach it. The user's own config is still read: identity,
+global ignore rules and line endings are theirs. Knows nothing about branches, stories or worktrees.
 """
 
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ralph.errors import RalphError
@@ -27,6 +27,8 @@ HARDENED = (
     "core.checkStat=default",
     "core.quotePath=false",
     "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
+    "trailer.separators=:",
     "commit.gpgSign=false",
     "tag.gpgSign=false",
     "gc.auto=0",
@@ -37,8 +39,12 @@ HARDENED = (
     "safe.bareRepository=explicit",
     "user.useConfigOnly=true",
 )
-NO_TRANSPORT = ("protocol.allow=never",)
-FILE_TRANSPORT = ("protocol.allow=never", "protocol.file.allow=always")
+NO_TRANSPORT = "none"  # the name of no protocol
+FILE_TRANSPORT = "file"
+SWITCHED_OFF = {
+    "filter": (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false")),
+    "merge": (("driver", "false"),),  # a command that fails: what needs the driver is a conflict
+}
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_EDITOR": "true"}
 IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 WRITING = {
@@ -71,8 +77,25 @@ class Git:
     git_dir: Path | None = None
     work_tree: Path | None = None
     index: Path | None = None  # None: the repository's own
-    filters: tuple[str, ...] = ()  # names of configured filter drivers; they are switched off
-    transport: tuple[str, ...] = field(default=NO_TRANSPORT)
+    drivers: tuple[tuple[str, str], ...] = ()  # `without_drivers` knows them: ("filter" or "merge", name)
+    transport: str = NO_TRANSPORT  # whatever config says of single protocols
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Names of the content filters that are switched off."""
+        return tuple(name for kind, name in self.drivers if kind == "filter")
+
+    def without_drivers(self) -> "Git":
+        """The same without any filter or merge driver that config defines.
+
+        Config is read afresh, and as these very commands see it: an include may hold for one git folder only.
+        """
+        code, listing, _ = self.attempt("config", "-z", "--name-only", "--get-regexp", r"^(filter|merge)\.")
+        keys = split_z(listing) if code == 0 else []
+        found = {
+            (kind, rest.rpartition(".")[0]) for kind, _, rest in (key.partition(".") for key in keys) if "." in rest
+        }
+        return replace(self, drivers=tuple(sorted(found)))
 
     def run(self, *args: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:
         """What git printed.
@@ -112,7 +135,7 @@ class Git:
         return replace(self, index=index)
 
     def _argv(self, args: Sequence[str]) -> list[str]:
-        options = [word for setting in (*HARDENED, *self.transport) for word in ("-c", setting)]
+        options = [word for setting in HARDENED for word in ("-c", setting)]
         if self.git_dir is not None:
             options.append(f"--git-dir={self.git_dir}")
         if self.work_tree is not None:
@@ -121,7 +144,7 @@ class Git:
         return ["git", "--no-pager", *literal, *options, *args]
 
     def _env(self) -> dict[str, str]:
-        env = {**QUIET, **_switched_off(self.filters)}
+        env = {**QUIET, "GIT_ALLOW_PROTOCOL": self.transport, **_switched_off(self.drivers)}
         if self.index is not None:
             env["GIT_INDEX_FILE"] = str(self.index)
         return env
@@ -177,13 +200,9 @@ def _without_shell_variables(ours: Mapping[str, str]) -> list[str]:
     return ["env", *(f"--unset={name}" for name in carried), *(f"{name}={value}" for name, value in ours.items())]
 
 
-def _switched_off(filters: Sequence[str]) -> dict[str, str]:
-    """Empty filter commands, given by environment because a name may hold `=`."""
-    pairs = [
-        (f"filter.{name}.{key}", value)
-        for name in filters
-        for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
-    ]
+def _switched_off(drivers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Commands of drivers that do nothing, given by environment because a name may hold `=`."""
+    pairs = [(f"{kind}.{name}.{key}", value) for kind, name in drivers for key, value in SWITCHED_OFF[kind]]
     env = {"GIT_CONFIG_COUNT": str(len(pairs))} if pairs else {}
     for number, (key, value) in enumerate(pairs):
         env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}

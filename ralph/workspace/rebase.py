@@ -44,7 +44,7 @@ def rebase(repo: Repo, snapshot: Snapshot, tip: str) -> Snapshot | Conflict:
         return snapshot
     work = commit_tree(repo, snapshot.tree_sha, [snapshot.base_sha], "ralph: to be rebased\n", RALPH)
     code, out, stderr = repo.store.attempt(
-        *_without_drivers(repo), "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", tip, work
+        "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", tip, work
     )
     if code not in {0, 1}:
         raise _refused(stderr, code)
@@ -54,11 +54,6 @@ def rebase(repo: Repo, snapshot: Snapshot, tip: str) -> Snapshot | Conflict:
     base_tree = repo.store.text("rev-parse", "--verify", f"{tip}^{{tree}}")
     changed = repo.store.names("diff-tree", "-r", "-z", "--name-only", "--no-renames", base_tree, tree)
     return replace(snapshot, base_sha=tip, base_tree=base_tree, tree_sha=tree, changed=tuple(sorted(changed)))
-
-
-def _without_drivers(repo: Repo) -> list[str]:
-    code, names, _ = repo.git.attempt("config", "--name-only", "-z", "--get-regexp", r"^merge\..*\.driver$")
-    return [word for name in (split_z(names) if code == 0 else []) for word in ("-c", f"{name}=false")]
 
 
 def _refused(stderr: str, code: int) -> RalphError:

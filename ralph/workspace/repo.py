@@ -4,11 +4,10 @@ import hashlib
 import os
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from ralph.errors import RalphError
-from ralph.workspace.git import Git, GitError, split_z
+from ralph.workspace.git import Git, GitError
 
 UNDER_WAY = {
     "MERGE_HEAD": ("merge", "git merge --continue", "git merge --abort"),
@@ -56,22 +55,15 @@ class Repo:
         """The same for all worktrees of a repository, and stable as long as it is not moved."""
         return hashlib.sha256(os.fsencode(self.common_dir.resolve())).hexdigest()
 
-    @cached_property
+    @property
     def git(self) -> Git:
         """Commands on the user's checkout; only for reading, except by `--in-place`."""
-        return Git(cwd=self.root, git_dir=self.git_dir, work_tree=self.root, filters=self.filters())
+        return self._plain.without_drivers()
 
     @property
     def store(self) -> Git:
         """Commands on objects and refs that need no checkout."""
-        return Git(cwd=self.common_dir, git_dir=self.common_dir, filters=self.filters())
-
-    def filters(self) -> tuple[str, ...]:
-        """Names of the filter drivers that any config defines, read afresh: an agent may have added one."""
-        plain = Git(cwd=self.common_dir, git_dir=self.common_dir)
-        code, listing, _ = plain.attempt("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
-        keys = split_z(listing) if code == 0 else []
-        return tuple(sorted({key.split(".", 1)[1].rpartition(".")[0] for key in keys}))
+        return Git(cwd=self.common_dir, git_dir=self.common_dir).without_drivers()
 
     @property
     def in_place_journal(self) -> Path:
@@ -140,8 +132,9 @@ class Repo:
 
     def dirty_files(self) -> list[str]:
         """Tracked files that differ from HEAD, staged or not."""
-        changed = self.git.names("diff-index", "-z", "--name-only", "--ignore-submodules=dirty", "HEAD", "--")
-        return [path for path in changed if self._really_differs(path)]
+        git = self.git
+        changed = git.names("diff-index", "-z", "--name-only", "--ignore-submodules=dirty", "HEAD", "--")
+        return [path for path in changed if _really_differs(git, path)]
 
     def uncommitted_files(self) -> list[str]:
         """Dirty files, and those that git neither tracks nor ignores."""
@@ -180,10 +173,6 @@ class Repo:
         """For commands that read no file of the checkout, so that filters do not matter."""
         return Git(cwd=self.root, git_dir=self.git_dir, work_tree=self.root)
 
-    def _really_differs(self, path: str) -> bool:
-        """A file that was only touched has other times in the index, and the same content."""
-        return bool(self.git.attempt("diff", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--", path)[0])
-
     def _worktrees(self) -> list[str]:
         """Git's listing. It refuses while anybody's worktree is half made or half removed, which lasts a moment."""
         for _ in range(MOST_REFUSALS):
@@ -201,6 +190,11 @@ class Repo:
                 if head_name.is_file():
                     found[head_name.read_text().strip().removeprefix("refs/heads/")] = folder
         return found
+
+
+def _really_differs(git: Git, path: str) -> bool:
+    """A file that was only touched has other times in the index, and the same content."""
+    return bool(git.attempt("diff", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--", path)[0])
 
 
 def _discover(path: Path) -> Repo:

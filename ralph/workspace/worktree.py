@@ -15,7 +15,7 @@ from ralph.files import copy_file, move, remove_file, write_atomically
 from ralph.home import Home
 from ralph.workspace.branch import slug
 from ralph.workspace.folders import remove_tree
-from ralph.workspace.git import Git, GitError, join_z, split_z
+from ralph.workspace.git import Git, GitError, join_z
 from ralph.workspace.lock import Held, try_hold
 from ralph.workspace.repo import Repo
 from ralph.workspace.submodules import populate
@@ -41,13 +41,8 @@ class Worktree:
 
     def git(self, index: Path) -> Git:
         """Commands on the files that do not depend on what the agent did to `.git`."""
-        return Git(
-            cwd=self.path,
-            git_dir=self.repo.common_dir,
-            work_tree=self.path,
-            index=index,
-            filters=self.repo.filters(),
-        )
+        git = Git(cwd=self.path, git_dir=self.repo.common_dir, work_tree=self.path, index=index)
+        return git.without_drivers()
 
     @contextmanager
     def verification(self, tree_sha: str, head: str | None = None) -> Iterator[Path]:
@@ -162,7 +157,7 @@ def _add(repo: Repo, path: Path, sha: str) -> Path:
 
 
 def _fill(repo: Repo, path: Path, admin_dir: Path, treeish: str) -> None:
-    git = Git(cwd=path, git_dir=admin_dir, work_tree=path, filters=repo.filters())
+    git = Git(cwd=path, git_dir=admin_dir, work_tree=path).without_drivers()
     try:
         git.run("read-tree", "--reset", "-u", treeish)
     except GitError as error:
@@ -170,7 +165,7 @@ def _fill(repo: Repo, path: Path, admin_dir: Path, treeish: str) -> None:
             f"{repo.root}: cannot check out {treeish[:10]}: {error.stderr.strip()}. If this is a partial clone, "
             "fetch the missing objects first: git fetch --refetch --no-filter"
         ) from error
-    populate(git, repo.root, path)
+    populate(git, repo.root, path, within=repo.common_dir)
 
 
 @contextmanager
@@ -200,7 +195,7 @@ def _refuse_sparse(repo: Repo) -> None:
 
 
 def _refuse_filters(repo: Repo, path: Path, admin_dir: Path, sha: str) -> None:
-    git = Git(cwd=path, git_dir=admin_dir, work_tree=path, filters=repo.filters())
+    git = Git(cwd=path, git_dir=admin_dir, work_tree=path).without_drivers()
     git.run("read-tree", sha)
     for file, name in filtered(git, git.names("ls-files", "-z", "--cached"), cached=True):
         raise RalphError(f"{repo.root}: {file} goes through {filter_words(name)}")
@@ -215,7 +210,8 @@ def filter_words(name: str) -> str:
 def filtered(git: Git, paths: list[str], *, cached: bool) -> list[tuple[str, str]]:
     """Those of the paths whose content a filter program would change, with the filter's name."""
     source = ["--cached"] if cached else []
-    fields = split_z(git.run("check-attr", "-z", *source, "--stdin", "filter", stdin=join_z(paths))) if paths else []
+    listing = git.run("check-attr", "-z", *source, "--stdin", "filter", stdin=join_z(paths)) if paths else b""
+    fields = [os.fsdecode(field) for field in listing.split(b"\0")[:-1]]  # a value may be empty
     active = {"lfs", *git.filters}
     return [(path, value) for path, value in zip(fields[::3], fields[2::3], strict=True) if value in active]
 
