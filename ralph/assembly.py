@@ -36,6 +36,7 @@ from ralph.prepare.preparation import Prepared
 from ralph.prepare.services import Services
 from ralph.run import Loop
 from ralph.signals import StopSignal, announced, listen
+from ralph.spending import require_reconciled
 from ralph.standings import telling
 from ralph.state import StoryStates
 from ralph.steer.control import Attendance, Control
@@ -200,6 +201,7 @@ def _workbench(
     deadline_s = time.monotonic() + settings.run.max_duration_s if settings.run.max_duration_s else None
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger.open(home.ledger_db)))
+        require_reconciled(ledger)
         states = stack.enter_context(closing(StoryStates.open(home.ledger_db)))
         baselines = stack.enter_context(closing(BaselineCache.open(home.ledger_db, redact=session.redactor.text)))
         tracer = Tracer(store, redact=session.redactor, content=Content(settings.tracing.content))

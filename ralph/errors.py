@@ -10,6 +10,7 @@ class ExitCode(IntEnum):
     LIMIT = 3
     SERVICE = 4
     BUSY = 5
+    RECONCILE = 6
     BUG = 70
     HUNG_UP = 129
     INTERRUPTED = 130

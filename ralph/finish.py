@@ -16,6 +16,7 @@ class Ending(StrEnum):
     TURN_LIMIT = "turn_limit"
     STORY_BUDGET = "story_budget"
     RUN_BUDGET = "run_budget"
+    WORST_CASE = "worst_case"  # a call cost more than was reserved for it: no limit can be promised any more
     DEADLINE = "deadline"
     STUCK = "stuck"  # the same call with the same result again and again
     FORMAT_ERRORS = "format_errors"

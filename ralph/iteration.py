@@ -17,6 +17,7 @@ class Then(StrEnum):
 
     GO_ON = "go on"
     LIMIT = "limit"
+    RECONCILE = "reconcile"
     SERVICE = "service"
     STOP = "stop"
 
@@ -46,6 +47,7 @@ MEANINGS = {
     Ending.CONTEXT: FAILED,
     Ending.STORY_BUDGET: Meaning(TraceStatus.OVER_BUDGET, costs_attempt=True),
     Ending.RUN_BUDGET: Meaning(TraceStatus.OVER_BUDGET, then=Then.LIMIT),
+    Ending.WORST_CASE: Meaning(TraceStatus.OVER_BUDGET, then=Then.RECONCILE),
     Ending.DEADLINE: Meaning(TraceStatus.TIMEOUT, then=Then.LIMIT),
     Ending.SERVICE: Meaning(TraceStatus.ERROR, then=Then.SERVICE),
     Ending.INTERRUPTED: Meaning(TraceStatus.INTERRUPTED, then=Then.STOP),
@@ -53,7 +55,12 @@ MEANINGS = {
     Ending.DISTRUSTED: Meaning(TraceStatus.ERROR, costs_attempt=True, parks=True),
     Ending.OVERTAKEN: Meaning(TraceStatus.ERROR, remembered=True),
 }
-EXIT_CODE = {Then.LIMIT: ExitCode.LIMIT, Then.SERVICE: ExitCode.SERVICE, Then.STOP: ExitCode.INTERRUPTED}
+EXIT_CODE = {
+    Then.LIMIT: ExitCode.LIMIT,
+    Then.RECONCILE: ExitCode.RECONCILE,
+    Then.SERVICE: ExitCode.SERVICE,
+    Then.STOP: ExitCode.INTERRUPTED,
+}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,21 @@ Limits count the worst case of every call until its end is seen; to a person tha
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ralph.model.failures import WorstCaseError
 from ralph.prompts import prompt
-from tracing.budget import CALL, MICROS_PER_USD, NO_LIMIT_MICROS, LedgerLike, Limit, Spend
+from tracing.budget import CALL, MICROS_PER_USD, NO_LIMIT_MICROS, Ledger, LedgerLike, Limit, Spend
 
 WRAP_UP_AT = 0.85
+
+
+def require_reconciled(ledger: Ledger) -> None:
+    """See that no call has cost more than its worst case without anybody looking at it since.
+
+    Raises:
+        WorstCaseError: one has; the message says what to do.
+    """
+    if broken := ledger.unaccepted():
+        raise WorstCaseError(broken)
 
 
 def apart(spend: Spend, *, going: bool) -> str:

@@ -1,7 +1,9 @@
 """A ledger of money that cannot be overspent: each attempt reserves its worst case before it starts.
 
 Running totals per scope are kept in the same transaction as the row, so a reservation costs the same after a million
-others. A reservation that nobody settles stays counted for good. Knows nothing about models' prices or about calls.
+others. A reservation that nobody settles stays counted until a person settles it (`tracing/reconcile.py`). A day that is
+over stays over: when the clock is set back, what is reserved counts under the latest day that was ever reserved under.
+Knows nothing about models' prices or about calls.
 """
 
 import sqlite3
@@ -14,30 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from tracing.ledger_schema import DAY, MIGRATIONS, latest_day
+from tracing.owner import this_process
 from tracing.sqlite import connect, migrate, transaction
 
 CALL = "call"  # the scope that limits one reservation and adds up nothing
 MICROS_PER_USD = 1_000_000
 NO_LIMIT_MICROS = 2**62  # for a scope that is counted and not limited
-
-MIGRATIONS = [
-    """
-    CREATE TABLE reservations(
-        id INTEGER PRIMARY KEY, state TEXT NOT NULL, model TEXT NOT NULL, trace_id TEXT NOT NULL,
-        reserved_micros INTEGER NOT NULL, charged_micros INTEGER, note TEXT NOT NULL DEFAULT '',
-        reserved_at_ns INTEGER NOT NULL, closed_at_ns INTEGER);
-    CREATE TABLE reservation_scopes(
-        reservation_id INTEGER NOT NULL REFERENCES reservations(id), scope TEXT NOT NULL,
-        PRIMARY KEY (reservation_id, scope)) WITHOUT ROWID;
-    CREATE TABLE scope_totals(
-        scope TEXT PRIMARY KEY, settled_micros INTEGER NOT NULL, held_micros INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE TABLE broken_assumptions(
-        reservation_id INTEGER PRIMARY KEY REFERENCES reservations(id), reserved_micros INTEGER NOT NULL,
-        charged_micros INTEGER NOT NULL, noticed_at_ns INTEGER NOT NULL);
-    CREATE INDEX reservations_by_trace ON reservations(trace_id);
-    """,
-    "CREATE TABLE unseen_totals(scope TEXT PRIMARY KEY, micros INTEGER NOT NULL) WITHOUT ROWID",
-]
 
 
 class ReservationState(StrEnum):
@@ -86,9 +71,19 @@ class BrokenAssumption:
 
     def __str__(self) -> str:
         return (
-            f"A call cost ${_usd(self.charged_micros)}, more than the ${_usd(self.reserved_micros)} reserved as its "
-            "worst case. Stop, and compare the model's price with `[prices]` in config.toml."
+            f"A call cost ${usd(self.charged_micros)}, more than the ${usd(self.reserved_micros)} reserved as its worst "
+            "case: the price table or the bound on the input is wrong. Nothing more is called until you have looked: "
+            "compare the model's price with `[prices]` in config.toml, then run "
+            f"`ralph costs reconcile {self.reservation_id} --accept`."
         )
+
+
+class UnreconciledError(Exception):
+    """A call once cost more than its worst case and nobody has looked at it since; nothing was reserved."""
+
+    def __init__(self, broken: BrokenAssumption) -> None:
+        self.broken = broken
+        super().__init__(str(broken))
 
 
 class OverBudgetError(Exception):
@@ -99,8 +94,8 @@ class OverBudgetError(Exception):
         self.left_micros = left_micros
         self.wanted_micros = wanted_micros
         super().__init__(
-            f"The {limit.scope.partition(':')[0]} limit of ${_usd(limit.micros)} has ${_usd(max(left_micros, 0))} left "
-            f"and the next call needs ${_usd(wanted_micros)}. Raise the limit to go on."
+            f"The {limit.scope.partition(':')[0]} limit of ${usd(limit.micros)} has ${usd(max(left_micros, 0))} left "
+            f"and the next call needs ${usd(wanted_micros)}. Raise the limit to go on."
         )
 
 
@@ -156,16 +151,19 @@ class Ledger:
 
         Raises:
             OverBudgetError: not even `at_least_micros` fits under the tightest limit; nothing is held.
+            UnreconciledError: a call broke its worst case and nobody has accepted that; nothing is held.
         """
         needed = micros if at_least_micros is None else min(at_least_micros, micros)
-        if needed < 0:
-            raise ValueError(f"cannot reserve {needed} micro-dollars")
+        for amount in (micros, needed, *(limit.micros for limit in limits)):
+            require_whole(amount, "reserve")
         with self._lock, transaction(self._connection, "ledger reserve"):
+            if broken := self._unaccepted():
+                raise UnreconciledError(broken)
             tightest = self._tightest(limits)
             if tightest and tightest[0] < needed:
                 raise OverBudgetError(tightest[1], tightest[0], needed)
             granted = min(micros, tightest[0]) if tightest else micros
-            return self._hold(granted, {limit.scope for limit in limits} - {CALL}, model, trace_id)
+            return self._hold(granted, {self._current(limit.scope) for limit in limits} - {CALL}, model, trace_id)
 
     def settle(
         self, reservation: Reservation, micros: int, *, note: str = "", seen: bool = True
@@ -174,8 +172,7 @@ class Ledger:
 
         `seen` False: nobody saw how it ended, and `micros` is what it may have cost at most.
         """
-        if micros < 0:
-            raise ValueError(f"cannot settle {micros} micro-dollars")
+        require_whole(micros, "settle")
         broken = BrokenAssumption(reservation.id, reservation.micros, micros) if micros > reservation.micros else None
         with self._lock, transaction(self._connection, "ledger settle"):
             self._close_row(reservation, ReservationState.SETTLED, micros, note)
@@ -183,7 +180,8 @@ class Ledger:
                 self._note_unseen(reservation, micros)
             if broken:
                 self._connection.execute(
-                    "INSERT INTO broken_assumptions VALUES (?, ?, ?, ?)",
+                    "INSERT INTO broken_assumptions(reservation_id, reserved_micros, charged_micros, noticed_at_ns) "
+                    "VALUES (?, ?, ?, ?)",
                     (reservation.id, reservation.micros, micros, self._clock()),
                 )
         return broken
@@ -209,8 +207,27 @@ class Ledger:
         with self._lock:
             return [BrokenAssumption(*row) for row in self._connection.execute(query)]
 
+    def unaccepted(self) -> BrokenAssumption | None:
+        """The first call above its worst case that nobody has looked at: while there is one, nothing is reserved."""
+        with self._lock:
+            return self._unaccepted()
+
+    def _unaccepted(self) -> BrokenAssumption | None:
+        query = (
+            "SELECT reservation_id, reserved_micros, charged_micros FROM broken_assumptions "
+            "WHERE accepted_at_ns IS NULL ORDER BY reservation_id LIMIT 1"
+        )
+        row = self._connection.execute(query).fetchone()
+        return BrokenAssumption(*row) if row else None
+
+    def _current(self, scope: str) -> str:
+        """The scope to count under: for a day, never one before the latest day, whatever the clock says now."""
+        if not scope.startswith(DAY):
+            return scope
+        return max(scope, latest_day(self._connection))
+
     def _tightest(self, limits: Sequence[Limit]) -> tuple[int, Limit] | None:
-        rooms = [(limit.micros - self._counted(limit.scope), limit) for limit in limits]
+        rooms = [(limit.micros - self._counted(self._current(limit.scope)), limit) for limit in limits]
         return min(rooms, key=lambda room: room[0], default=None)
 
     def _counted(self, scope: str) -> int:
@@ -225,9 +242,11 @@ class Ledger:
         return Spend(*row) if row else Spend(0, 0)
 
     def _hold(self, micros: int, scopes: set[str], model: str, trace_id: str) -> Reservation:
+        owner = this_process()
         row_id = self._connection.execute(
-            "INSERT INTO reservations(state, model, trace_id, reserved_micros, reserved_at_ns) VALUES (?, ?, ?, ?, ?)",
-            (ReservationState.HELD, model, trace_id, micros, self._clock()),
+            "INSERT INTO reservations(state, model, trace_id, reserved_micros, reserved_at_ns, "
+            "owner_pid, owner_started, owner_boot_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (ReservationState.HELD, model, trace_id, micros, self._clock(), owner.pid, owner.started, owner.boot_id),
         ).lastrowid
         assert row_id is not None
         for scope in sorted(scopes):
@@ -254,6 +273,7 @@ class Ledger:
         )
 
     def _note_unseen(self, reservation: Reservation, micros: int) -> None:
+        self._connection.execute("UPDATE reservations SET unseen = 1 WHERE id = ?", (reservation.id,))
         self._connection.execute(
             "INSERT INTO unseen_totals SELECT scope, ? FROM reservation_scopes WHERE reservation_id = ? "
             "ON CONFLICT(scope) DO UPDATE SET micros = micros + excluded.micros",
@@ -262,8 +282,17 @@ class Ledger:
 
 
 def day_scope(day: date) -> str:
-    return f"day:{day.isoformat()}"
+    return f"{DAY}{day.isoformat()}"
 
 
-def _usd(micros: int) -> str:
+def require_whole(micros: int, what: str) -> None:
+    """Refuse anything but a whole number of micro-dollars, zero or more: fractions would add up to what nobody owes."""
+    if type(micros) is not int:
+        raise TypeError(f"cannot {what} {micros!r}: money is whole micro-dollars")
+    if micros < 0:
+        raise ValueError(f"cannot {what} {micros} micro-dollars")
+
+
+def usd(micros: int) -> str:
+    """As in 0.0312 or 5.00: no more digits than it takes."""
     return f"{micros / 1e6:.6f}".rstrip("0").ljust(len(str(micros // 10**6)) + 3, "0")

@@ -6,7 +6,7 @@ from ralph.model.failures import CallCancelledError, DeadlineError, WorstCaseErr
 from tracing.budget import OverBudgetError
 
 ENDINGS = {
-    WorstCaseError: Ending.RUN_BUDGET,
+    WorstCaseError: Ending.WORST_CASE,
     DeadlineError: Ending.DEADLINE,
     ServiceError: Ending.SERVICE,
     CallCancelledError: Ending.INTERRUPTED,

@@ -114,7 +114,10 @@ class TurnLoop:
             reply = self._ask()
         except ContextTooLongError as error:
             return self._compact(str(error))
-        except (OverBudgetError, WorstCaseError, DeadlineError, ServiceError, CallCancelledError) as error:
+        except WorstCaseError as error:
+            self._report(Event(EventKind.WARNING, str(error), {"reservation": error.broken.reservation_id}))
+            return Finish(ending_of(error), detail=str(error))
+        except (OverBudgetError, DeadlineError, ServiceError, CallCancelledError) as error:
             return Finish(ending_of(error), detail=str(error))
         return self._steps[NEXT_STEP[reply.stop_reason]](reply)
 

@@ -73,7 +73,10 @@ COMMANDS = {
     "traces": Entry(Part.LOOK_BACK, "ralph.cli.traces", "traces_command", "List traces, newest first."),
     "trace": Entry(Part.LOOK_BACK, "ralph.cli.traces", "trace_command", "Show one trace as a tree, or one span whole."),
     "costs": Entry(
-        Part.LOOK_BACK, "ralph.cli.traces", "costs_command", "Show what was spent by day, repo, story or model."
+        Part.LOOK_BACK,
+        "ralph.cli.costs",
+        "costs_command",
+        "Show what was spent by day, repo, story or model, and settle what is unknown.",
     ),
     "init": Entry(
         Part.SET_UP, "ralph.cli.init", "init_command", "Find this repo's checks, try them, and write ralph.toml."

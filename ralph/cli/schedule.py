@@ -23,6 +23,7 @@ MEANING = {
     ExitCode.USAGE: "could not start, see the log",
     ExitCode.LIMIT: "a limit was reached",
     ExitCode.SERVICE: "the model service failed",
+    ExitCode.RECONCILE: "a call cost more than reserved, see `ralph costs reconcile`",
     ExitCode.BUSY: "another run held the branch",
     ExitCode.BUG: "a bug in Ralph, see the log",
     ExitCode.INTERRUPTED: "interrupted",

@@ -4,8 +4,9 @@ from dataclasses import asdict
 from typing import TypeAlias
 
 from ralph.cli.table import MICROS_PER_USD, iso_time
+from ralph.history.costs import CostGroup
 from tracing.span import AttributeValue, JsonValue
-from tracing.store import CostRow, SpanRow, TraceDetail, TraceRow
+from tracing.store import SpanRow, TraceDetail, TraceRow
 
 Facts: TypeAlias = dict[str, JsonValue | AttributeValue | object]
 
@@ -21,8 +22,16 @@ def trace_facts(row: TraceRow) -> Facts:
     }
 
 
-def cost_facts(row: CostRow, by: str) -> Facts:
-    return {"by": by, **asdict(row), "cost_usd": row.known_micros / MICROS_PER_USD}
+def cost_facts(group: CostGroup, by: str) -> Facts:
+    """`unseen_micros` is reserved by calls whose end was never seen; it counts against limits, and is no known cost."""
+    return {
+        "by": by,
+        **asdict(group.row),
+        "cost_usd": group.known_micros / MICROS_PER_USD,
+        "unknown_usd": group.row.unseen_micros / MICROS_PER_USD,
+        "unknown_calls": group.unknown_calls,
+        "under_way_micros": group.under_way_micros,
+    }
 
 
 def detail_facts(detail: TraceDetail) -> Facts:

@@ -20,18 +20,9 @@ from ralph.cli.table import (
 )
 from ralph.spending import unseen_words
 from tracing.span import SpanKind, TraceStatus
-from tracing.store import CostRow, SpanRow, TraceDetail, TraceRow
+from tracing.store import SpanRow, TraceDetail, TraceRow
 
 ID_CHARS = 8
-COUNTS = (
-    "calls",
-    "input_tokens",
-    "cache_read_tokens",
-    "output_tokens",
-    "cost_micros",
-    "unseen_micros",
-    "simulated_micros",
-)
 WRAPPED_LINES = 8
 COLUMNS = (
     Column("trace"),
@@ -69,43 +60,6 @@ def _trace_cells(row: TraceRow) -> list[str]:
 
 def title(row: TraceRow) -> str:
     return plain(row.metadata.get("ralph.story.title") or row.name)
-
-
-def costs_table(rows: Sequence[CostRow], by: str) -> list[str]:
-    """The groups, and their sum where there are several."""
-    columns = (
-        Column("day (UTC)" if by == "day" else by, grows=True),
-        Column("calls", right=True),
-        Column("tokens in", right=True),
-        Column("cached", right=True),
-        Column("tokens out", right=True),
-        Column("cost", right=True),
-    )
-    total = CostRow(
-        "total",
-        *(sum(getattr(row, name) for row in rows) for name in COUNTS),
-    )
-    shown = table(columns, [_cost_cells(row) for row in ([*rows, total] if len(rows) > 1 else rows)])
-    return [*shown, *filter(None, [unseen_words(total.unseen_micros).removeprefix(", ")])]
-
-
-def _cost_cells(row: CostRow) -> list[str]:
-    cached = percent(row.cache_read_tokens, row.input_tokens)
-    return [
-        plain(row.group) or "(none)",
-        str(row.calls),
-        tokens(row.input_tokens),
-        cached,
-        tokens(row.output_tokens),
-        _cost(row),
-    ]
-
-
-def _cost(row: CostRow) -> str:
-    if not row.simulated_micros:
-        return money(row.known_micros)
-    part = "" if row.simulated_micros >= row.known_micros else f"{money(row.simulated_micros)} of it "
-    return f"{money(row.known_micros)} ({part}simulated)"
 
 
 def trace_lines(detail: TraceDetail) -> list[str]:

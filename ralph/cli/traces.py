@@ -1,4 +1,4 @@
-"""`ralph traces`, `ralph trace` and `ralph costs`: options to a query, its answer to a table, a tree or JSON."""
+"""`ralph traces` and `ralph trace`: options to a query, its answer to a table, a tree or JSON."""
 
 import json
 from collections.abc import Iterator
@@ -127,25 +127,6 @@ def trace_command(trace_id: str, *, span_id: str | None, as_json: bool) -> None:
             echo_json(detail_facts(detail) if span is None else span_facts(span, whole=True))
         else:
             click.echo("\n".join(trace_lines(detail) if span is None else span_lines(span)))
-
-
-@click.command("costs", epilog="Example: ralph costs --by story --since 7d")
-@click.option("--by", type=click.Choice(GROUPS), default="day", help="What to add up by. [default: day]")
-@since_option
-@json_option
-def costs_command(*, by: str, since: int | None, as_json: bool) -> None:
-    """Show what model calls cost, added up by day (UTC), repo, story or model."""
-    from ralph.cli.trace_json import cost_facts  # noqa: PLC0415
-    from ralph.cli.trace_view import costs_table  # noqa: PLC0415
-
-    with opened_traces() as store:
-        rows = store.costs(by, since_ns=since or 0)
-    if as_json:
-        echo_json([cost_facts(row, by) for row in rows])
-    elif rows:
-        click.echo("\n".join(costs_table(rows, by)))
-    else:
-        click.echo(NO_TRACES if since is None else "no model call since then")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from ralph.sandbox.base import Sandbox
 from ralph.sandbox.choose import choose_sandbox
 from ralph.settings.load import load_settings
 from ralph.settings.schema import Settings
+from ralph.spending import require_reconciled
 from ralph.survey import RunRequest
 from ralph.workspace.repo import Repo
 from tracing.budget import MICROS_PER_USD, Ledger, Limit, OverBudgetError
@@ -146,6 +147,7 @@ def open_desk(
         if playing.transport is None:
             require_access(settings)
         ledger = stack.enter_context(closing(Ledger.open(home.ledger_db)))
+        require_reconciled(ledger)
         store = stack.enter_context(closing(TraceStore.open(home.traces_db)))
         store.close_interrupted()
         tracer = Tracer(store, redact=Redactor(secret_values(os.environ)), content=Content(settings.tracing.content))

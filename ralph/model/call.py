@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ralph.errors import ServiceError
 from ralph.model.cache_health import CacheHealth
-from ralph.model.call_span import BROKEN_MICROS, Attempts, describe
+from ralph.model.call_span import BROKEN_MICROS, EXCEEDED_MICROS, Attempts, describe
 from ralph.model.client import credential_errors, decoding_errors
 from ralph.model.concessions import UNSUPPORTED, Concessions, Feature, Taken
 from ralph.model.dialogue import CACHED, Dialogue
@@ -27,7 +27,7 @@ from ralph.model.failures import (
 from ralph.model.pace import CONNECT_S, Pace, Streak
 from ralph.model.reply import Assembly, Reply
 from tracing import attributes as names
-from tracing.budget import Limit
+from tracing.budget import Limit, UnreconciledError
 from tracing.failpoint import effect, failpoint
 from tracing.meter import Grant, Meter
 from tracing.span import SpanKind
@@ -151,14 +151,7 @@ class Model:
     def _attempt(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts) -> Reply | Failure:
         """One reservation, one request, one settlement."""
         client = self._connected()
-        grant = self._meter.admit(
-            self.name,
-            input_bound_tokens=dialogue.input_bound_tokens,
-            max_tokens=self._concessions.max_tokens(terms.max_tokens),
-            limits=terms.limits(),
-            trace_id=trace_id,
-            still_wanted=lambda: self.pace.check_wanted(terms.deadline_s, terms.cancel),
-        )
+        grant = self._admit(dialogue, terms, trace_id)
         attempts.sent += 1
         seen = Assembly()
         try:
@@ -171,6 +164,19 @@ class Model:
         cost_micros = self._charge(grant, seen)
         usage = None if seen.is_counted else seen.bound(grant.input_bound_tokens, grant.max_tokens)
         return seen.reply(cost_micros=cost_micros, max_tokens=grant.max_tokens, played_by=played_by, bound=usage)
+
+    def _admit(self, dialogue: Dialogue, terms: CallTerms, trace_id: str) -> Grant:
+        try:
+            return self._meter.admit(
+                self.name,
+                input_bound_tokens=dialogue.input_bound_tokens,
+                max_tokens=self._concessions.max_tokens(terms.max_tokens),
+                limits=terms.limits(),
+                trace_id=trace_id,
+                still_wanted=lambda: self.pace.check_wanted(terms.deadline_s, terms.cancel),
+            )
+        except UnreconciledError as error:  # of another process, or of an earlier run
+            raise WorstCaseError(error.broken) from error
 
     def _failed(self, error: Exception, grant: Grant, seen: Assembly, attempts: Attempts) -> Failure:
         failure = classify(error, self.pace.now(), self._provider)
@@ -252,6 +258,7 @@ class Model:
                     "worst_case_exceeded",
                     {"reserved_micros": broken.reserved_micros, "charged_micros": broken.charged_micros},
                 )
+                span.set({EXCEEDED_MICROS: broken.charged_micros - broken.reserved_micros})
             if not attempts.sent:
                 span.set({names.CALL_ATTEMPTS: 0})
             if attempts.errors or attempts.broken_micros:

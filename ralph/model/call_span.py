@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HIT_RATIO = "ralph.cache.hit_ratio"
 BROKEN_MICROS = "ralph.cost.broken_micros"  # the part of the cost that failed attempts left behind
+EXCEEDED_MICROS = "ralph.cost.exceeded_micros"  # by how much a call was dearer than its worst case
 PLAYED_BY = "ralph.model.played_by"
 REFUSAL = "ralph.refusal"  # the category of a refusal and its explanation
 USAGE_ESTIMATED = "ralph.usage.estimated"  # no counts came: bounds stand in, and the whole reservation is charged

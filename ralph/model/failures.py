@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ralph.errors import ExitCode, RalphError
 from ralph.model.client import credential_errors
 from ralph.model.reset_time import reset_at
 
@@ -75,15 +76,14 @@ class CallCancelledError(Exception):
     """The user asked the run to stop while it waited for the service."""
 
 
-class WorstCaseError(Exception):
+class WorstCaseError(RalphError):
     """A call cost more than was reserved for it: no limit can be promised any more, so nothing more is called."""
 
+    exit_code = ExitCode.RECONCILE
+
     def __init__(self, broken: "BrokenAssumption") -> None:
-        super().__init__(
-            f"A call cost ${broken.charged_micros / 1e6:.6f} where ${broken.reserved_micros / 1e6:.6f} was reserved as its "
-            "worst case: the price table or the bound on the input is wrong. Nothing more is called in this run; "
-            "compare the model's price with `[prices]` in config.toml."
-        )
+        self.broken = broken
+        super().__init__(str(broken))
 
 
 class BrokenStreamError(Exception):

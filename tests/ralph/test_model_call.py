@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,6 +52,7 @@ from ralph.replay.turn import (
 from tracing.budget import Ledger, Limit, OverBudgetError
 from tracing.meter import Meter
 from tracing.prices import PriceBook, TokenUsage
+from tracing.reconcile import Books
 from tracing.redact import Redactor
 from tracing.span import SpanKind
 from tracing.store import TraceStore
@@ -602,14 +604,31 @@ def test_a_call_that_cost_more_than_its_reservation_is_the_last_one(bench: Bench
     with pytest.raises(WorstCaseError):
         bench.ask(dialogue=bench.a_dialogue("Another story"))
     (broken,) = bench.meter.broken_assumptions
-    assert f"${broken.charged_micros / 1e6:.6f} where ${broken.reserved_micros / 1e6:.6f}" in str(caught.value)
+    assert str(caught.value) == str(broken)
     assert len(service.requests) == 1
     assert bench.spent_micros == bench.billed_micros == broken.charged_micros
     (span,) = bench.spans()
     (event,) = span.events
     assert event.name == "worst_case_exceeded"
+    assert span.attributes["ralph.cost.exceeded_micros"] == broken.charged_micros - broken.reserved_micros
     assert event.attributes == {"reserved_micros": broken.reserved_micros, "charged_micros": broken.charged_micros}
     assert span.attributes["ralph.cost.micros"] == broken.charged_micros
+
+
+def test_after_a_broken_worst_case_no_other_process_calls_until_a_person_has_accepted_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.service([says("hi")])
+    with pytest.raises(WorstCaseError):
+        bench.ask(dialogue=miscounted(bench), max_tokens=100)
+    bench.meter = Meter(bench.ledger, bench.prices)  # as in another process, or in the next run
+    service = bench.service([says("asked at last")])
+    with pytest.raises(WorstCaseError, match="ralph costs reconcile 1 --accept"):
+        bench.ask(dialogue=bench.a_dialogue("Another story"))
+    assert service.requests == []
+    with closing(Books.open(tmp_path / "ledger.db")) as books:
+        books.settle(1, None, made_by="ann")
+    assert bench.ask(dialogue=bench.a_dialogue("Another story")).content[0]["text"] == "asked at last"
 
 
 def test_a_broken_stream_that_cost_more_than_its_reservation_is_not_tried_again(bench: Bench) -> None:

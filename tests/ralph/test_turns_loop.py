@@ -369,7 +369,7 @@ def test_a_call_dearer_than_its_worst_case_ends_the_session_and_nothing_more_is_
     dialogue.hear([text("Story")])
     dialogue.answered([text("word " * 100_000)], TokenUsage())  # counted as nothing: the input bound does not hold
     finish, again = session.work("Story"), session.work("1 failed")
-    assert finish.ending is again.ending is Ending.RUN_BUDGET
+    assert finish.ending is again.ending is Ending.WORST_CASE
     assert "the price table or the bound on the input is wrong" in finish.detail
     assert len(bench.service.requests) == 1
     assert not (bench.tree / "ran").exists()

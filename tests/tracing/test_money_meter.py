@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing.budget import Ledger, Limit, OverBudgetError, Spend
+from tracing.budget import Ledger, Limit, OverBudgetError, Spend, UnreconciledError
 from tracing.meter import Grant, Meter
 from tracing.prices import PriceBook, TokenUsage, UnknownPriceError
 
@@ -155,12 +155,12 @@ def test_a_call_beside_others_is_shrunk_to_a_limit_that_only_it_has(meter: Meter
 
 def test_a_ledger_that_fails_to_settle_leaves_nobody_waiting(meter: Meter, ledger: Ledger) -> None:
     first = admit(meter, run_micros=1_000_000)
-    refused: list[OverBudgetError] = []
+    refused: list[Exception] = []
 
     def wait_for_room() -> None:
         try:
             meter.settle_exact(admit(meter, run_micros=1_000_000), TokenUsage(1))
-        except OverBudgetError as error:
+        except (OverBudgetError, UnreconciledError) as error:
             refused.append(error)
 
     thread = threading.Thread(target=wait_for_room, daemon=True)
