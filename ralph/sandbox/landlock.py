@@ -61,6 +61,7 @@ class Right(IntFlag):
 
 
 READ = Right.EXECUTE | Right.READ_FILE | Right.READ_FOLDER
+FILE_RIGHTS = Right.EXECUTE | Right.WRITE_FILE | Right.READ_FILE | Right.TRUNCATE | Right.DEVICE_CONTROL
 DEVICE = Right.READ_FILE | Right.WRITE_FILE | Right.TRUNCATE | Right.DEVICE_CONTROL
 
 
@@ -183,7 +184,11 @@ def _tmp() -> str:
 
 
 def _rules(rights: int, paths: Iterable[Path]) -> list[str]:
-    return [word for path in paths for word in ("--rule", str(int(rights)), str(path))]
+    return [word for path in paths for word in ("--rule", str(int(_fitting(rights, path))), str(path))]
+
+
+def _fitting(rights: int, path: Path) -> int:
+    return rights & FILE_RIGHTS if path.is_file() else rights
 
 
 def _writable(root: Path, frozen: Sequence[Path], files: int) -> list[str]:

@@ -18,9 +18,14 @@ OFFLINE = (
     "EAI_AGAIN",
     "ENETUNREACH",
 )
+FORBIDDING = ("landlock", "seatbelt")
+"""Levels that refuse what the others do not show. They give no /tmp of one's own: TMPDIR names the folder instead."""
 READ_ONLY = ("Read-only file system", "EROFS")
 REFUSED = re.compile(r"Permission denied|Operation not permitted|\bEACCES\b|\bEPERM\b")
 ON_A_SOCKET = re.compile(r"socket|connect|\bbind\b|\blisten\b|urlopen|/dev/(?:tcp|udp)/", re.IGNORECASE)
+SHARED_MEMORY = re.compile(
+    r"\bSemLock\b|\bshm_open\b|\bsem_open\b|\bshared_memory\b"
+)  # in /dev/shm, which is not named
 PATH = re.compile(r"(?<![\w.:/~])(?:~|/)[^\s'\"`\u2019\u2018:,;()]*")
 LINES_AROUND = 3  # the call that failed stands beside the error in a traceback
 
@@ -36,13 +41,13 @@ def was_denied(
     if any(word in line and (failed or line.rstrip(". ").endswith(word)) for line in lines for word in words):
         return True
     refused = [number for number, line in enumerate(lines) if forbids and REFUSED.search(line)]
-    return any(_is_beyond(lines[number], allowed, kept, root) for number in refused) or (
-        not network and any(_on_a_socket(lines, number) for number in refused)
-    )
+    shut = [SHARED_MEMORY] if network else [SHARED_MEMORY, ON_A_SOCKET]
+    return any(_is_beyond(lines[number], allowed, kept, root) or _is_about(shut, lines, number) for number in refused)
 
 
-def _on_a_socket(lines: Sequence[str], number: int) -> bool:
-    return bool(ON_A_SOCKET.search("\n".join(lines[max(0, number - LINES_AROUND) : number + LINES_AROUND])))
+def _is_about(patterns: Sequence[re.Pattern[str]], lines: Sequence[str], number: int) -> bool:
+    around = "\n".join(lines[max(0, number - LINES_AROUND) : number + LINES_AROUND])
+    return any(pattern.search(around) for pattern in patterns)
 
 
 def _is_beyond(line: str, allowed: Sequence[Path], kept: Sequence[Path], root: Path) -> bool:

@@ -39,6 +39,8 @@ class Places:
     protected: tuple[str, ...] = ()
     tmp: Path | None = None
     """What commands see as /tmp; None when they see the real one."""
+    instead_of_tmp: Path | None = None
+    """Where temporary files go when /tmp is shut to commands."""
 
     def find(self, file_path: str) -> Place:
         """The place that a path of the model means.
@@ -58,6 +60,8 @@ class Places:
             if real.is_relative_to(base):
                 relative = real.relative_to(base)
                 return Place(base, relative.parts, str(relative) if base == self.root else str(real))
+        if self.instead_of_tmp and file_path.startswith("/tmp/"):  # noqa: S108
+            raise ToolRefusedError(f"{file_path}: /tmp is shut here; temporary files go to {self.instead_of_tmp}.")
         raise ToolRefusedError(
             f"{file_path} is outside the repository. The file tools work inside it; use paths relative to its root."
         )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ralph.process import Completed, excerpt, run_process
 from ralph.sandbox.base import Sandbox
-from ralph.tools.denials import was_denied
+from ralph.tools.denials import FORBIDDING, was_denied
 from ralph.tools.result import ToolRefusedError, ToolResult
 
 BASH = ("bash", "-o", "pipefail")  # as the checks run: `pytest | tail` fails when pytest does
@@ -28,7 +28,6 @@ GIT_READ_ONLY = (
     "`git show HEAD:FILE > FILE` takes a change back]"
 )
 _LEFT_RUNNING = re.compile(r"(?<![&>|<\\])&(?:\s*$|\s+[\w(])", re.MULTILINE)
-_FORBIDS = ("landlock", "seatbelt")  # they refuse what bubblewrap does not show
 _GIT_WRITES = re.compile(
     r"\bgit\s+(?:-[cC]\s+\S+\s+|-\S+\s+)*(?:add|am|apply\s+--(?:cached|index)|checkout|cherry-pick|commit|merge|mv|pull|rebase|reset|restore|rm|stash|switch)\b"
 )
@@ -134,7 +133,7 @@ class Shell:
         if self.bench.sandbox.level == "none":
             return []
         network = "" if self.bench.network else " and no network"
-        temporary = "$TMPDIR" if self.bench.sandbox.level in _FORBIDS else "/tmp"  # noqa: S108 - said to the agent
+        temporary = "$TMPDIR" if self.bench.sandbox.level in FORBIDDING else "/tmp"  # noqa: S108 - said to the agent
         places = f"in the repository (.git and protected files excepted), {temporary} and $HOME"
         allowed = [f"[the sandbox allows writing only {places}{network}; do without]"]
         is_denied = self._was_denied(done, text)
@@ -151,7 +150,7 @@ class Shell:
             allowed=[*bench.writable, bench.tmp, *home],
             kept=bench.read_only,
             root=bench.root,
-            forbids=bench.sandbox.level in _FORBIDS,
+            forbids=bench.sandbox.level in FORBIDDING,
         )
 
     def _start(self, command: str) -> ToolResult:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ralph.process import clean_env
 from ralph.sandbox.base import Sandbox
+from ralph.tools.denials import FORBIDDING
 from ralph.tools.editing import EditInput, WriteInput, edit, write
 from ralph.tools.fingerprint import Fingerprint
 from ralph.tools.gitdir import git_folders
@@ -53,11 +54,17 @@ class Toolbox:
         self.root, self.scratch = root.resolve(), _folder(scratch).resolve()
         tmp, home = _folder(self.scratch / "tmp"), _folder(self.scratch / "home")
         self.sandbox_level, self._criteria = sandbox.level, criteria
-        is_sandboxed = sandbox.level != "none"
-        self._places = Places(self.root, self.scratch, protected_patterns(protected), tmp if is_sandboxed else None)
+        has_own_tmp = sandbox.level not in ("none", *FORBIDDING)
+        self._places = Places(
+            self.root,
+            self.scratch,
+            protected_patterns(protected),
+            tmp if has_own_tmp else None,
+            tmp if sandbox.level in FORBIDDING else None,
+        )
         self._seen: set[Path] = set()
         self._fingerprint = Fingerprint(self.root)
-        shown_tmp = "/tmp" if is_sandboxed else str(tmp)  # noqa: S108 - the sandbox's own
+        shown_tmp = "/tmp" if has_own_tmp else str(tmp)  # noqa: S108 - the sandbox's own
         self._shell = Shell(
             Bench(
                 root=self.root,

@@ -103,3 +103,21 @@ def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Toolbox]:
 def test_each_real_sandbox_tells_the_agent_what_it_allows(box: Toolbox, command: str, *, is_told: bool) -> None:
     said = str(box.run("bash", {"command": command}).content)
     assert ("[the sandbox allows writing only" in said) is is_told, said
+
+
+@pytest.mark.parametrize(
+    ("text", "blamed"),
+    [
+        pytest.param(
+            'File "multiprocessing/synchronize.py", line 57, in __init__\n'
+            "    sl = self._semlock = _multiprocessing.SemLock(\nPermissionError: [Errno 13] Permission denied",
+            True,
+            id="a-lock-between-processes",
+        ),
+        pytest.param("shm_open: Permission denied", True, id="shared-memory"),
+        pytest.param("a test of SemLock failed\n\n\n\n\n./run.sh: Permission denied", False, id="far-away"),
+    ],
+)
+def test_shared_memory_is_blamed_on_the_sandbox_that_shuts_it(text: str, blamed: bool) -> None:
+    assert denied(text, forbids=True) == blamed
+    assert not denied(text, forbids=False)
