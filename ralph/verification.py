@@ -56,7 +56,13 @@ def open_verifier(
 ) -> Verifier:
     """The verifier of one run, with the sandbox that is proved to work here."""
     settings = ground.loaded.settings
-    sandbox, warning = choose_sandbox(settings.sandbox, ground.home, caches=settings.caches, limits=settings.resources)
+    sandbox, warning = choose_sandbox(
+        settings.sandbox,
+        ground.home,
+        caches=settings.caches,
+        limits=settings.resources,
+        hide=[ground.repo.root],
+    )
     if warning:
         report(Event(EventKind.WARNING, warning))
     scratch = ground.home.folder("runs", run_id)

@@ -17,7 +17,8 @@ def sandbox(patient: Patient) -> Iterator[Finding]:
     settings = patient.loaded.settings if patient.loaded else None
     wanted = str(settings.sandbox) if settings else "auto"
     caches = settings.caches if settings else ()
-    machine = Machine(patient.home, patient.environ, caches, settings.resources if settings else None)
+    limits = settings.resources if settings else None
+    machine = Machine(patient.home, patient.environ, caches, limits, hide=[patient.root])
     if wanted == "none":
         remedy = 'set sandbox = "auto" to confine them'
         yield Finding("sandbox", Status.WARN, 'commands run without one: sandbox = "none"', remedy)

@@ -40,7 +40,8 @@ FILTERED = frozenset({"keyrings"})
 class Bubblewrap:
     """`state` is Ralph's own folder, hidden from every command except for the paths it may write.
 
-    `caches` are folders outside of the worktree that every command may write to, if they are there.
+    `caches` are folders outside of the worktree that every command may write to, if they are there. `checkouts` are
+    hidden too, but for the tools in them.
     """
 
     program: str
@@ -51,6 +52,7 @@ class Bubblewrap:
     isolation: tuple[str, ...] = ISOLATION[0]
     resources: Resources = field(default_factory=Resources.default)
     caches: tuple[Path, ...] = ()
+    checkouts: tuple[Hidden, ...] = ()
     level = "bwrap"
 
     @property
@@ -83,6 +85,7 @@ class Bubblewrap:
             *(_name_service() if network else ()),
             *(("--bind", str(tmp), "/tmp") if tmp else ("--tmpfs", "/tmp")),  # noqa: S108
             *_own_home(),
+            *_hide(self.checkouts),
             *_bind("--ro-bind-try", self.toolchains),
             *_hide(self.hidden),
             *_bind("--bind-try", self.caches),
@@ -131,14 +134,27 @@ class Bubblewrap:
         )
 
 
-def bubblewrap(program: str, state: Path, environ: Mapping[str, str] | None = None) -> Bubblewrap:
-    """A sandbox for this user: finds the toolchains to leave visible, and what must not be seen among them."""
+def bubblewrap(
+    program: str, state: Path, environ: Mapping[str, str] | None = None, hide: Iterable[Path] = ()
+) -> Bubblewrap:
+    """A sandbox for this user: finds the toolchains to leave visible, and what must not be seen among them. `hide` are
+    folders to hide as well, wherever they lie.
+    """
     source = os.environ if environ is None else environ
     homes, root = _homes(source), state.resolve()
     shown = system_folders()
-    tools = tuple(toolchain_folders(homes, source, shown=shown))
-    covering = (Hidden(root, is_folder=True),) if _is_within(root, [*shown, *tools]) else ()
-    return Bubblewrap(program, root, homes, tools, (*hidden_below(tools, homes), *covering))
+    wanted = [path.resolve() for path in hide]
+    checkouts = [path for path in wanted if _is_within(path, shown)]
+    tools = tuple(toolchain_folders(homes, source, shown=shown, hide=checkouts))
+    covering = [path for path in (root, *wanted) if path not in checkouts and _is_within(path, [*shown, *tools])]
+    return Bubblewrap(
+        program,
+        root,
+        homes,
+        tools,
+        (*hidden_below(tools, homes), *(Hidden(path, is_folder=True) for path in covering)),
+        checkouts=tuple(Hidden(path, is_folder=True) for path in checkouts),
+    )
 
 
 def _homes(source: Mapping[str, str]) -> tuple[Path, ...]:

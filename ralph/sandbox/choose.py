@@ -74,6 +74,7 @@ class Machine:
     caches: Sequence[str] = ()
     limits: Limited | None = None
     levels: Sequence[str] = ORDER
+    hide: Sequence[Path] = ()
 
     @property
     def path(self) -> str | None:
@@ -96,17 +97,19 @@ def choose_sandbox(
     environ: Mapping[str, str] | None = None,
     caches: Sequence[str] = (),
     limits: Limited | None = None,
+    hide: Sequence[Path] = (),
 ) -> tuple[Sandbox, str | None]:
     """The sandbox for `setting`, and a warning when "auto" had to take less than the best.
 
-    `caches` are folders that every command may write; those that are not there yet are made.
+    `caches` are folders that every command may write; those that are not there yet are made. `hide` are
+    folders that no command may see unless it is given them: the user's checkout.
 
     Raises:
         RalphError: "required" or a level by its name was asked for, and the probes do not prove it; or `setting` is
             none that there is.
 
     """
-    machine = Machine(home, os.environ if environ is None else environ, caches, limits)
+    machine = Machine(home, os.environ if environ is None else environ, caches, limits, hide=hide)
     choice = examine(setting, machine)
     return choice.sandbox, choice.warning
 
@@ -151,7 +154,7 @@ def _bubblewrap(machine: Machine) -> Tried:
     program = shutil.which("bwrap", path=machine.path)
     if program is None:
         return Tried("bwrap", "bubblewrap is not installed", install_command("bubblewrap", machine.path))
-    sandbox = bubblewrap(program, machine.home.root, machine.environ)
+    sandbox = bubblewrap(program, machine.home.root, machine.environ, machine.hide)
     sandbox = replace(sandbox, **_equipment(sandbox, machine))
     for isolation in ISOLATION:
         tried = prove(replace(sandbox, isolation=isolation), machine.home, mend_bubblewrap())
@@ -177,7 +180,7 @@ def _landlock(machine: Machine) -> Tried:
     why = why_no_landlock().rstrip(".")
     if why:
         return Tried("landlock", f"Landlock cannot be used: {why}", OTHER_KERNEL)
-    sandbox = landlock(machine.home.root, machine.environ)
+    sandbox = landlock(machine.home.root, machine.environ, machine.hide)
     return prove(replace(sandbox, **_equipment(sandbox, machine)), machine.home, OTHER_KERNEL)
 
 
@@ -185,7 +188,7 @@ def _seatbelt(machine: Machine) -> Tried:
     why = why_no_seatbelt().rstrip(".")
     if why:
         return Tried("seatbelt", why, CONTAINER_OR_VM)
-    sandbox = seatbelt(machine.home.root, machine.environ)
+    sandbox = seatbelt(machine.home.root, machine.environ, machine.hide)
     return prove(replace(sandbox, **_equipment(sandbox, machine)), machine.home, CONTAINER_OR_VM)
 
 

@@ -12,7 +12,8 @@ but it can only forbid, not rearrange. What follows from that:
 - Processes outside can be seen by name and arguments. Mode, owner and times of files outside are the user's to change,
   and with them the command's; Landlock governs content.
 - /dev/shm and /dev/pts are shut, since what lies there is other programs': no locks of Python's multiprocessing, no
-  pseudo-terminals.
+  pseudo-terminals. Whoever has nothing in /dev/shm, as in most containers, opens it by `caches = ["/dev/shm"]`.
+- With a network there are still no sockets of the unix family: those lead to the services of this machine.
 
 Below ABI 6 (Linux 6.12) processes outside can be signalled. Limits on the number of processes do not bind root.
 """
@@ -69,7 +70,8 @@ DEVICE = Right.READ_FILE | Right.WRITE_FILE | Right.TRUNCATE | Right.DEVICE_CONT
 class Landlock:
     """`readable` is what every command may read, `hidden` what it may not among that; `state` is Ralph's own folder.
 
-    `caches` are folders outside of the worktree that every command may write to, if they are there.
+    `caches` are folders outside of the worktree that every command may write to, if they are there. `checkouts` are
+    hidden too, but for the tools in them.
     """
 
     abi: int
@@ -78,6 +80,7 @@ class Landlock:
     hidden: tuple[Path, ...] = ()
     resources: Resources = field(default_factory=Resources.default)
     caches: tuple[Path, ...] = ()
+    checkouts: tuple[Path, ...] = ()
     level = "landlock"
 
     @property
@@ -119,20 +122,23 @@ class Landlock:
     @cached_property
     def _shown(self) -> tuple[str, ...]:
         """What is the same for every command."""
-        hidden = (*self.hidden, self.state)
+        hidden = (*self.hidden, *self.checkouts, self.state)
         readable = _outermost([path.resolve() for path in (*self.readable, *KERNEL_FOLDERS)])
+        tools = [path for path in self.readable if _is_within(path, self.checkouts)]
         known = Right(governed(self.abi)[0])
         return (
             *(word for path in readable for word in _around(path, hidden, READ, Right.READ_FOLDER)),
+            *(word for path in tools for word in _around(path, self.hidden, READ, Right.READ_FOLDER)),
             *_rules(DEVICE & known, (Path("/dev") / name for name in DEVICES)),
         )
 
 
-def landlock(state: Path, environ: Mapping[str, str] | None = None) -> Landlock:
+def landlock(state: Path, environ: Mapping[str, str] | None = None, hide: Iterable[Path] = ()) -> Landlock:
     """The level for this user: shows the system and the tools that bubblewrap shows."""
-    shown = bubblewrap("", state, environ)
+    shown = bubblewrap("", state, environ, hide)
     readable = (*system_folders(), *shown.toolchains)
-    return Landlock(landlock_abi(), shown.state, readable, tuple(one.path for one in shown.hidden))
+    hidden, checkouts = (tuple(one.path for one in some) for some in (shown.hidden, shown.checkouts))
+    return Landlock(landlock_abi(), shown.state, readable, hidden, checkouts=checkouts)
 
 
 def why_no_landlock(system: str = platform.system(), machine: str = platform.machine(), abi: int | None = None) -> str:

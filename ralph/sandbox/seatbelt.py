@@ -133,10 +133,11 @@ class Profile:
         return name
 
 
-def seatbelt(state: Path, environ: Mapping[str, str] | None = None) -> Seatbelt:
+def seatbelt(state: Path, environ: Mapping[str, str] | None = None, hide: Iterable[Path] = ()) -> Seatbelt:
     """The level for this user: hides the homes, but shows the tools in them that bubblewrap shows."""
-    shown = bubblewrap("", state, environ)
-    return Seatbelt(shown.state, shown.homes, shown.toolchains, tuple(one.path for one in shown.hidden))
+    shown = bubblewrap("", state, environ, hide)
+    hidden = tuple(one.path for one in (*shown.hidden, *shown.checkouts))
+    return Seatbelt(shown.state, shown.homes, shown.toolchains, hidden)
 
 
 def why_no_seatbelt() -> str:

@@ -77,13 +77,17 @@ def system_folders(root: Path = Path("/")) -> list[Path]:
 
 
 def toolchain_folders(
-    homes: Sequence[Path], environ: Mapping[str, str] | None = None, *, shown: Iterable[Path] = ()
+    homes: Sequence[Path],
+    environ: Mapping[str, str] | None = None,
+    *,
+    shown: Iterable[Path] = (),
+    hide: Iterable[Path] = (),
 ) -> list[Path]:
     """Existing folders that commands need to read and that are not below `shown`: those of toolchains in the homes, on
-    PATH, named by a toolchain's own variable, and our own Python.
+    PATH, named by a toolchain's own variable, and our own Python. `hide`: folders that are not shown, wherever they lie.
     """
     source = os.environ if environ is None else environ
-    system = tuple(shown)
+    system, apart = tuple(shown), tuple(hide)
     known = [home / part for home in homes for part in KNOWN]
     settings = [home / part for home in homes for part in SETTINGS if not holds_token(home / part)]
     on_path = [folder for entry in source.get("PATH", "").split(os.pathsep) if entry for folder in _tool(Path(entry))]
@@ -96,7 +100,10 @@ def toolchain_folders(
     useful = {
         path
         for path in chosen | guessed
-        if not _is_within(path, (*system, *secret)) and _may_be_shown(path, [*homes, Path.home()])
+        if not _is_within(path, secret)
+        and (_is_within(path, apart) or not _is_within(path, system))
+        and path not in apart
+        and _may_be_shown(path, [*homes, Path.home()])
     }
     return sorted(path for path in useful if not useful.intersection(path.parents))
 
