@@ -18,6 +18,8 @@ PLAYED_BY = "ralph.model.played_by"
 REFUSAL = "ralph.refusal"  # the category of a refusal and its explanation
 USAGE_ESTIMATED = "ralph.usage.estimated"  # no counts came: bounds stand in, and the whole reservation is charged
 
+USAGE_REFUSED = "ralph.usage.refused"  # which count could not be believed
+
 
 @dataclass
 class Attempts:
@@ -59,5 +61,7 @@ def describe(span: "Span", reply: Reply, attempts: Attempts, *, ended_s: float, 
         span.set({REFUSAL: reply.refusal})
     if reply.usage_is_bound:
         span.set({USAGE_ESTIMATED: True})
+    if reply.usage_refused:
+        span.set({USAGE_REFUSED: reply.usage_refused})
     if reply.played_by:
         span.set({names.COST_SIMULATED: True, PLAYED_BY: reply.played_by})

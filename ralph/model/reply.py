@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ralph.model.blocks import Block, scrub
 from ralph.model.dialogue import bound_tokens
 from ralph.model.stop_reasons import StopReason, stop_reason
+from ralph.model.usage import UsageError, given, updated, usage_of
 from tracing.prices import TokenUsage
 
 if TYPE_CHECKING:
     from anthropic.types import (
         Message,
-        MessageDeltaUsage,
         RawContentBlockDelta,
         RawMessageDeltaEvent,
         RawMessageStreamEvent,
-        Usage,
     )
 
 
@@ -44,6 +43,7 @@ class Reply:
     max_tokens: int = 0  # what it was allowed to say; less than asked for when the budget is short
     played_by: str = ""  # "scripted", "recording" or "by-hand" where no real model answered
     usage_is_bound: bool = False  # the service counted nothing; `usage` is the most it can have been
+    usage_refused: str = ""  # why its counts were not believed
 
     @property
     def tool_calls(self) -> tuple[Block, ...]:
@@ -56,7 +56,8 @@ class Assembly:
     def __init__(self) -> None:
         self.complete = False
         self.stop: str | None = None
-        self.usage: TokenUsage | None = None  # None: not even message_start was seen
+        self.usage: TokenUsage | None = None  # None: not even message_start was seen, or its counts cannot be believed
+        self.usage_refused = ""  # why its counts cannot be believed
         self._blocks: dict[int, Block] = {}
         self._json: dict[int, list[str]] = {}
         self._malformed: dict[str, str] = {}
@@ -108,6 +109,7 @@ class Assembly:
             raw_stop_reason=self.stop or "",
             usage=usage,
             usage_is_bound=bound is not None,
+            usage_refused=self.usage_refused,
             cost_micros=cost_micros,
             model=self._model,
             response_id=self._id,
@@ -118,17 +120,24 @@ class Assembly:
         )
 
     def _begin(self, message: Message) -> None:
-        self._model, self._id = str(_given(message, "model") or ""), str(_given(message, "id") or "")
-        if usage := _given(message, "usage"):
-            self.usage = usage_of(usage)
+        self._model, self._id = str(given(message, "model") or ""), str(given(message, "id") or "")
+        if usage := given(message, "usage"):
+            self._count(lambda: usage_of(usage))
 
     def _end(self, event: RawMessageDeltaEvent) -> None:
-        self.stop = _given(event.delta, "stop_reason") or self.stop
-        if usage := _given(event, "usage"):
-            self.usage = _updated(self.usage or TokenUsage(), usage)
-            self._counted_output = True
-        if details := _given(event.delta, "stop_details"):
+        self.stop = given(event.delta, "stop_reason") or self.stop
+        if usage := given(event, "usage"):
+            self._count(lambda: updated(self.usage or TokenUsage(), usage))
+            self._counted_output |= given(usage, "output_tokens") is not None
+        if details := given(event.delta, "stop_details"):
             self._refusal = f"{details.category or 'no category'}: {details.explanation or 'no explanation'}"
+
+    def _count(self, read: Callable[[], TokenUsage]) -> None:
+        """One count that cannot be believed makes all of them worthless."""
+        try:
+            self.usage = None if self.usage_refused else read()
+        except UsageError as error:
+            self.usage, self.usage_refused = None, str(error)
 
     def _extend(self, index: int, delta: RawContentBlockDelta) -> None:
         block = self._blocks[index]
@@ -164,44 +173,3 @@ def _whole(block: Block) -> Block:
         **empty.get(str(block.get("type")), {}),
         **{name: value for name, value in block.items() if value is not None},
     }
-
-
-def usage_of(usage: Usage) -> TokenUsage:
-    """The API's counts in our disjoint kinds; a cache write without a breakdown is a 5-minute one.
-
-    Compatible servers leave counts out or send null.
-    """
-    written = _count(usage, "cache_creation_input_tokens")
-    hour = _count(_given(usage, "cache_creation"), "ephemeral_1h_input_tokens")
-    return TokenUsage(
-        uncached_input_tokens=_count(usage, "input_tokens"),
-        cache_read_tokens=_count(usage, "cache_read_input_tokens"),
-        cache_write_5m_tokens=max(0, written - hour),
-        cache_write_1h_tokens=hour,
-        output_tokens=_count(usage, "output_tokens"),
-        reasoning_tokens=_count(_given(usage, "output_tokens_details"), "thinking_tokens"),
-    )
-
-
-def _updated(so_far: TokenUsage, delta: MessageDeltaUsage) -> TokenUsage:
-    """Counts of a delta are running totals; what it leaves out stays as it was. It has no breakdown of cache writes."""
-    written = _count(delta, "cache_creation_input_tokens", so_far.cache_write_5m_tokens + so_far.cache_write_1h_tokens)
-    details = _given(delta, "output_tokens_details")
-    return replace(
-        so_far,
-        uncached_input_tokens=_count(delta, "input_tokens", so_far.uncached_input_tokens),
-        cache_read_tokens=_count(delta, "cache_read_input_tokens", so_far.cache_read_tokens),
-        cache_write_5m_tokens=max(0, written - so_far.cache_write_1h_tokens),
-        output_tokens=_count(delta, "output_tokens", so_far.output_tokens),
-        reasoning_tokens=_count(details, "thinking_tokens", so_far.reasoning_tokens),
-    )
-
-
-def _count(counts: object, name: str, otherwise: int = 0) -> int:
-    value = _given(counts, name)
-    return value if isinstance(value, int) and value >= 0 else otherwise
-
-
-def _given(thing: object, name: str) -> Any:
-    """The SDK builds its objects from whatever a server sends, so an attribute that its types promise may be missing."""
-    return getattr(thing, name, None)
