@@ -8,8 +8,9 @@ from ralph.errors import RalphError
 from ralph.sandbox.choose import MADE_FOR, NAMES, Choice, Machine, examine
 from ralph.sandbox.probes import CONTROL, PROBES, ProbeResult
 
-COLUMNS = "{:<19} {:<9} {}"
-WIDTH = 62
+PROMISED, NOT_PROMISED = "promised, and tried just now:", "not promised, and tried just now:"
+THROUGH = "GOT THROUGH"
+SYSTEMS = {"darwin": "macOS", "linux": "Linux"}
 
 
 def sandbox(patient: Patient) -> Iterator[Finding]:
@@ -45,25 +46,26 @@ def _chosen(choice: Choice) -> Finding:
 
 
 def table(choice: Choice) -> tuple[str, ...]:
-    """Each attack on the level that is used, problems first; then why each other level is not."""
-    rows = sorted((one for one in choice.results if one.name != CONTROL), key=_trouble)
-    head = [COLUMNS.format("attack", "promised", "tried now")] if rows else []
-    return (*head, *(_row(one) for one in rows), *_others(choice))
-
-
-def _trouble(result: ProbeResult) -> tuple[bool, bool]:
-    return not result.is_broken, result.blocked
+    """What commands can try on the level that is used, what got through first; then why each other level is not used."""
+    tried = sorted((one for one in choice.results if one.name != CONTROL), key=lambda one: one.blocked)
+    groups = (
+        (PROMISED, [one for one in tried if one.promised]),
+        (NOT_PROMISED, [one for one in tried if not one.promised]),
+    )
+    rows = [row for title, group in groups if group for row in (title, *map(_row, group))]
+    return (*rows, *_others(choice))
 
 
 def _row(result: ProbeResult) -> str:
-    outcome = "blocked" if result.blocked else f"{'GOT' if result.promised else 'got'} THROUGH: {result.detail}"
-    text = COLUMNS.format(result.name, "yes" if result.promised else "no", outcome)
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
+    outcome = "blocked" if result.blocked else THROUGH
+    detail = "" if result.blocked else f": {result.detail}"
+    return f"  {outcome:<{len(THROUGH)}} {PROBES[result.name]}{detail}"
 
 
 def _others(choice: Choice) -> Iterator[str]:
-    tried = {one.level: one.why for one in choice.tried}
+    tried = {one.level: one.why.removeprefix(f"{NAMES[one.level]} ") for one in choice.tried}
     for level, system in MADE_FOR.items():
         if level != choice.sandbox.level:
-            foreign = "" if sys.platform.startswith(system) else f"only on {system}"
-            yield f"{NAMES[level]}: {tried.get(level) or foreign or 'not needed'}"
+            foreign = "" if sys.platform.startswith(system) else f"only on {SYSTEMS[system]}"
+            why = tried.get(level) or foreign or "not needed"
+            yield f"{NAMES[level]}: {why}"

@@ -26,7 +26,7 @@ TIMEOUT_S = 10
 CONTROL = "write-inside"
 PROBES: Mapping[str, str] = {
     "write-outside": "change files outside of the worktree",
-    "write-through-link": "change files outside through a link in the worktree",
+    "write-through-link": "change files outside through links inside",
     "read-ssh": "read the keys in ~/.ssh",
     "read-state": "read Ralph's own state",
     "tcp": "reach the network by TCP",

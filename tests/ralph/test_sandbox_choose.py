@@ -120,6 +120,32 @@ def test_a_fall_to_a_lower_level_is_told_with_what_mends_it(home: Home, tmp_path
         assert choice.warning.endswith(": bubblewrap is not installed. Install the package bubblewrap.")
 
 
+REFUSALS = [
+    pytest.param("bwrap: setting up uid map: Permission denied", id="ubuntu-24.04-uid-map"),
+    pytest.param("bwrap: loopback: Failed RTM_NEWADDR: Operation not permitted", id="ubuntu-24.04-loopback"),
+    pytest.param("bwrap: No permissions to create new namespace", id="a-container"),
+]
+
+
+@pytest.mark.parametrize("complaint", REFUSALS)
+@pytest.mark.parametrize("levels", [("bwrap",), pytest.param(ORDER, marks=needs_landlock)], ids=["alone", "all"])
+def test_where_bubblewrap_is_refused_there_is_one_warning_with_the_kernels_words_and_the_remedy(
+    home: Home, tmp_path: Path, complaint: str, levels: Sequence[str]
+) -> None:
+    environ = with_bwrap(tmp_path / "bin", f"echo '{complaint}' >&2; exit 1")
+    choice = chosen("auto", home, environ, levels)
+    assert choice.sandbox.level == ("none" if levels == ("bwrap",) else "landlock")
+    assert choice.warning
+    assert choice.warning.count(f"bubblewrap does not work here ({complaint}). {mend_bubblewrap()}") == 1
+    assert chosen("none", home, environ, levels).warning is None
+    with pytest.raises(RalphError) as refused:
+        chosen("bwrap", home, environ, levels)
+    assert str(refused.value) == (
+        f'sandbox = "bwrap" was asked for, but bubblewrap does not work here ({complaint}). '
+        f"To run with what there is: --sandbox auto. {mend_bubblewrap()}"
+    )
+
+
 @needs_landlock
 def test_a_level_by_its_name_is_that_one(home: Home) -> None:
     choice = chosen("landlock", home, dict(os.environ), ORDER)
