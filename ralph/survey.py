@@ -13,7 +13,7 @@ from ralph.detect import detect_checks
 from ralph.detect.missing import smallest_example
 from ralph.errors import RalphError
 from ralph.home import Home, find_home
-from ralph.model.access import price_book, require_models
+from ralph.model.access import price_book, price_notes, require_models
 from ralph.roles import Role, models_of
 from ralph.sandbox.choose import require_bash
 from ralph.settings.load import Loaded, load_settings
@@ -96,9 +96,11 @@ def survey(request: RunRequest) -> Ground:
     if not checks and not settings.run.allow_unchecked:
         raise RalphError(NO_CHECKS.format(root=seen.repo.root, example=smallest_example(seen.repo.root)))
     prices = price_book(settings)
-    require_models(settings, prices, models_of(settings, Role.FIRST, Role.RETRY), played=request.is_played)
+    models = models_of(settings, Role.FIRST, Role.RETRY)
+    require_models(settings, prices, models, played=request.is_played)
     seen.repo.identity()
-    return Ground(**vars(seen), checks=checks, prices=prices)
+    notes = (*seen.notes, *price_notes(settings, prices, models))
+    return Ground(**(vars(seen) | {"notes": notes}), checks=checks, prices=prices)
 
 
 def plan_of(repo: Repo, prd: Prd, loaded: Loaded, *, in_place: bool = False) -> BranchPlan:

@@ -10,9 +10,9 @@ import difflib
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
 from importlib import metadata
@@ -30,6 +30,13 @@ Rate = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 VERTEX_REGIONAL = Decimal("1.1")  # the factor of Vertex's regional and multi-regional endpoints over "global"
 
 
+DATED = {"0.2.3": date(2026, 10, 14)}
+"""Of when the prices in a version of `genai-prices` are: the newest that was in force and not only announced."""
+
+UPDATE = "pip install --upgrade genai-prices"
+WARN_AGE_DAYS, MOST_AGE_DAYS = 120, 180
+
+
 class UnknownPriceError(Exception):
     """No price is known for the model, so no budget can stand in front of it; the message is the TOML to add."""
 
@@ -41,6 +48,21 @@ class UnknownPriceError(Exception):
             + " its prices in USD per million tokens to config.toml in Ralph's state folder (RALPH_HOME):\n\n"
             f"[prices.{json.dumps(model)}]\n"
             "input = 0.00\noutput = 0.00\ncache_read = 0.00\ncache_write_5m = 0.00\ncache_write_1h = 0.00\n"
+        )
+
+
+class StalePriceError(UnknownPriceError):
+    """The shipped table is too old to be trusted; the message is what mends that."""
+
+    def __init__(self, model: str, dated: date, today: date, most_days: int) -> None:
+        self.model = model
+        Exception.__init__(
+            self,
+            f"The price of {json.dumps(model)} is from a table of {dated}, {(today - dated).days} days ago by this machine's "
+            f"clock, and may have risen since: no budget can guard it (prices_max_age_days = {most_days}). "
+            f"Update the table: {UPDATE}. Where that cannot be done, give the price as it is now in config.toml in Ralph's "
+            f"state folder (RALPH_HOME), as [prices.{json.dumps(model)}] with input and output in USD per million tokens; "
+            "or trust the old table for longer: --set limits.prices_max_age_days=400",
         )
 
 
@@ -136,11 +158,15 @@ class PriceBook:
         *,
         catalogue: str = "",
         surcharge: Decimal = Decimal(1),
+        max_age_days: int | None = None,
+        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         """`catalogue` is a provider of `genai-prices` ("aws", "google"); "" goes by the model's name.
 
-        `surcharge` is a factor on shipped prices, never on the user's own.
+        `surcharge` is a factor on shipped prices, never on the user's own. `max_age_days` is how old the shipped table may
+        be when `check` is asked; None: any age.
         """
+        self._max_age_days, self._today = max_age_days, today
         self._overrides = dict(overrides or {})
         self._catalogue, self._surcharge = catalogue, surcharge
         self._tiers: dict[tuple[str, str], Sequence[Rates]] = {}
@@ -150,8 +176,17 @@ class PriceBook:
 
         Raises:
             UnknownPriceError: neither table has the model.
+            StalePriceError: only the shipped table has it, and is too old.
         """
         self._tiers_of(model, None)
+        today = self._today()
+        if self._max_age_days is not None and self.age_days(model) > self._max_age_days:
+            raise StalePriceError(model, _table_date(today), today, self._max_age_days)
+
+    def age_days(self, model: str) -> int:
+        """How old the shipped table is, where the model's price comes from it; 0 for a price of the user's own."""
+        today = self._today()
+        return 0 if model in self._overrides else max(0, (today - _table_date(today)).days)
 
     def maker(self, model: str) -> str:
         """Who sells the model by the shipped table, as "anthropic" or "openai"; "" where it is not in there."""
@@ -205,6 +240,19 @@ class PriceBook:
     def _factor(self, model: str) -> Decimal:
         """Vertex's names ("...@20260901") do not say the region, so without a catalogue the dearer one is assumed."""
         return VERTEX_REGIONAL if "@" in model and not self._catalogue else self._surcharge
+
+
+def _table_date(today: date) -> date:
+    """Of when the installed table is; of a version that came after this release, the newest price now in force in it."""
+    known = DATED.get(metadata.version("genai-prices"))
+    return known or max((day for day in _start_dates() if day <= today), default=date.min)
+
+
+def _start_dates() -> Iterator[date]:
+    for model in (model for provider in _snapshot().providers for model in provider.models):
+        for price in model.prices if isinstance(model.prices, list) else ():
+            if isinstance(start := getattr(price.constraint, "start_date", None), date):
+                yield start
 
 
 def _shipped_tiers(model: str, catalogue: str, at: datetime) -> Sequence[Rates]:

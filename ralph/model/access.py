@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ralph.errors import RalphError
 from ralph.settings.schema import Settings
-from tracing.prices import VERTEX_REGIONAL, PriceBook, UnknownPriceError
+from tracing.prices import UPDATE, VERTEX_REGIONAL, WARN_AGE_DAYS, PriceBook, StalePriceError, UnknownPriceError
 
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
 PROJECT_VARIABLES = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
@@ -79,6 +79,9 @@ def require_models(
     for name in names:
         try:
             prices.check(name)
+        except StalePriceError as error:
+            if not played:  # what is only played costs nothing
+                raise RalphError(str(error)) from error
         except UnknownPriceError as error:
             raise RalphError(str(error)) from error
         maker = prices.maker(name)
@@ -105,12 +108,24 @@ def vertex_project(environ: Mapping[str, str] = os.environ) -> str | None:
 
 def price_book(settings: Settings, environ: Mapping[str, str] = os.environ) -> PriceBook:
     """The prices of the provider that the settings name: never lower than what its region charges."""
+    most_days = settings.limits.prices_max_age_days
     if settings.provider == "bedrock":
-        return PriceBook(settings.prices, catalogue="aws")
+        return PriceBook(settings.prices, catalogue="aws", max_age_days=most_days)
     if settings.provider == "vertex":
         is_global = environ.get("CLOUD_ML_REGION") == "global"
-        return PriceBook(settings.prices, catalogue="google", surcharge=Decimal(1) if is_global else VERTEX_REGIONAL)
-    return PriceBook(settings.prices)
+        surcharge = Decimal(1) if is_global else VERTEX_REGIONAL
+        return PriceBook(settings.prices, catalogue="google", surcharge=surcharge, max_age_days=most_days)
+    return PriceBook(settings.prices, max_age_days=most_days)
+
+
+def price_notes(settings: Settings, prices: PriceBook, names: Sequence[str]) -> tuple[str, ...]:
+    """That the price table becomes too old before long, for as long as it is not refused; else nothing."""
+    oldest_days = max((prices.age_days(name) for name in names), default=0)
+    most_days = settings.limits.prices_max_age_days
+    if not min(WARN_AGE_DAYS, most_days * 2 // 3) < oldest_days <= most_days:
+        return ()
+    left = most_days - oldest_days
+    return (f"prices are {oldest_days} days old; in {left} days Ralph stops trusting them. Update them: {UPDATE}",)
 
 
 def _require_key(settings: Settings, environ: Mapping[str, str]) -> None:

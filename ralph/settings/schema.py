@@ -71,6 +71,18 @@ class Limits(Section):
         ),
     ] = None
 
+    prices_max_age_days: Annotated[
+        int,
+        Field(ge=1),
+        About(
+            "The age at which prices that came with Ralph are not trusted any more. `[prices]` of your own do not age.",
+            "a whole number above 0",
+            "400",
+            "days",
+            Repo.TIGHTEN,
+        ),
+    ] = 180
+
     def micros(self, name: Literal["per_call_usd", "per_story_usd", "per_run_usd", "per_day_usd"]) -> int | None:
         """A limit in whole micro-dollars, rounded down; None where there is no such limit."""
         usd: float | None = getattr(self, name)

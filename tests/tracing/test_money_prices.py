@@ -1,7 +1,8 @@
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import metadata
 
 import pytest
 from genai_prices import Usage, calc_price, data, data_snapshot
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tracing.prices import ModelPrice, PriceBook, TokenUsage, UnknownPriceError
+from tracing.prices import DATED, ModelPrice, PriceBook, StalePriceError, TokenUsage, UnknownPriceError
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 LOCAL = {"local": ModelPrice(input=Decimal("0.3"), output=Decimal("1.7"))}
@@ -111,6 +112,42 @@ def test_an_unknown_model_is_refused_with_the_toml_to_add() -> None:
         '[prices."my \\"own\\""]\n'
         "input = 0.00\noutput = 0.00\ncache_read = 0.00\ncache_write_5m = 0.00\ncache_write_1h = 0.00\n"
     )
+
+
+DATED_ON = date(2026, 10, 14)
+
+
+@pytest.mark.parametrize(
+    ("age_days", "is_refused"), [(0, False), (180, False), (181, True), (4_000, True), (-20_000, False)]
+)
+def test_prices_older_than_a_person_allows_are_refused(age_days: int, is_refused: bool) -> None:
+    book = PriceBook(dict(LOCAL), max_age_days=180, today=lambda: DATED_ON + timedelta(days=age_days))
+    book.check("local")  # one's own prices do not age
+    if not is_refused:
+        book.check("claude-opus-5-5")
+        return
+    with pytest.raises(StalePriceError) as refused:
+        book.check("claude-opus-5-5")
+    assert f"from a table of 2026-10-14, {age_days} days ago by this machine's clock" in str(refused.value)
+    for remedy in (
+        "pip install --upgrade genai-prices", '[prices."claude-opus-5-5"]', "--set limits.prices_max_age_days=400",
+    ):  # fmt: skip
+        assert remedy in str(refused.value)
+
+
+def test_a_run_that_has_begun_is_priced_to_its_end_whatever_the_age() -> None:
+    old = PriceBook(max_age_days=1, today=lambda: date(2036, 1, 1))
+    assert old.cost_micros("claude-opus-5-5", TokenUsage(1)) == 4
+
+
+def test_a_newer_table_is_as_old_as_the_newest_price_that_is_in_force_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracing.prices.DATED", {})
+    announced = PriceBook(today=lambda: date(2026, 12, 31))  # prices of 2027 stand in it already
+    assert 0 < announced.age_days("claude-opus-5-5") <= (date(2026, 12, 31) - DATED_ON).days
+
+
+def test_the_date_of_the_table_that_ralph_is_developed_with_is_written_down() -> None:
+    assert metadata.version("genai-prices") in DATED, "look up the newest price in force, and add it to DATED"
 
 
 def test_prices_stay_those_of_the_package_when_another_library_updates_its_own_copy() -> None:
