@@ -2,7 +2,8 @@
 be committed stays out. The agent's own index and `.git` are not asked.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -44,8 +45,9 @@ def collect(worktree: Worktree, *, discard: Sequence[str] = (), redact: Callable
     """The worktree's files as a tree in the repository's object store; no ref, index or file of the user changes.
 
     `discard` names files, folders or globs (relative, forward slashes) whose changes are left out. `redact` knows
-    secrets of this run, which must not be in a commit either.
+    secrets of this run, which must not be in a commit either. Pipes that the agent left are removed: git would wait for them.
     """
+    _remove_what_git_waits_for(worktree.path)
     index = worktree.path.with_name(worktree.path.name + ".snapshot")
     copy_file(worktree.pristine_index, index, "snapshot index")
     git = worktree.git(index)
@@ -61,6 +63,30 @@ def collect(worktree: Worktree, *, discard: Sequence[str] = (), redact: Callable
     return Snapshot(
         worktree.base_sha, base_tree, tree, tuple(sorted(changed)), tuple(sorted(set(discarded))), tuple(refused)
     )
+
+
+def _remove_what_git_waits_for(root: Path) -> None:
+    """Pipes: git reads `.gitignore`, `.gitattributes` and a nested repository's `HEAD`, whatever they are. And nested `.git`
+    links, which may lead to a pipe elsewhere. None of these could be committed.
+    """
+    for entry in list(_odd_entries(root)):
+        if not entry.is_symlink() or (entry.name.lower() == ".git" and Path(entry.path).parent != root):
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _odd_entries(root: Path) -> Iterator["os.DirEntry[str]"]:
+    """Everything below the folder that is neither folder nor regular file."""
+    folders = [str(root)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif not entry.is_file(follow_symlinks=False):
+                        yield entry
+        except OSError:  # unreadable or too deep, which it is for git too
+            continue
 
 
 def _touched(git: Git) -> list[str]:
@@ -111,7 +137,7 @@ def _why_refused(git: Git, worktree: Worktree, path: str, redact: Callable[[str]
     if path.endswith("/"):
         return "a git repository inside of the worktree; remove its .git folder, or add it as a submodule yourself"
     file = worktree.path / path
-    if file.is_symlink() or not file.is_file():
+    if file.is_symlink() or not file.is_file() or _is_behind_a_link(file, worktree.path):
         return None
     size_bytes = file.stat().st_size
     if size_bytes > MAX_FILE_BYTES:
@@ -120,6 +146,11 @@ def _why_refused(git: Git, worktree: Worktree, path: str, redact: Callable[[str]
     if old is None and (reason := secret_by_name(path)):
         return reason
     return secret_by_content(_read(file), old or b"", redact)
+
+
+def _is_behind_a_link(file: Path, root: Path) -> bool:
+    """Whether a folder on the way has become a link; for git the file is gone then, and what is there is not the agent's."""
+    return file.parent.resolve() != root.resolve() / file.parent.relative_to(root)
 
 
 def _read(file: Path) -> bytes:
