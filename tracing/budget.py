@@ -89,13 +89,19 @@ class UnreconciledError(Exception):
 class OverBudgetError(Exception):
     """The reservation does not fit; nothing was reserved."""
 
-    def __init__(self, limit: Limit, left_micros: int, wanted_micros: int) -> None:
+    def __init__(self, limit: Limit, left_micros: int, wanted_micros: int, counted_under: str = "") -> None:
         self.limit = limit
+        wrong_clock = counted_under not in {"", limit.scope}
         self.left_micros = left_micros
         self.wanted_micros = wanted_micros
         super().__init__(
             f"The {limit.scope.partition(':')[0]} limit of ${usd(limit.micros)} has ${usd(max(left_micros, 0))} left "
             f"and the next call needs ${usd(wanted_micros)}. Raise the limit to go on."
+            + wrong_clock
+            * (
+                f" It counts under {counted_under.removeprefix(DAY)}, though the clock says {limit.scope.removeprefix(DAY)}: "
+                "if the clock was wrong then, run `ralph costs reconcile --clock`."
+            )
         )
 
 
@@ -161,7 +167,7 @@ class Ledger:
                 raise UnreconciledError(broken)
             tightest = self._tightest(limits)
             if tightest and tightest[0] < needed:
-                raise OverBudgetError(tightest[1], tightest[0], needed)
+                raise OverBudgetError(tightest[1], tightest[0], needed, self._current(tightest[1].scope))
             granted = min(micros, tightest[0]) if tightest else micros
             return self._hold(granted, {self._current(limit.scope) for limit in limits} - {CALL}, model, trace_id)
 

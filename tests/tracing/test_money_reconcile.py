@@ -159,8 +159,12 @@ def test_a_clock_that_was_ahead_for_a_while_holds_nothing_back_once_a_person_say
     ahead, today = Limit("day:2030-01-01", 1_000), Limit("day:2026-11-21", 1_000)
     ledger.reserve(1_000, [ahead], model="m")
     assert books.day_ahead("2026-11-21") == "2030-01-01"
-    with pytest.raises(OverBudgetError):
+    with pytest.raises(OverBudgetError) as over:
         ledger.reserve(1, [today], model="m")
+    assert str(over.value).endswith(
+        "It counts under 2030-01-01, though the clock says 2026-11-21: if the clock was wrong then, "
+        "run `ralph costs reconcile --clock`."
+    )
     assert books.call_day_wrong("2026-11-21") == ("2030-01-01",)
     assert books.day_ahead("2026-11-21") == ""
     ledger.reserve(1_000, [today], model="m")
