@@ -1,7 +1,8 @@
 """Confines itself and becomes the command: the program that `landlock.Landlock.wrap` starts, by a bare Python.
 
 Two halves. The first one stays outside as the supervisor: it takes over what the command orphans (subreaper), ends all
-of it when the command ends or Ralph dies, and puts files back that the command may not change. The second one takes
+of it when the command ends or Ralph dies, and puts files back that the command may not change. There are two of it, one
+below the other, so that what outlives one that is killed does not outlive the other. The second half takes
 Landlock rules, limits and a system-call filter on itself and then is the command; if any of that fails it ends with 126
 and the command never runs. Exit code and signal of the command are passed on.
 
@@ -55,11 +56,10 @@ TAKES = {
 def main(words: list[str]) -> None:
     """Run the command; never returns."""
     spec, command = parsed(words)
-    parent, supervisor = posix.getppid(), posix.getpid()
+    parent, leader = posix.getppid(), posix.getpid()
     _signal.pthread_sigmask(_signal.SIG_BLOCK, WAKING)
     try:
-        prctl("dying with Ralph", PR_SET_PDEATHSIG, int(_signal.SIGTERM))
-        prctl("adopting what is left", PR_SET_CHILD_SUBREAPER, 1)
+        watch_over()
         prctl("being named", PR_SET_NAME, NAME)
         if not is_alive(int(spec["--ralph"][0][0])):
             leave(NOT_RUN)
@@ -70,7 +70,7 @@ def main(words: list[str]) -> None:
         refuse(error)
     child = posix.fork()
     if child == 0:
-        become(command, spec, rules, scratch, supervisor)
+        parent, child = leader, second(command, spec, rules, scratch, leader)
     status = supervised(child, parent)
     end_all()
     if any(file.is_changed() for file in kept):
@@ -78,6 +78,23 @@ def main(words: list[str]) -> None:
     if scratch:
         remove(scratch)
     end_as(status)
+
+
+def watch_over() -> None:
+    prctl("dying with Ralph", PR_SET_PDEATHSIG, int(_signal.SIGTERM))
+    prctl("adopting what is left", PR_SET_CHILD_SUBREAPER, 1)
+
+
+def second(command: list[str], spec: Spec, rules: int, scratch: str, leader: int) -> int:
+    """The second supervisor, below the first: whichever of them is killed, the other one ends all that is left."""
+    try:
+        watch_over()
+    except Refused as error:
+        refuse(error)
+    supervisor, child = posix.getpid(), posix.fork()
+    if child == 0:
+        become(command, spec, rules, scratch, supervisor=supervisor, leader=leader)
+    return child
 
 
 def parsed(words: list[str]) -> tuple[Spec, list[str]]:

@@ -122,12 +122,12 @@ def add_rule(rules: int, rights: int, opened: int) -> None:
         raise Refused(get_errno(), f"a Landlock rule: {posix.strerror(get_errno())}")
 
 
-def become(command: list[str], spec: Spec, rules: int, scratch: str, supervisor: int) -> None:
+def become(command: list[str], spec: Spec, rules: int, scratch: str, *, supervisor: int, leader: int) -> None:
     try:
         prctl("dying with the supervisor", PR_SET_PDEATHSIG, int(_signal.SIGKILL))
         if posix.getppid() != supervisor:
             leave(NOT_RUN)
-        if posix.getsid(0) != supervisor:
+        if posix.getsid(0) != leader:
             posix.setsid()  # out of reach of the terminal that Ralph was started from
         for [path] in spec["--join"]:
             join(path)

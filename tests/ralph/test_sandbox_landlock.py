@@ -188,6 +188,7 @@ def test_temporary_files_have_a_folder_that_is_gone_with_the_command(do: Do) -> 
     assert [Path(line).exists() for line in said.split()] == [False, False]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_removed_does_not_change_how_the_command_ended(python: Do) -> None:
     deep = "for _ in range(1500): os.mkdir('x'); os.chdir('x')"
     code, said = python(f"import os, sys\nos.chdir(os.environ['TMPDIR'])\nprint(os.getcwd())\n{deep}\nsys.exit(3)")
