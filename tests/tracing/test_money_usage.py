@@ -1,10 +1,7 @@
 """What a service may report as usage, through the real SDK and a loopback server: believed, or charged at the worst case."""
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from ralph.model.dialogue import Dialogue
 from ralph.model.failures import WorstCaseError
 from ralph.model.pace import Pace
 from ralph.model.reply import Reply
+from tests.faults.money.told_usage import serving
 from tracing.budget import Ledger, Limit
 from tracing.meter import Meter
 from tracing.prices import PriceBook
@@ -28,45 +26,12 @@ from tracing.tracer import Tracer
 MODEL = "claude-opus-5-5"  # by the table: $4 in, $0.20 from the cache, $5 and $8 into it, $20 out
 RUN = Limit("run:1", 10_000_000)
 MAX_TOKENS = 10_000
-FINE = {"input_tokens": 1_000, "output_tokens": 1}
 FINE_MICROS = 1_000 * 4 + 50 * 20
-
-
-class Service(ThreadingHTTPServer):
-    """Streams one short answer per request, with the usage that the test has put there as JSON text."""
-
-    daemon_threads = True
-    at_start: str = json.dumps(FINE)
-    at_end: str = '{"output_tokens": 50}'
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Service
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        message = '{"id": "m", "type": "message", "role": "assistant", "model": "x", "content": [], "usage": %s}'
-        events = [
-            ("message_start", '"message": ' + message % self.server.at_start),
-            ("content_block_start", '"index": 0, "content_block": {"type": "text", "text": ""}'),
-            ("content_block_delta", '"index": 0, "delta": {"type": "text_delta", "text": "hi"}'),
-            ("content_block_stop", '"index": 0'),
-            ("message_delta", '"delta": {"stop_reason": "end_turn"}, "usage": ' + self.server.at_end),
-            ("message_stop", '"x": 0'),
-        ]
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.end_headers()
-        for kind, data in events:
-            self.wfile.write(f'event: {kind}\ndata: {{"type": "{kind}", {data}}}\n\n'.encode())
-
-    def log_message(self, *_message: object) -> None:
-        """Nothing."""
 
 
 class Bench:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.service = stack.enter_context(closing_server(Service(("127.0.0.1", 0), Handler)))
+        self.service = stack.enter_context(serving())
         self.ledger = stack.enter_context(closing(Ledger.open(folder / "ledger.db")))
         self.store = stack.enter_context(closing(TraceStore.open(folder / "traces.db")))
         self.meter = Meter(self.ledger, PriceBook())
@@ -93,21 +58,6 @@ class Bench:
 
     def attributes(self) -> dict[str, Any]:
         return dict(self.store.trace(self.trace.trace_id).spans[-1].attributes)
-
-
-class closing_server:  # noqa: N801  a context manager, as contextlib names them
-    def __init__(self, server: Service) -> None:
-        self.server = server
-        self.thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Service:
-        self.thread.start()
-        return self.server
-
-    def __exit__(self, *_error: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture

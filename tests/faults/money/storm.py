@@ -226,7 +226,9 @@ def main() -> None:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report = storm(Path(folder), workers=chosen.workers, calls=chosen.calls, seed=chosen.seed)
-    sys.stdout.write((json.dumps(asdict(report)) if chosen.json else told(report)) + "\n")
+    sys.stderr.write(f"{told(report)}\n")
+    if chosen.json:
+        sys.stdout.write(json.dumps(asdict(report)))
     raise SystemExit(not report.is_sound)
 
 
