@@ -67,7 +67,8 @@ def _python(text: str) -> dict[str, str]:
 def _braced(pattern: re.Pattern[str], group: int, text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for match in pattern.finditer(text):
-        _add(found, match[group], text[match.start() : block_end(text, match.start())])
+        head = match.start() if pattern is JS_TEST else match.end()
+        _add(found, match[group], text[match.start() : block_end(text, head)])
     return found
 
 

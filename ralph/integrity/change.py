@@ -1,6 +1,7 @@
 """What a piece of work changed, file by file and line by line, as the guard's rules read it."""
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from ralph.workspace.git import split_z
 from ralph.workspace.repo import Repo
 
 MOST_TEXT_BYTES = 1_000_000
+MOST_ALIKE = 1_000_000  # pairs of equal lines; above it only what is new or gone is told, not what moved
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,38 @@ class Change:
 
 def compared(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """The added and the removed lines."""
+    first, last = _same_ends(old, new)
+    before, after = old[first : len(old) - last], new[first : len(new) - last]
+    counts = Counter(before)
+    if sum(counts[text] for text in after) > MOST_ALIKE:
+        return _beyond(before, after, first), _beyond(after, before, first)
     added: list[Line] = []
     removed: list[Line] = []
-    for tag, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(
-        None, old, new, autojunk=False
-    ).get_opcodes():
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for tag, old_from, old_to, new_from, new_to in matcher.get_opcodes():
         if tag != "equal":
-            removed += [Line(number + 1, old[number]) for number in range(old_from, old_to)]
-            added += [Line(number + 1, new[number]) for number in range(new_from, new_to)]
+            removed += [Line(first + number + 1, before[number]) for number in range(old_from, old_to)]
+            added += [Line(first + number + 1, after[number]) for number in range(new_from, new_to)]
     return tuple(added), tuple(removed)
+
+
+def _same_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """How many lines are the same at the start, and how many of the rest at the end."""
+    shorter = min(len(old), len(new))
+    first = next((place for place in range(shorter) if old[place] != new[place]), shorter)
+    last = next((place for place in range(shorter - first) if old[-place - 1] != new[-place - 1]), shorter - first)
+    return first, last
+
+
+def _beyond(known: Sequence[str], lines: Sequence[str], before: int) -> tuple[Line, ...]:
+    """The lines that come more often than in the known ones; `before` lines stand above them."""
+    left = Counter(known)
+    found = []
+    for number, text in enumerate(lines, before + 1):
+        left[text] -= 1
+        if left[text] < 0:
+            found.append(Line(number, text))
+    return tuple(found)
 
 
 def read_change(repo: Repo, old_tree: str, new_tree: str) -> Change:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ralph.integrity.change import Change, FileChange
@@ -24,9 +24,9 @@ def touches_tests(change: Change) -> bool:
     return any(_was_test(file) or _is_test(file) or _has_other_rust_tests(file) for file in change.files)
 
 
-def work_with_base_tests(repo: Repo, change: Change, work_tree: str) -> str:
-    """The work, but every test file as it was on the base: those that are new are not there."""
-    return _tree(repo, work_tree, _base_tests(change))
+def work_with_base_tests(repo: Repo, change: Change, work_tree: str, without: Collection[str] = ()) -> str:
+    """The work, but every test file as it was on the base: those that are new are not there, nor those in `without`."""
+    return _tree(repo, work_tree, (entry for entry in _base_tests(change) if entry[0] not in without))
 
 
 def base_with_new_tests(repo: Repo, change: Change, base_tree: str) -> str:

@@ -5,22 +5,24 @@ base pass on its work, and its new tests fail on the base. Static rules see what
 caller says how (`Evidence.run`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePosixPath
 
 from ralph.checks.report import Outcome, RunnerReport
-from ralph.integrity.change import Change
+from ralph.integrity.bodies import test_bodies
+from ralph.integrity.change import Change, FileChange
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.leeway import TAKES_AWAY, excuses, pins, skips
+from ralph.integrity.lost import lost_words
 from ralph.integrity.permit import Permit
+from ralph.integrity.programs import changed_programs
 from ralph.integrity.protected import protected_changes
 from ralph.integrity.reports import joined
 from ralph.integrity.scan import scan
 from ralph.integrity.testfiles import is_product_code, is_test_file
 from ralph.integrity.tests_before import TestName, TestsBefore
-from ralph.integrity.tokens import tokens, with_words
+from ralph.integrity.tokens import with_words
 
 SHOWN = 5
 SOME_CANNOT_FAIL = 10
@@ -42,10 +44,11 @@ class Evidence:
     permit: Permit
     base: Reports
     work: Reports
-    rerun_base_tests: Callable[[], Reports] | None = None
+    rerun_base_tests: Callable[[Collection[str]], Reports] | None = None  # without test files of these paths
     run_new_tests_on_base: Callable[[], Reports] | None = None
     unchanged_tests: Callable[[], Mapping[str, str]] = dict
     protected: Sequence[str] = ()
+    programs: frozenset[str] = frozenset()  # scripts of the repo that the checks run
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,11 @@ class Judgement:
 def judge(evidence: Evidence) -> Judgement:
     """All findings. The static ones come first; nothing is run any more once they are enough to refuse."""
     change, permit = evidence.change, evidence.permit
-    found = [*scan(change, permit), *protected_changes(change, permit, evidence.protected)]
+    found = [
+        *scan(change, permit, evidence.unchanged_tests),
+        *protected_changes(change, permit, evidence.protected),
+        *changed_programs(change, permit, evidence.programs),
+    ]
     if sum(finding.weight for finding in found) < HARD:
         found += _Tests(evidence).findings()
     return Judgement(tuple(sorted(found, key=lambda finding: -finding.weight)))
@@ -143,12 +150,7 @@ class _Tests:
 
     @cached_property
     def _removed_from_product(self) -> frozenset[str]:
-        """Tokens that the product's removed lines have and its new files no longer have, and the names of files that went."""
-        files = [file for file in self.evidence.change.files if not is_test_file(file.path)]
-        old = tokens("\n".join(line.text for file in files for line in file.removed)).all
-        new = tokens("\n".join(file.new_text for file in files)).all
-        stems = {PurePosixPath(file.old_path).stem for file in files if file.is_removed}
-        return (with_words(old) - with_words(new)) | frozenset(stems)
+        return lost_words(self.evidence.change)
 
     def _skipped(self) -> Iterator[Finding]:
         may_skip = skips(self.evidence.permit)
@@ -187,7 +189,7 @@ class _Tests:
         """The tests as they were, on the work as it is."""
         if self.evidence.rerun_base_tests is None:
             return
-        again = joined(self.evidence.rerun_base_tests().values())
+        again = joined(self.evidence.rerun_base_tests(self._rightly_removed).values())
         if not again.outcomes and self._base.outcomes:
             yield Finding(
                 "base-tests-not-run", NOT_RERUN, "the tests as they were before your change do not run on it at all"
@@ -196,6 +198,16 @@ class _Tests:
         for test_id in failing:
             text = f"the test {_bare(test_id)}, as it was before your change, fails on your code; your change edited it"
             yield Finding("base-test-fails", HARD, text, TestName.of(test_id).file)
+
+    @cached_property
+    def _rightly_removed(self) -> frozenset[str]:
+        """Test files that went with what they were about, which might not even compile now."""
+        gone = [file for file in self.evidence.change.files if file.is_removed and is_test_file(file.old_path)]
+        return frozenset(file.old_path for file in gone if self._may_go_whole(file))
+
+    def _may_go_whole(self, file: FileChange) -> bool:
+        tests = [TestName(file.old_path, name) for name in test_bodies(file.old_path, file.old_text)]
+        return bool(tests) and all(map(self._may_go, tests))
 
     def _suspects(self, again: RunnerReport) -> list[str]:
         """Tests of the base whose words or files changed, that pass now or are gone, and that do not pass as they were."""

@@ -1,7 +1,11 @@
 """Gathers the evidence for the guard out of git and of further runs of the checks, and has it judged."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import os
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 from ralph.checks.baseline import BaseResult
 from ralph.checks.check import CheckResult
@@ -9,11 +13,14 @@ from ralph.integrity.change import Change, read_change
 from ralph.integrity.graft import base_with_new_tests, touches_base_tests, touches_tests, work_with_base_tests
 from ralph.integrity.guard import Evidence, Judgement, Reports, judge
 from ralph.integrity.permit import Permit
+from ralph.integrity.programs import programs
 from ralph.integrity.testfiles import is_test_code
 from ralph.workspace.repo import Repo
 
 MOST_FILES_READ = 400
 MOST_BYTES_READ = 400_000
+MOST_LEADS = 20
+LEADS = re.compile(r"(?:^|/)(?:[Mm]akefile|[Jj]ustfile|package\.json)$")
 Run = Callable[[str, Sequence[str], str], Sequence[CheckResult]]
 """Runs the checks of these names on a tree; the third is what they are run for, in words."""
 
@@ -37,10 +44,9 @@ def inquire(case: Case, run: Run) -> Judgement:
     base, work = _reports(case.base), _reports(case.work)
     names = [name for name in work if work[name] is not None or base.get(name) is not None]
 
-    def rerun_base_tests() -> Reports:
-        return _reports(
-            run(work_with_base_tests(case.repo, change, case.work_tree), names, "with the tests of the base")
-        )
+    def rerun_base_tests(without: Collection[str]) -> Reports:
+        tree = work_with_base_tests(case.repo, change, case.work_tree, without)
+        return _reports(run(tree, names, "with the tests of the base"))
 
     def run_new_tests_on_base() -> Reports:
         return _reports(
@@ -57,6 +63,7 @@ def inquire(case: Case, run: Run) -> Judgement:
             run_new_tests_on_base=run_new_tests_on_base if names and touches_tests(change) else None,
             unchanged_tests=lambda: _unchanged_tests(case, change),
             protected=case.protected,
+            programs=_programs(case),
         )
     )
 
@@ -65,9 +72,45 @@ def _reports(results: Sequence[BaseResult] | Sequence[CheckResult]) -> Reports:
     return {result.name: result.report for result in results}
 
 
+def _programs(case: Case) -> frozenset[str]:
+    """The scripts that the checks run, also by way of a Makefile or of the scripts of a manifest, on the base."""
+    leads = [path for path in _listing(case, case.base_tree) if LEADS.search(path)][:MOST_LEADS]
+    texts = _texts(case, case.base_tree, leads).items()
+    led = [_scripts(text) if path.endswith(".json") else text for path, text in texts]
+    return programs([*(result.command for result in case.work), *led])
+
+
+def _scripts(text: str) -> str:
+    """The commands of a `package.json`, one a line."""
+    try:
+        scripts = json.loads(text).get("scripts", {})
+        return "\n".join(map(str, scripts.values()))
+    except (ValueError, AttributeError):
+        return ""
+
+
 def _unchanged_tests(case: Case, change: Change) -> Mapping[str, str]:
     """The test code that the work left alone, as far as it is of a size that people write."""
-    listing = case.repo.store.names("ls-tree", "-r", "-z", "--name-only", case.work_tree)
-    paths = [path for path in listing if is_test_code(path) and path not in change.by_path][:MOST_FILES_READ]
-    texts = {path: case.repo.store.run("cat-file", "blob", f"{case.work_tree}:{path}") for path in paths}
-    return {path: data.decode(errors="replace") for path, data in texts.items() if len(data) <= MOST_BYTES_READ}
+    paths = [path for path in _listing(case, case.work_tree) if is_test_code(path) and path not in change.by_path]
+    return _texts(case, case.work_tree, paths[:MOST_FILES_READ])
+
+
+def _listing(case: Case, tree: str) -> Sequence[str]:
+    return case.repo.store.names("ls-tree", "-r", "-z", "--name-only", tree)
+
+
+def _texts(case: Case, tree: str, paths: Sequence[str]) -> dict[str, str]:
+    """The files' texts, read by one process; those that are too large are left out."""
+    wanted = [path for path in paths if "\n" not in path]
+    if not wanted:
+        return {}
+    names = "".join(f"{tree}:{path}\n" for path in wanted)
+    data = BytesIO(case.repo.store.run("cat-file", "--batch", stdin=os.fsencode(names)))
+    found: dict[str, str] = {}
+    for path in wanted:
+        head = data.readline()
+        if b" blob " in head:
+            text = data.read(int(head.rpartition(b" ")[2]) + 1)[:-1]
+            if len(text) <= MOST_BYTES_READ:
+                found[path] = text.decode(errors="replace")
+    return found

@@ -22,12 +22,18 @@ REMOVES = re.compile(
     r"\b(?:remov\w*|delet\w*|drop\w*|retir\w*|deprecat\w*|replac\w*|no longer|get rid of|gone|merg\w*|consolidat\w*|superse\w*"
     r"|simplif\w*|inlin\w*|strip\w*|unship\w*|discontinu\w*|supersed\w*|migrat\w* (?:off|away|from)|end of support)\b"
 )
+FEATURE = re.compile(
+    r"`[^`]*`|[\w.]+\([^)]*\)|\b\w+\.\w+\b|^\W*(?:add|support|implement|offer|introduce|provide|create|allow)\b.*"
+    r"|\b(?:can|may|could|able to|allow\w* (?:\w+ )?to|lets? (?:\w+ )?|how to|command to|button to|option to|way to|after|before|when|if|once|by)\s+(?:\w+\s+){0,2}?(?:remov|delet|drop|replac|merg|strip)\w*"
+    r"|^\W*(?:removing|deleting|dropping|replacing|merging)\b.*\b(?:raises?|returns?|gives?|throws?|fails?|keeps?|leaves?|is|are|does)\b.*"
+)
+"""Where a verb of removal is what the product does for its users, and nothing that is to go from the project."""
 RENAMES = re.compile(r"\b(?:renam\w*|mov\w*|split\w*|reorgani[sz]\w*|restructur\w*|extract\w*|regroup\w*|convert\w*)\b")
 ONLY_WANTED = r"[\w\s'\"`():/.,-]{0,40}\b(?:pass|passes|passing|green|succeed|succeeds|clean|stay|stays|still|unchanged|untouched|ok)\b"
 TEST_CHANGES = re.compile(
     r"\b(?:updat\w+|chang\w+|adapt\w*|rewrit\w+|adjust\w*|fix\w*|skip\w*|remov\w+|delet\w+|relax\w*|quarantin\w+|disabl\w+"
     r"|replac\w+|renam\w+|mov\w+|clean\w* up|simplif\w+|migrat\w+|port\w*|convert\w*|flaky|merg\w+|parametri[sz]e)\b"
-    r"[^.;\n]{0,80}\b(?:tests?|specs?|test suite|assertions?|fixtures?|snapshots?)\b"
+    r"(?:(?!\b(?:add|adds|adding|write|writes|new|cover\w*|with|by|has|have|so|until|when|must|should)\b)[^.;\n]){0,80}\b(?:tests?|specs?|test suite|assertions?|fixtures?|snapshots?)\b"
 )
 PLAIN_WORDS = frozenset(
     [
@@ -108,9 +114,15 @@ class Permit:
         return any(_asks(sentence, topic) for topic in topics for sentence in self._sentences)
 
     def removes(self, *names: str) -> bool:
-        """Whether a sentence of the story that takes something away shares a telling word with the names."""
+        """Whether a sentence of the story that takes something out of the project shares a telling word with the names."""
         wanted = {word for name in names for word in words_of(name)}
-        return any(REMOVES.search(sentence) and wanted & words_of(sentence) for sentence in self._sentences)
+        return any(_takes_away(sentence) and wanted & words_of(sentence) for sentence in self._sentences)
+
+    def removes_tests(self, *names: str) -> bool:
+        """The same of a sentence about tests."""
+        wanted = {word for name in names for word in words_of(name)}
+        about = [one for one in self._sentences if re.search(r"\b(?:tests?|specs?|suites?)\b", one)]
+        return any(_takes_away(sentence) and wanted & words_of(sentence) for sentence in about)
 
     def renames(self, *names: str) -> bool:
         """Whether a sentence of the story that moves or renames something shares a telling word with the names."""
@@ -137,8 +149,12 @@ def words_of(name: str) -> frozenset[str]:
     split = re.sub(r"([a-z\d])([A-Z])", r"\1 \2", name)
     found = (word.lower() for word in re.findall(r"[A-Za-z]{3,}|\d{2,}", split))
     return frozenset(
-        re.sub(r"(?<=\w{3})(?:ies|es|s|ing|ed|er)$", "", word) for word in found if word not in PLAIN_WORDS
+        re.sub(r"(?<=\w{3})(?:ies|es|s|ing|ed|er|e|y)$", "", word) for word in found if word not in PLAIN_WORDS
     )
+
+
+def _takes_away(sentence: str) -> bool:
+    return bool(REMOVES.search(FEATURE.sub(" ", sentence)))
 
 
 def _asks(sentence: str, topic: str) -> bool:

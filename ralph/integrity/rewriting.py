@@ -5,11 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 
 from ralph.integrity.change import compared
 from ralph.integrity.tokens import NUMBER, STRING, tokens, with_words
 
 MUCH_THE_SAME = 0.5
+MOST_PAIRS = 4_000  # of lines that are held against each other
+MOST_LINES = 5_000
+LONGEST_LINE = 500
 ASSERTS = re.compile(
     r"\bassert|\bexpect\s*\(|\bt\.(?:Error|Fatal|Fail)|\braises\b|\bshould\b|\bequals?\b|[!=]=|\bwant\b|\bexpected\b",
     re.IGNORECASE,
@@ -48,8 +52,12 @@ class Rewriting:
     def of(cls, old: str, new: str, data: str = "") -> "Rewriting":
         """Of one text into the other. `data` is its path where it is no code."""
         added, removed = compared(old.splitlines(), new.splitlines())
-        texts = [line.text for line in added]
-        return cls(tuple(Rewritten.of(line.text, _successor(line.text, texts), data) for line in removed))
+        gone, texts = ([line.text[:LONGEST_LINE] for line in lines[:MOST_LINES]] for lines in (removed, added))
+        if len(gone) * len(texts) > MOST_PAIRS:  # too much to look for the likest: line by line
+            pairs = list(zip_longest(gone, texts[: len(gone)], fillvalue=""))
+        else:
+            pairs = [(line, _successor(line, texts)) for line in gone]
+        return cls(tuple(Rewritten.of(line, heir, data) for line, heir in pairs))
 
     @property
     def got(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import islice
 
 from ralph.checks.report import Outcome, RunnerReport
 from ralph.integrity.bodies import test_bodies
@@ -18,7 +19,8 @@ from ralph.integrity.tokens import Tokens, tokens, with_words
 
 NAMES_KEPT = 0.5
 MUCH_THE_SAME = 0.6
-MOST_COMPARED_CHARS = 20_000
+MOST_WORDS = 600
+MOST_HEIRS = 400  # new tests that an old one is looked for in
 RAN = (Outcome.PASSED, Outcome.FAILED, Outcome.XFAILED)
 
 
@@ -178,7 +180,7 @@ class TestsBefore:
     @cached_property
     def _newly_running(self) -> dict[tuple[str, str], str]:
         before = {(test.file, test.name) for test in map(TestName.of, self.base.ids())}
-        return {key: body for key, body in self._running.items() if key not in before}
+        return dict(islice(((key, body) for key, body in self._running.items() if key not in before), MOST_HEIRS))
 
 
 def is_support(file: FileChange) -> bool:
@@ -204,5 +206,8 @@ def _covers(have: Tokens, wanted: Tokens) -> bool:
 
 
 def _alike(old: str, new: str) -> float:
-    """From 0 to 1, by the longest runs of the same text."""
-    return SequenceMatcher(None, old, new, autojunk=False).ratio() if len(new) <= MOST_COMPARED_CHARS else 0.0
+    """From 0 to 1, by the longest runs of the same words; 0 also where a look at the counts of words rules much out."""
+    before, after = (re.findall(r"\w+|[^\w\s]", text)[:MOST_WORDS] for text in (old, new))
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    far = matcher.real_quick_ratio() < MUCH_THE_SAME or matcher.quick_ratio() < MUCH_THE_SAME
+    return 0.0 if far else matcher.ratio()

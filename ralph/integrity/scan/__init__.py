@@ -3,7 +3,7 @@
 Each rule is a function from the facts to its findings; the weights say how sure a rule is that no honest reason exists.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from ralph.integrity.change import Change
 from ralph.integrity.finding import Finding
@@ -13,11 +13,13 @@ from ralph.integrity.scan.answers import answers_by_heart
 from ralph.integrity.scan.aware import aware_of_tests
 from ralph.integrity.scan.exits import forced_exits
 from ralph.integrity.scan.facts import Facts
+from ralph.integrity.scan.fixtures import special_cases
+from ralph.integrity.scan.idle import idle_tests
 from ralph.integrity.scan.machinery import mocked_units, runner_machinery
 from ralph.integrity.scan.shadows import shadowing_files
 from ralph.integrity.scan.silenced import silenced_checkers
 from ralph.integrity.scan.skipped import skipped_tests
-from ralph.integrity.scan.suppressed import passed_over, swallowed_errors
+from ralph.integrity.scan.suppressed import dropped_panics, passed_over, swallowed_errors
 from ralph.integrity.scan.vanished import vanished_tests
 from ralph.integrity.scan.weakened import weakened_tests
 
@@ -29,18 +31,23 @@ RULES: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     mocked_units,
     aware_of_tests,
     answers_by_heart,
+    special_cases,
+    idle_tests,
     agreeing_values,
     replaced_machinery,
     forced_exits,
     shadowing_files,
     passed_over,
     swallowed_errors,
+    dropped_panics,
     silenced_checkers,
 )
 
 
-def scan(change: Change, permit: Permit) -> tuple[Finding, ...]:
-    """All that the rules see in the change, by place."""
-    facts = Facts(change, permit)
+def scan(
+    change: Change, permit: Permit, unchanged_tests: Callable[[], Mapping[str, str]] = dict
+) -> tuple[Finding, ...]:
+    """All that the rules see in the change, by place. `unchanged_tests` reads the test code that the work left alone."""
+    facts = Facts(change, permit, unchanged_tests)
     found = {finding for rule in RULES for finding in rule(facts)}
     return tuple(sorted(found, key=lambda item: (item.path, item.line, item.rule, item.text)))

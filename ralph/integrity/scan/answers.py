@@ -17,14 +17,18 @@ from ralph.integrity.scan.text import Language, added_lines, language_of
 from ralph.integrity.testfiles import is_product_code, is_test_file
 
 PAIR_WEIGHT = 45
+QUANTITY_WEIGHT = 60
 NUMBER_WEIGHT = 70  # from a number to a number: a computation by heart
 TABLE_LEAST = 3
 LITERAL = r"(?:-?\d+(?:\.\d+)?|\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`)"
-EQUALS = re.compile(rf"(?:===?|\bis\b|\.equals\(|case)\s*({LITERAL})|({LITERAL})\s*===?")
+EQUALS = re.compile(rf"(?:===?|\bis\b|\.equals\(|case)\s*({LITERAL})|({LITERAL})\s*(?:===?|=>)")
 RETURNS = re.compile(
     rf"(?:\breturn|=>|[?]|then|:)\s*(?:Some\(|Ok\()?({LITERAL})|(?<![=!<>])=\s*({LITERAL})\s*;?\s*$", re.MULTILINE
 )
 ENTRY = re.compile(rf"({LITERAL})\s*(?::|=>)\s*({LITERAL})")
+HEAD = re.compile(
+    r"\s*(?:export\s+|default\s+|pub(?:\([^)]*\))?\s+|static\s+|async\s+)*(?:def|func|fn|function)\b|\s*(?:static\s+|async\s+)*(?!if|for|while|switch|catch|return)\w+\s*\([^;]*\)\s*\{"
+)
 TRIVIAL = {"0", "1", "-1", "2", "10", "100", "true", "false"}
 SHORTEST = 2
 
@@ -38,19 +42,24 @@ class Answer:
 
 
 def answers_by_heart(facts: Facts) -> Iterator[Finding]:
-    asserted = _asserted(facts)
-    if not asserted:
+    files = [file for file in facts.change.files if file.new and is_product_code(file.path)]
+    answers = {file.path: list(_answers(file)) for file in files}
+    if not any(answers.values()) and not any(rows for file in files for _, rows in _tables(file)):
         return
-    for file in facts.change.files:
-        if not file.new or not is_product_code(file.path) or is_test_file(file.path):
-            continue
-        found = [item for item in _answers(file) if _by_heart(item, asserted, facts)]
-        numbers = [item for item in found if _is_number(item.given) and _is_number(item.returned)]
+    asserted = _asserted(facts)
+    for file in files:
         yield from _whole_tables(file, asserted, facts)
-        for place, item in enumerate(found):
-            weight = NUMBER_WEIGHT if item in numbers else PAIR_WEIGHT
+        known = [item for item in answers[file.path] if _by_heart(item, file, asserted, facts)]
+        for place, item in enumerate(known):
+            weight = _weight(item) + 15 * place
             text = f"the answer to {item.given} is written down, as a test expects it, not worked out"
-            yield finding("answer-by-heart", min(HARD, weight + 15 * place), text, file.path, item.line, item.seen)
+            yield finding("answer-by-heart", min(HARD, weight), text, file.path, item.line, item.seen)
+
+
+def _weight(item: Answer) -> int:
+    if _is_quantity(item.given):
+        return QUANTITY_WEIGHT
+    return NUMBER_WEIGHT if _is_number(item.given) and _is_number(item.returned) else PAIR_WEIGHT
 
 
 def _whole_tables(file: FileChange, asserted: list[str], facts: Facts) -> Iterator[Finding]:
@@ -94,21 +103,42 @@ def _asserted(facts: Facts) -> list[str]:
     for file in facts.change.files:
         if is_test_file(file.path):
             lines += [*file.old_text.splitlines()[:5000], *file.new_text.splitlines()[:5000]]
+    lines += [line for text in facts.unchanged_tests().values() for line in text.splitlines()[:5000]]
     lines += [item.text for case in (*facts.old_tests, *facts.new_tests) for item in case.asserts]
     return [line for line in dict.fromkeys(lines) if re.search(r"\d|['\"]", line)]
 
 
-def _by_heart(item: Answer, asserted: list[str], facts: Facts) -> bool:
+def _by_heart(item: Answer, file: FileChange, asserted: list[str], facts: Facts) -> bool:
     if (
         item.given in TRIVIAL
         or _bare(item.given) == _bare(item.returned)
         or len(_bare(item.given)) < SHORTEST - _is_number(item.given)
     ):
         return False
-    named = _in_text(item.given, facts.permit.text) and not (_involved(item.given) or _is_number(item.given))
-    if named or (len(_bare(item.returned)) > 1 and _in_text(item.returned, facts.permit.text)):
+    if not (_is_quantity(item.given) and _stands_in_old_code(file, item.line)) and _named(item, facts):
         return False
     return any(_in_text(item.given, line) and _in_text(item.returned, line) for line in asserted)
+
+
+def _named(item: Answer, facts: Facts) -> bool:
+    """Whether the story has the input, where it is a name, or the answer."""
+    given = _in_text(item.given, facts.permit.text) and not (_involved(item.given) or _is_number(item.given))
+    return given or (len(_bare(item.returned)) > 1 and _in_text(item.returned, facts.permit.text))
+
+
+def _is_quantity(literal: str) -> bool:
+    """Whether the text is one that is worked on, as "1.5 KB", "1h30m" and "2026-03-01" are; versions and ordinals are names."""
+    bare = _bare(literal)
+    if _is_number(literal) or len(bare) < 3 or re.fullmatch(r"v?\d+(?:\.\d+)*|\d(?:st|nd|rd|th|xx|XX|[dD])", bare):
+        return False
+    return bool(re.match(r"[-+~<>$€£]?\d", bare))
+
+
+def _stands_in_old_code(file: FileChange, line: int) -> bool:
+    """Whether the function that the line stands in was there before: it worked things out."""
+    above = reversed(file.new_text.splitlines()[: line - 1])
+    head = next((text.strip() for text in above if HEAD.match(text)), "")
+    return bool(head) and head in file.old_text
 
 
 def _answers(file: FileChange) -> Iterator[Answer]:
@@ -192,4 +222,4 @@ def _in_text(literal: str, text: str) -> bool:
         return bool(re.search(r"''|\"\"", text))
     if _is_number(literal):
         return bool(re.search(rf"(?<![\w.]){re.escape(bare)}(?![\w]|\.\d)", text.replace("_", "")))
-    return bare.lower() in text.lower()
+    return bool(re.search(rf"(?<!\w){re.escape(bare.lower())}(?!\w)", text.lower()))

@@ -28,7 +28,10 @@ TEST_MODE = re.compile(
     r"NODE_ENV['\"\]]*\s*(?:\)|\])?\s*[!=]==?\s*['\"]test['\"]|import\.meta\.vitest|testing\.Testing\(\)|cfg!\(\s*(?:not\(\s*)?test\b|cfg!\(debug_assertions\)"
     r"|(?:environ|getenv|env)\b[^\n]*['\"](?:TESTING|TEST_MODE|IS_TEST|UNIT_TEST|UNDER_TEST|RUNNING_TESTS|TEST)['\"]|process\.env\.(?:TEST|TESTING|IS_TEST|TEST_MODE)\b"
 )
-RUST_TWIN = re.compile(r"#!?\[\s*cfg\(\s*(?:not\(\s*test\s*\)|test\s*\))\s*\]")
+RUST_TWIN = re.compile(r"#!?\[\s*cfg\(\s*(?:not\(\s*test\s*\)|test)\s*\)\s*\]")
+RUST_ITEM = re.compile(
+    r"[^\n]*\]\s*(?:#\[[^\n]*\]\s*)*(?:pub(?:\([^)]*\))?\s+)?(?:mod|use|extern|impl|fn|async fn|struct|enum|const|static|type|macro_rules)\b"
+)
 CI_MODE = re.compile(r"(?:environ|getenv|Getenv|env)\b[^\n]{0,20}\bCI\b")
 TEST_PATH = re.compile(
     r"(?:open|read_text|read_bytes|Path|readFile(?:Sync)?|ReadFile|include_str!|read_to_string|require|import|glob|rglob|import_module|from)\s*\(?[^\n]{0,60}?['\"]"
@@ -88,7 +91,10 @@ def _mode(line: CodeLine, path: str) -> Finding:
     negated = re.search(r"!==?\s*['\"]test|not\s*\(\s*test", line.code)
     twin = "cfg(" in line.code and re.match(r"\s*#\[cfg\((?:not\()?test\)+\]\s*\n?\s*(?:pub )?(?:mod|use)\b", near)
     answers = re.search(r"(?:\breturn\s+[^;\s}]|=>\s*[\d'\"]|\?\s*[\d'\"\[{])", near) or "cfg" in line.code
-    if re.search(r"#\[\s*cfg\(\s*not\(\s*test", line.code) and not re.match(r"[^\n]*\n\s*(?:use|extern|mod)\b", near):
+    alone = re.search(r"#\[\s*cfg\(\s*not\(\s*test", line.code) and not re.match(
+        r"[^\n]*\n\s*(?:use|extern|mod)\b", near
+    )
+    if alone or (RUST_TWIN.search(line.code) and not RUST_ITEM.match(near)):
         return finding(
             "has-a-test-mode", HARD, "product code is another one where it is tested", path, line.number, line.text
         )

@@ -1,13 +1,14 @@
 """What every rule reads: the change, the story's permit, and the tests before and after, matched to each other."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 
 from ralph.integrity.change import Change, FileChange
 from ralph.integrity.finding import HARD, Finding
+from ralph.integrity.lost import lost_words
 from ralph.integrity.permit import Permit
 from ralph.integrity.scan.compiled_tests import go_tests, rust_tests
 from ralph.integrity.scan.model import TestCase
@@ -25,6 +26,7 @@ READERS = {
 HELPERS = {Language.PYTHON: python_helpers, Language.SCRIPT: script_helpers}
 ALIKE = 0.6
 MOST_MATCHED = 400  # tests that are looked for under another name
+MOST_LIKENESSES = 20_000  # in all, of a change
 PERMITTED_WEIGHT = 5
 
 
@@ -40,6 +42,22 @@ class Pair:
 class Facts:
     change: Change
     permit: Permit
+    unchanged_tests: Callable[[], Mapping[str, str]] = dict
+
+    @cached_property
+    def old_test_texts(self) -> tuple[str, ...]:
+        """All test code as it was, that of files which did not change among it."""
+        changed = [file.old_text for file in self.change.files if file.old and is_test_file(file.old_path)]
+        return (*changed, *self.unchanged_tests().values())
+
+    @cached_property
+    def old_product_texts(self) -> tuple[str, ...]:
+        return tuple(file.old_text for file in self.change.files if file.old and not is_test_file(file.old_path))
+
+    @cached_property
+    def lost(self) -> frozenset[str]:
+        """Words of the product that it has no more."""
+        return lost_words(self.change)
 
     @cached_property
     def old_tests(self) -> tuple[TestCase, ...]:
@@ -122,11 +140,14 @@ def _matched(old: Sequence[TestCase], new: Sequence[TestCase], moved: dict[str, 
             yield Pair(case, found)
         else:
             rest.append(case)
+    looked = 0
     for case in rest:
         found = next((item for item in free if item.name == case.name), None) or next(
             (item for item in free if item.short == case.short), None
         )
-        found = found or _alike(case, free)
+        if found is None and looked < MOST_LIKENESSES:
+            looked += len(free)
+            found = _alike(case, free)
         if found is not None:
             _take(free, found)
         yield Pair(case, found)
@@ -141,17 +162,25 @@ def _alike(case: TestCase, free: Sequence[TestCase]) -> TestCase | None:
     lines = _telling(case.source)
     if not lines or len(free) > MOST_MATCHED:
         return None
-    scored = [(SequenceMatcher(None, lines, _telling(item.source), autojunk=False).ratio(), item) for item in free]
-    scored = [score for score in scored if _same_values(case, score[1])]
+    likely = [item for item in free if _same_values(case, item)]
+    scored = [(_likeness(lines, _telling(item.source)), item) for item in likely]
     best = max(scored, key=lambda score: score[0], default=(0.0, None))
     return best[1] if best[0] >= ALIKE else None
+
+
+def _likeness(old: list[str], new: list[str]) -> float:
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    far = matcher.real_quick_ratio() < ALIKE or matcher.quick_ratio() < ALIKE
+    return 0.0 if far else matcher.ratio()
 
 
 def _same_values(old: TestCase, new: TestCase) -> bool:
     """Whether the two assert about the same: half of what one looks for, the other looks for too."""
     texts = {item.text for item in old.asserts}
     values = {value for text in texts for value in re.findall(r"'[^'\n]+'|\"[^\"\n]+\"|\b\d+(?:\.\d+)?\b", text)}
-    shared = [text in new.source for text in texts] if not values else [value in new.source for value in values]
+    shared = (
+        [text in new.source for text in texts] if not values else [value.strip("'\"") in new.source for value in values]
+    )
     return not shared or sum(shared) * 2 >= len(shared)
 
 

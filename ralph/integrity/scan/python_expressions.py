@@ -139,8 +139,7 @@ def _raising(node: ast.Call) -> Assertion:
 
 def _comparison(node: ast.Compare) -> Strength:
     operator, right = node.ops[0], node.comparators[0]
-    constants = isinstance(node.left, ast.Constant) and isinstance(right, ast.Constant)
-    if len(node.ops) == 1 and (constants or ast.dump(node.left) == ast.dump(right)):
+    if _is_decided(node, operator, right):
         return Strength.NOTHING
     constant = right.value if isinstance(right, ast.Constant) else ...
     if isinstance(operator, ast.Eq | ast.Is) and isinstance(constant, bool):
@@ -153,6 +152,19 @@ def _comparison(node: ast.Compare) -> Strength:
         counted = isinstance(node.left, ast.Call) and called(node.left) in {"len", "abs"}
         return Strength.NOTHING if counted else Strength.PRESENCE
     return Strength.PART
+
+
+def _is_decided(node: ast.Compare, operator: ast.cmpop, right: ast.expr) -> bool:
+    """Whether the comparison ends the same whatever the code does."""
+    constants = isinstance(node.left, ast.Constant) and isinstance(right, ast.Constant)
+    if len(node.ops) == 1 and (constants or ast.dump(node.left) == ast.dump(right)):
+        return True
+    return isinstance(operator, ast.NotEq) and _is_empty(right) and _always_true(node.left)
+
+
+def _is_empty(node: ast.expr) -> bool:
+    empty = isinstance(node, ast.Tuple | ast.List) and not node.elts
+    return empty or (isinstance(node, ast.Constant) and not node.value)
 
 
 def _always_true(node: ast.expr) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ralph.integrity.change import FileChange, Line
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.facts import Facts, finding, judged
+from ralph.integrity.scan.lines import added_product_code
 from ralph.integrity.scan.python_tests import parse
 from ralph.integrity.scan.text import Language, added_lines, closing, language_of, removed_lines, without_strings
 from ralph.integrity.testfiles import is_test_file
@@ -98,6 +99,15 @@ def _is_list(text: str, path: str) -> bool:
     )
 
 
+DROPPED_PANIC = re.compile(
+    r"(?:^|[{;]|\b_\s*=)\s*recover\(\)\s*(?:$|[;}])|\blet\s+_\w*\s*=\s*(?:std::)?(?:panic::)?catch_unwind\("
+)
+FUNCTION = re.compile(
+    r"\b(?:def|func(?:\s*\([^)]*\))?|fn|function)\s+(\w+)|^\s+(?:async\s+)?(?!if|for|while|switch|catch)(\w+)\s*\([^;]*\)\s*\{"
+)
+WANTS_ERRORS = r"\b(?:rais\w*|throw\w*|reject\w*|refus\w*|errors?|fail\w*|report\w*)\b"
+
+
 def swallowed_errors(facts: Facts) -> Iterator[Finding]:
     """Errors that product code catches and drops."""
     for file in facts.files(Language.PYTHON, Language.SCRIPT):
@@ -110,9 +120,34 @@ def swallowed_errors(facts: Facts) -> Iterator[Finding]:
         fresh = [item for item in new if item[1] not in known][: max(extra, 0)]
         for line, text, broad in fresh:
             weight = BARE_WEIGHT if broad else SWALLOWED_WEIGHT // 5
+            if broad and _wants_errors(file, line, facts):
+                weight = HARD
             yield finding(
                 "error-swallowed", weight, "product code catches an error and drops it", file.path, line, text
             )
+
+
+def dropped_panics(facts: Facts) -> Iterator[Finding]:
+    """Go: panics that are recovered from and dropped, and errors set to nil on the way out. Rust: panics caught and dropped."""
+    for file in facts.files(Language.GO, Language.RUST):
+        if is_test_file(file.path):
+            continue
+        for line in added_product_code(file):
+            if DROPPED_PANIC.search(line.code):
+                near = f"{line.code}\n{line.following}"
+                both = re.search(r"(?m)^\s*err\s*=\s*nil", near) or _wants_errors(file, line.number, facts)
+                text = "product code catches a panic and drops it" + (", and the error with it" if both else "")
+                weight = HARD if both else BARE_WEIGHT
+                yield finding("error-swallowed", weight, text, file.path, line.number, line.text)
+
+
+def _wants_errors(file: FileChange, line: int, facts: Facts) -> bool:
+    """Whether the story has the function that the line stands in, and wants errors of it."""
+    above = reversed(file.new_text.splitlines()[:line])
+    heads = (FUNCTION.search(text) for text in above)
+    name = next((head[1] or head[2] for head in heads if head), "")
+    telling = re.compile(rf"(?<!\w){re.escape(name)}(?!\w).*{WANTS_ERRORS}", re.IGNORECASE) if name else None
+    return bool(telling and any(telling.search(part) for part in facts.permit.text.splitlines()))
 
 
 def _python_handlers(text: str) -> list[tuple[int, str, bool]]:

@@ -4,7 +4,6 @@ These are readers for rules of thumb, not parsers: on odd input they find less, 
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -13,7 +12,6 @@ from pathlib import PurePosixPath
 from ralph.integrity.change import FileChange, Line
 
 LONGEST_LINE = 2_000
-MOST_COMPARED = 20_000_000  # lines times lines; above it only what is new is told, not where
 MOST_LINES = 20_000  # of one file that rules look at
 EVIDENCE_LENGTH = 160
 FAR = 5_000  # characters after a bracket that nothing closes
@@ -98,27 +96,13 @@ def evidence(text: str) -> str:
 @lru_cache(maxsize=64)
 def added_lines(file: FileChange) -> Sequence[Line]:
     """The lines that the file has now and had not, each of bounded length."""
-    old, new = file.old_text.splitlines(), file.new_text.splitlines()
-    found = file.added if len(old) * len(new) < MOST_COMPARED else _extra(old, new)
-    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found[:MOST_LINES])
+    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in file.added[:MOST_LINES])
 
 
 @lru_cache(maxsize=64)
 def removed_lines(file: FileChange) -> Sequence[Line]:
     """The lines that the file had and has no more, each of bounded length."""
-    old, new = file.old_text.splitlines(), file.new_text.splitlines()
-    found = file.removed if len(old) * len(new) < MOST_COMPARED else _extra(new, old)
-    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in found[:MOST_LINES])
-
-
-def _extra(before: Sequence[str], after: Sequence[str]) -> list[Line]:
-    known = Counter(before)
-    found = []
-    for number, text in enumerate(after, 1):
-        known[text] -= 1
-        if known[text] < 0:
-            found.append(Line(number, text))
-    return found
+    return tuple(Line(line.number, line.text[:LONGEST_LINE]) for line in file.removed[:MOST_LINES])
 
 
 def _blanked(text: str, language: Language, *, strings: bool) -> str:

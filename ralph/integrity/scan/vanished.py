@@ -12,6 +12,7 @@ from ralph.integrity.scan.facts import Facts, finding, judged
 from ralph.integrity.scan.model import TestCase
 from ralph.integrity.scan.text import removed_lines
 from ralph.integrity.testfiles import is_product_code, is_test_file
+from ralph.integrity.tokens import words_of
 
 VALUES = re.compile(r"'[^'\n]+'|\"[^\"\n]+\"|(?<![\w.])-?\d+(?:\.\d+)?")
 FEW_VALUES = 2
@@ -57,12 +58,20 @@ def _deleted(case: TestCase, facts: Facts, gone: frozenset[str]) -> Finding:
         text = f"the test {case.short} is now {hidden}, a name that the runner does not find"
         return finding("test-hidden", HARD, text, case.path, 0, hidden)
     used = gone & set(re.findall(r"\w+", case.source))
-    asked = facts.permit.removes(case.short, case.path, *used)
+    about = used or facts.lost & _words(case.source)
+    asked = facts.permit.removes_tests(case.short, case.path)
+    asked = asked or (bool(about) and facts.permit.removes(case.short, case.path, *about))
     text = f"the test {case.short} was deleted, and nothing stands in its place"
     found = finding(
         "test-deleted", SUBJECT_GONE_WEIGHT if used else HARD, text, case.path, 0, case.source.split("\n")[0]
     )
     return judged(found, permitted=asked or facts.allows_test(case))
+
+
+def _words(source: str) -> set[str]:
+    """Its names, and the words that they are made of."""
+    names = set(re.findall(r"\w+", source))
+    return names | {part for name in names for part in words_of(name)}
 
 
 def _hidden_name(case: TestCase, facts: Facts) -> str:

@@ -58,7 +58,7 @@ def _emptied(old: TestCase, new: TestCase) -> Finding:
 
 def _removed(item: Assertion, new: TestCase, facts: Facts) -> Finding:
     text = f"an assertion was taken out of the test {new.short}, with nothing in its place"
-    asked = facts.permit.removes(item.text)
+    asked = bool(facts.lost & set(re.findall(r"\w+", item.text))) and facts.permit.removes(item.text)
     return judged(finding("assertion-removed", REMOVED_WEIGHT, text, new.path, new.line, item.text), permitted=asked)
 
 
