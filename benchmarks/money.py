@@ -33,8 +33,8 @@ def _ledger_ms(ledger: Ledger) -> float:
 
 def _bare_ms(connection: sqlite3.Connection) -> float:
     began_ns = time.perf_counter_ns()
-    with transaction(connection):
+    with transaction(connection, "bare"):
         row = connection.execute("INSERT INTO charges(micros) VALUES (1000)").lastrowid
-    with transaction(connection):
+    with transaction(connection, "bare"):
         connection.execute("UPDATE charges SET micros = 700 WHERE id = ?", (row,))
     return (time.perf_counter_ns() - began_ns) / 1e6
