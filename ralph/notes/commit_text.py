@@ -9,7 +9,9 @@ from textwrap import fill
 from prd.story import Story
 from tracing.budget import MICROS_PER_USD
 
-FORGED = re.compile(r"^\s*(Ralph-[A-Za-z-]+|Co-authored-by|Signed-off-by)\s*:", re.IGNORECASE)
+FORGED = re.compile(
+    r"^\s*(Ralph-[A-Za-z-]+|Co-authored-by|Signed-off-by)\s*:|This reverts commit ", re.IGNORECASE
+)  # what is read back of commits: whose they are, and which are taken back
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class CommitFacts:
 
 
 def commit_message(facts: CommitFacts, summary: str) -> str:
-    """`feat: [US-001] - Title`, the agent's summary without lines that pose as trailers, and Ralph's trailers."""
+    """`feat: [US-001] - Title`, the agent's summary without lines that pose as trailers or reverts, and Ralph's trailers."""
     trailers = [
         f"Ralph-Story: {facts.story.id}",
         f"Ralph-Trace: {facts.trace_id}",

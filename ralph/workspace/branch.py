@@ -1,6 +1,7 @@
 """Which branch the work goes to. A branch that is checked out somewhere is never moved, except by `--in-place`."""
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 
 from ralph.errors import RalphError
@@ -124,7 +125,7 @@ def _beside(repo: Repo, wanted: str, beside: str) -> BranchPlan:
 
 
 def _merge(name: str) -> str:
-    return f"git merge {name}"
+    return f"git merge {shlex.quote(name)}"  # git allows `;` and `$` in a name, and this is pasted into a shell
 
 
 def _check_name(repo: Repo, name: str) -> None:

@@ -124,6 +124,8 @@ class Git:
         Raises:
             RalphError: there is no git on this machine.
         """
+        if any("\0" in argument for argument in args):
+            return 128, b"", "a NUL is in no name that git knows"
         with tempfile.TemporaryFile() as source:
             source.write(stdin or b"")
             source.seek(0)

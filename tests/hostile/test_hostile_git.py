@@ -108,6 +108,17 @@ class Walk:
         commit_story(repo, plan, snapshot, message="m\n")
 
 
+QUICK = (
+    *("fsmonitor", "a filter for linked worktrees only", "hook post-commit despite --no-verify", "every hook"),
+    *("filter evil smudge", "filter e=q clean", "filter (no name) clean", "merge driver e=q", "textconv", "alias"),
+    *("core.sshCommand", "partial clone, ext:: remote", "nested bare repository", "submodule with fsmonitor and hooks"),
+)
+
+
+def _param(trap: Trap) -> object:
+    return pytest.param(trap, id=trap.name, marks=() if trap.name in QUICK else pytest.mark.slow)
+
+
 def _set(folder: Path, trap: Trap) -> Ground:
     ground = prepare(folder)
     trap.plant(ground)
@@ -115,7 +126,7 @@ def _set(folder: Path, trap: Trap) -> Ground:
     return ground
 
 
-@pytest.mark.parametrize("trap", [pytest.param(trap, id=trap.name) for trap in TRAPS])
+@pytest.mark.parametrize("trap", map(_param, TRAPS))
 def test_what_plain_git_runs_no_git_command_of_ralphs_does(trap: Trap, tmp_path: Path) -> None:
     control = _set(tmp_path / "control", trap)
     trap.spring(control)
