@@ -448,6 +448,15 @@ def test_the_terminals_of_others_are_shut(do: Do) -> None:
     os.close(theirs)
 
 
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no /dev/shm")
+def test_locks_between_processes_work_once_the_user_opens_the_shared_memory(sandbox: Landlock, repo: Path) -> None:
+    script = "import multiprocessing; print(multiprocessing.Lock().acquire())"
+    words = [sys.executable, "-I", "-c", script]
+    for opened, code in (((), 1), ((Path("/dev/shm"),), 0)):
+        argv = replace(sandbox, caches=opened).wrap(words, cwd=repo, writable=[repo])
+        assert subprocess.run(argv, cwd=repo, capture_output=True, check=False).returncode == code
+
+
 def test_nothing_outlives_ralph_when_it_is_killed(sandbox: Landlock, repo: Path) -> None:
     script = "setsid env -i setsid sleep 299.325 & (setsid bash -c 'sleep 299.326; true' &) ; sleep 299.327"
     argv = sandbox.wrap(["bash", "-c", script], cwd=repo, writable=[repo])
