@@ -121,7 +121,9 @@ class _Draft:
 def _bench(request: Request, repo: Repo, home: Home, say: Callable[[str], None]) -> tuple[Bench, list[str]]:
     user_file = read_file(home.config, str(home.config))
     settings = resolve(None, user_file, {}).settings
-    sandbox, warning = choose_sandbox(settings.sandbox, home, caches=settings.caches, limits=settings.resources)
+    sandbox, warning = choose_sandbox(
+        settings.sandbox, home, caches=settings.caches, limits=settings.resources, hide=[repo.root]
+    )
     notes = [warning] if warning else []
     if dirty := repo.dirty_files():
         changed = f"{len(dirty)} changed file{'s are' if len(dirty) > 1 else ' is'}"
