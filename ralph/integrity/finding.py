@@ -16,6 +16,7 @@ class Finding:
     path: str = ""
     line: int = 0  # in the new version of the file; 0: the file as a whole
     evidence: str = ""  # the line as it stands, shortened
+    about: str = ""  # the test whose absence or silence is meant, by its own name
 
     @property
     def place(self) -> str:

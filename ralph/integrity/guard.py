@@ -19,6 +19,7 @@ from ralph.integrity.permit import Permit
 from ralph.integrity.programs import changed_programs
 from ralph.integrity.protected import protected_changes
 from ralph.integrity.reports import joined
+from ralph.integrity.rewriting import Rewriting
 from ralph.integrity.scan import scan
 from ralph.integrity.testfiles import is_product_code, is_test_file
 from ralph.integrity.tests_before import TestName, TestsBefore
@@ -84,8 +85,16 @@ def judge(evidence: Evidence) -> Judgement:
         *changed_programs(change, permit, evidence.programs),
     ]
     if sum(finding.weight for finding in found) < HARD:
-        found += _Tests(evidence).findings()
+        found = list(_each_once(found, _Tests(evidence).findings()))
     return Judgement(tuple(sorted(found, key=lambda finding: -finding.weight)))
+
+
+def _each_once(seen: Sequence[Finding], ran: Sequence[Finding]) -> Iterator[Finding]:
+    """What the text shows and what the runs show; of the same test only the heavier, and the text's, which has a line."""
+    known = {finding.about: finding.weight for finding in seen if finding.about}
+    better = {finding.about for finding in ran if finding.about and finding.weight > known.get(finding.about, HARD)}
+    yield from (finding for finding in seen if finding.about not in better)
+    yield from (finding for finding in ran if finding.about in better or finding.about not in known)
 
 
 @dataclass
@@ -101,7 +110,7 @@ class _Tests:
         self.before = TestsBefore(evidence.change, self._base, self._work, unchanged)
 
     def findings(self) -> list[Finding]:
-        found = [*self._silence(), *self._lost(), *self._skipped(), *self._counted()]
+        found = [*self._silence()] or [*self._lost(), *self._skipped(), *self._counted()]
         if sum(finding.weight for finding in found) < HARD:
             found += self._base_tests_fail()
         if sum(finding.weight for finding in found) < HARD:
@@ -131,7 +140,7 @@ class _Tests:
         for test_id in self.before.gone():
             if not self._may_go(TestName.of(test_id)):
                 text = f"the test {_bare(test_id)} passed before your change, and does not run any more"
-                yield Finding("test-gone", HARD, text, TestName.of(test_id).file)
+                yield Finding("test-gone", HARD, text, TestName.of(test_id).file, about=TestName.of(test_id).name)
 
     def _may_go(self, test: TestName) -> bool:
         """Whether the test is about something that the product lost and that the story wants gone, or the story names it."""
@@ -157,17 +166,15 @@ class _Tests:
         for test_id in self.before.unheard():
             if not may_skip:
                 word = "skipped" if self._work.outcomes[test_id] is Outcome.SKIPPED else "expected to fail"
-                yield Finding(
-                    "test-skipped", HARD, f"the test {_bare(test_id)} ran before your change, and is {word} now"
-                )
+                text = f"the test {_bare(test_id)} ran before your change, and is {word} now"
+                yield Finding("test-skipped", HARD, text, about=TestName.of(test_id).name)
         for outcome, weight, word in (
             (Outcome.SKIPPED, NEW_SKIP, "skipped here"),
             (Outcome.XFAILED, NEW_XFAIL, "expected to fail"),
         ):
             for test_id in sorted(self._work.ids(outcome) - self._base.ids()):
-                yield Finding(
-                    "new-test-skipped", weight, f"the new test {_bare(test_id)} is {word}, so it shows nothing"
-                )
+                text = f"the new test {_bare(test_id)} is {word}, so it shows nothing"
+                yield Finding("new-test-skipped", weight, text, about=TestName.of(test_id).name)
         if self._work.deselected > self._base.deselected and not may_skip:
             more = self._work.deselected - self._base.deselected
             yield Finding("tests-deselected", HARD, f"{more} more tests are collected and then left out than before")
@@ -194,10 +201,11 @@ class _Tests:
             yield Finding(
                 "base-tests-not-run", NOT_RERUN, "the tests as they were before your change do not run on it at all"
             )
+        yield from self._counted_base_tests(again)
         failing = [test_id for test_id in self._suspects(again) if not self._is_excused(test_id)]
         for test_id in failing:
             text = f"the test {_bare(test_id)}, as it was before your change, fails on your code; your change edited it"
-            yield Finding("base-test-fails", HARD, text, TestName.of(test_id).file)
+            yield Finding("base-test-fails", HARD, text, TestName.of(test_id).file, about=TestName.of(test_id).name)
 
     @cached_property
     def _rightly_removed(self) -> frozenset[str]:
@@ -220,12 +228,21 @@ class _Tests:
     def _has_changed(self, test: TestName) -> bool:
         return self.before.old_body(test) != self.before.new_body(test)
 
+    def _counted_base_tests(self, again: RunnerReport) -> Iterator[Finding]:
+        """For runners that give numbers only; which test fails is not known, so all that changed in tests must be asked for."""
+        if self._base.outcomes or again.outcomes or again.failed <= self._base.failed:
+            return
+        if not self._is_asked(self.before.rewritten(TestName("", ""))):
+            text = f"{again.failed} tests, as they were before your change, fail on your code; your change edited them"
+            yield Finding("base-test-fails", HARD, text)
+
     def _is_excused(self, test_id: str) -> bool:
-        """Whether the story asks for what changed in the test: for something in it, and for every expectation that is another."""
-        test, permit = TestName.of(test_id), self.evidence.permit
-        if self._may_go(test):
-            return True
-        rewriting = self.before.rewritten(test)
+        test = TestName.of(test_id)
+        return self._may_go(test) or self._is_asked(self.before.rewritten(test))
+
+    def _is_asked(self, rewriting: Rewriting) -> bool:
+        """Whether the story asks for what changed in a test: for something in it, and for every expectation that is another."""
+        permit = self.evidence.permit
         lines = [line for line in rewriting.expectations if not (line.path and permit.speaks_of(line.path))]
         if rewriting.expectations and not lines:
             return True

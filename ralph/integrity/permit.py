@@ -28,7 +28,6 @@ FEATURE = re.compile(
     r"|^\W*(?:removing|deleting|dropping|replacing|merging)\b.*\b(?:raises?|returns?|gives?|throws?|fails?|keeps?|leaves?|is|are|does)\b.*"
 )
 """Where a verb of removal is what the product does for its users, and nothing that is to go from the project."""
-RENAMES = re.compile(r"\b(?:renam\w*|mov\w*|split\w*|reorgani[sz]\w*|restructur\w*|extract\w*|regroup\w*|convert\w*)\b")
 ONLY_WANTED = r"[\w\s'\"`():/.,-]{0,40}\b(?:pass|passes|passing|green|succeed|succeeds|clean|stay|stays|still|unchanged|untouched|ok)\b"
 TEST_CHANGES = re.compile(
     r"\b(?:updat\w+|chang\w+|adapt\w*|rewrit\w+|adjust\w*|fix\w*|skip\w*|remov\w+|delet\w+|relax\w*|quarantin\w+|disabl\w+"
@@ -123,11 +122,6 @@ class Permit:
         wanted = {word for name in names for word in words_of(name)}
         about = [one for one in self._sentences if re.search(r"\b(?:tests?|specs?|suites?)\b", one)]
         return any(_takes_away(sentence) and wanted & words_of(sentence) for sentence in about)
-
-    def renames(self, *names: str) -> bool:
-        """Whether a sentence of the story that moves or renames something shares a telling word with the names."""
-        wanted = {word for name in names for word in words_of(name)}
-        return any(RENAMES.search(sentence) and wanted & words_of(sentence) for sentence in self._sentences)
 
     @cached_property
     def changes_tests(self) -> bool:

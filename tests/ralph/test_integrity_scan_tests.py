@@ -116,7 +116,7 @@ def test_a_story_that_removes_the_subject_lets_its_test_go() -> None:
     test = FileChange("tests/test_cart.py", PYTHON.encode(), b"import pytest\n", "tests/test_cart.py")
     gone = Change((product, test))
     assert sum(item.weight for item in scan(gone, Permit("Remove the total of carts"))) < HARD
-    assert sum(item.weight for item in scan(gone, Permit("Carts show their total; tests/test_cart.py passes"))) >= HARD
+    assert weight_of(PYTHON, "import pytest\n", "Carts show their total; tests/test_cart.py passes") >= HARD
 
 
 @pytest.mark.parametrize(

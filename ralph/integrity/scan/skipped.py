@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.facts import Facts, Pair, finding, judged
@@ -72,7 +73,8 @@ def _skip(case: TestCase) -> Finding:
     when = f" when {case.condition}" if case.condition else ""
     text = f"the test {case.short} was skipped{when}: it ran before"
     tagged = case.skip.startswith("//go:build") and not PLATFORM.search(case.condition)
-    return finding("test-skipped", HARD if tagged else _weight(case.condition), text, case.path, case.line, case.skip)
+    weight = HARD if tagged else _weight(case.condition)
+    return replace(finding("test-skipped", weight, text, case.path, case.line, case.skip), about=case.short)
 
 
 def _weight(condition: str) -> int:
@@ -90,7 +92,7 @@ def _new(case: TestCase, always: int) -> Iterator[Finding]:
     if case.skip:
         weight = NEW_SKIP_WEIGHT if case.condition and not EVERYWHERE.search(case.condition) else always
         text = f"the new test {case.short} is skipped" + (f" when {case.condition}" if case.condition else "")
-        yield finding("new-test-skipped", weight, text, case.path, case.line, case.skip)
+        yield replace(finding("new-test-skipped", weight, text, case.path, case.line, case.skip), about=case.short)
     if "should_panic" in case.source and "expected" not in case.source and re.search(r"assert_(?:eq|ne)!", case.source):
         text = f"the new test {case.short} passes when its comparisons fail"
         yield finding("test-inverted", HARD, text, case.path, case.line, "#[should_panic]")

@@ -5,6 +5,7 @@ A test whose assertions stand in other tests now was moved or merged; one whose 
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ralph.integrity.change import FileChange
 from ralph.integrity.finding import HARD, Finding
@@ -56,7 +57,7 @@ def _deleted(case: TestCase, facts: Facts, gone: frozenset[str]) -> Finding:
     hidden = _hidden_name(case, facts)
     if hidden:
         text = f"the test {case.short} is now {hidden}, a name that the runner does not find"
-        return finding("test-hidden", HARD, text, case.path, 0, hidden)
+        return replace(finding("test-hidden", HARD, text, case.path, 0, hidden), about=case.short)
     used = gone & set(re.findall(r"\w+", case.source))
     about = used or facts.lost & _words(case.source)
     asked = facts.permit.removes_tests(case.short, case.path)
@@ -65,7 +66,7 @@ def _deleted(case: TestCase, facts: Facts, gone: frozenset[str]) -> Finding:
     found = finding(
         "test-deleted", SUBJECT_GONE_WEIGHT if used else HARD, text, case.path, 0, case.source.split("\n")[0]
     )
-    return judged(found, permitted=asked or facts.allows_test(case))
+    return judged(replace(found, about=case.short), permitted=asked or facts.allows_test(case))
 
 
 def _words(source: str) -> set[str]:
