@@ -66,9 +66,9 @@ def costs_command(ctx: click.Context, *, by: str, since: int | None, as_json: bo
     "reconcile",
     epilog="""\b
 Examples:
-  ralph costs reconcile                       list what is open
-  ralph costs reconcile 17 --usd 0.0312       it cost this, says the provider's invoice
-  ralph costs reconcile --all --nothing       none of them was billed
+  ralph costs reconcile                  # lists what is open
+  ralph costs reconcile 17 --usd 0.0312  # it cost this, says the provider's invoice
+  ralph costs reconcile --all --nothing  # none of them was billed
 """,
 )
 @click.argument("ids", type=int, nargs=-1, metavar="[ID]...")

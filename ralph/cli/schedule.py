@@ -26,6 +26,7 @@ MEANING = {
     ExitCode.RECONCILE: "a call cost more than reserved, see `ralph costs reconcile`",
     ExitCode.BUSY: "another run held the branch",
     ExitCode.BUG: "a bug in Ralph, see the log",
+    ExitCode.HUNG_UP: "the terminal was closed",
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.TERMINATED: "stopped",
 }

@@ -75,7 +75,7 @@ def test_every_example_is_one_that_its_command_accepts() -> None:
     for line in lines:
         words = shlex.split(re.split(r" +[#>] ", line)[0])[1:]
         command: click.Command = cli
-        while isinstance(command, click.Group) and words:
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
             below = command.get_command(click.Context(cli), words.pop(0))
             assert below is not None, line
             command = below

@@ -30,7 +30,7 @@ class Provider(ThreadingHTTPServer):
         self.bill: defaultdict[str, list[int]] = defaultdict(list)
         self.lock = threading.Lock()
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, *_about: object) -> None:
         """A client was killed: nothing to tell."""
 
     def take(self, body: dict[str, Any], size_bytes: int) -> tuple[str, dict[str, int]]:
