@@ -75,7 +75,7 @@ Examples:
 @click.option("--usd", "micros", callback=exact_usd, metavar="AMOUNT", help="What each call cost, in dollars.")
 @click.option("--nothing", is_flag=True, help="The provider billed nothing.")
 @click.option("--accept", is_flag=True, help="Take what counts now as spent.")
-@click.option("--all", "all_of_them", is_flag=True, help="Every call on the list that is not under way.")
+@click.option("--all", "all_of_them", is_flag=True, help="Every call whose end was never seen.")
 @click.option("--above", is_flag=True, help="Let an amount be more than the call counts with at most.")
 @click.option("--note", default="", metavar="TEXT", help="Kept with the correction: why, or the invoice's number.")
 @click.option("--clock", is_flag=True, help="The clock was ahead for a while: count under today again.")
@@ -110,7 +110,7 @@ def reconcile_command(
             _require(
                 not (all_of_them and micros), "--all takes --nothing or --accept: one amount does not fit every call."
             )
-            chosen = ids or tuple(one.id for one in books.open_reservations() if not one.is_under_way)
+            chosen = ids or tuple(one.id for one in books.open_reservations() if one.is_unknown)
             amount = 0 if nothing else micros
             try:
                 made = [books.settle(one, amount, made_by=getpass.getuser(), note=note, above=above) for one in chosen]

@@ -115,7 +115,7 @@ def _open_cells(one: OpenReservation, story: str) -> list[str]:
 
 def _why(one: OpenReservation) -> str:
     if one.is_broken:
-        return f"dearer than the {money(one.reserved_micros)} reserved: nothing more is called"
+        return f"above its {money(one.reserved_micros)}: calls stopped"
     return "under way" if one.is_under_way else "end never seen"
 
 

@@ -107,7 +107,9 @@ def test_all_of_them_can_be_settled_at_once(killed: str, ledger: Ledger) -> None
 
 def test_a_call_dearer_than_its_worst_case_is_on_the_list_until_it_is_accepted(home: Home, ledger: Ledger) -> None:
     ledger.settle(ledger.reserve(1_000, [DAY], model="m"), 1_500)
-    assert "dearer than the $0.0010 reserved: nothing more is called" in ralph("reconcile").output
+    assert "above its $0.0010: calls stopped" in ralph("reconcile").output
+    assert ralph("reconcile", "--all", "--nothing").output == "nothing is open\n"  # it wants to be named
+    assert ledger.unaccepted() is not None
     assert ralph("reconcile", "1", "--accept").exit_code == 0
     assert ledger.unaccepted() is None
 
