@@ -2,13 +2,13 @@
 
 import base64
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from ralph.excerpts import clean_text, looks_binary
-from ralph.tools.places import Place, Places, read_bytes
+from ralph.tools.places import Place, Places, opened_parent, read_bytes
 from ralph.tools.result import Blocks, ToolRefusedError, ToolResult
 
 MAX_LINES = 2_000
@@ -70,16 +70,23 @@ def _load(place: Place) -> tuple[bytes, os.stat_result]:
 
 
 def _neighbours(place: Place) -> str:
-    if not place.path.parent.is_dir():
+    try:
+        names = [name.rstrip("/") for name in _entries(replace(place, parts=place.parts[:-1]))][:20]
+    except OSError:
         return "Its folder does not exist either."
-    names = sorted(entry.name for entry in place.path.parent.iterdir())[:20]
     return f"Its folder holds: {', '.join(names)}." if names else "Its folder is empty."
 
 
 def _listing(place: Place) -> str:
-    names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in place.path.iterdir())
+    names = _entries(place)
     more = [f"[{len(names) - MAX_ENTRIES} more]"] if len(names) > MAX_ENTRIES else []
     return clean_text("\n".join([*names[:MAX_ENTRIES], *more])) or "(empty folder)"
+
+
+def _entries(place: Place) -> list[str]:
+    """What is in a folder, reached without following a link: one that is put in its place meanwhile is not listed."""
+    with opened_parent(replace(place, parts=(*place.parts, "."))) as folder, os.scandir(folder) as entries:
+        return sorted(entry.name + ("/" if entry.is_dir() else "") for entry in entries)
 
 
 def _text(place: Place, data: bytes, given: ReadInput) -> ToolResult:
