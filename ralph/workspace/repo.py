@@ -207,6 +207,11 @@ def _discover(path: Path) -> Repo:
     if code:
         raise RalphError(_why_not(path.resolve(), stderr))
     root, git_dir, common_dir = os.fsdecode(listing).rstrip("\n").split("\n")
+    if not path.resolve().is_relative_to(Path(root).resolve()):
+        raise RalphError(
+            f"{path.resolve()}: this repository's config says that its checkout is {root} (core.worktree), which is not here. "
+            "If you want to work there, run there; else: git config --unset core.worktree"
+        )
     return Repo(Path(root), Path(git_dir), Path(common_dir))
 
 

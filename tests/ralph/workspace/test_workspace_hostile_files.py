@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ralph.errors import RalphError
+from ralph.workspace.repo import Repo
 from ralph.workspace.snapshot import collect
 from ralph.workspace.worktree import open_worktree
 
@@ -105,3 +106,18 @@ def test_a_folder_that_became_a_link_lets_nobody_read_or_change_what_is_behind_i
         snapshot = collect(worktree)
     assert (snapshot.changed, snapshot.refused) == (("src", "src/b.py"), ())
     assert stat.S_IMODE((outside / "b.py").stat().st_mode) == 0
+
+
+def test_a_repository_that_names_another_folder_as_its_checkout_is_refused(pit: Pit, tmp_path: Path) -> None:
+    """Its files would be read, copied for the agent and, in place, overwritten."""
+    (tmp_path / "victim").mkdir()
+    pit.git("config", "core.worktree", str(tmp_path / "victim"))
+    with pytest.raises(RalphError, match=r"its checkout is .*/victim \(core.worktree\), which is not here"):
+        Repo.open(pit.root)
+
+
+def test_a_submodule_is_a_repository_of_its_own(pit: Pit, tmp_path: Path) -> None:
+    pit.git("init", "-q", "-b", "main", str(tmp_path / "lib"))
+    pit.git("commit", "-q", "--allow-empty", "-m", "lib", cwd=tmp_path / "lib")
+    pit.git("submodule", "add", "-q", str(tmp_path / "lib"), "vendor/lib")
+    assert Repo.open(pit.root / "vendor/lib").root == pit.root / "vendor/lib"
