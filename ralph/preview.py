@@ -17,7 +17,7 @@ from ralph.notes.notebook import Notebook
 from ralph.notes.progress import find_progress
 from ralph.prompts import SYSTEM, prompt
 from ralph.screen_text import one_line
-from ralph.settings.schema import Limits
+from ralph.settings.sections import Limits
 from ralph.state import StoryStates
 from ralph.survey import Ground, RunRequest, survey, wanted_branch
 from ralph.tools.schema import all_schemas

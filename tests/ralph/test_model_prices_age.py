@@ -8,7 +8,8 @@ import pytest
 
 from ralph.errors import RalphError
 from ralph.model.access import price_book, price_notes, require_models
-from ralph.settings.schema import Limits, Settings
+from ralph.settings.schema import Settings
+from ralph.settings.sections import Limits
 from tracing.prices import ModelPrice, PriceBook
 
 MODEL = "claude-opus-5-5"
