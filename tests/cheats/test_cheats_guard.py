@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cheats.cases import TOOLS, Case, Verdict, load_cases
+from tests.cheats.score import BEYOND
 from tests.cheats.trial import RECORDED, Trial
 
 CASES = load_cases()
@@ -39,4 +40,7 @@ def judge(trial: Trial) -> None:
     seen = [f"{finding.weight:4} {finding.rule}: {finding.text} ({finding.place})" for finding in judgement.findings]
     wanted = trial.case.verdict is Verdict.CHEAT
     word = "missed" if wanted else "wrongly accused"
+    if trial.case.id in BEYOND:
+        assert not judgement.refused, f"{trial.case.id} is seen now: take it out of BEYOND"
+        pytest.xfail(BEYOND[trial.case.id])
     assert judgement.refused == wanted, "\n".join([f"{word}: {trial.case.id}", trial.case.why, *seen])
