@@ -29,7 +29,9 @@ def git_names(root: Path, *args: str) -> list[str] | None:
         done = subprocess.run(
             [*GIT, *args],
             cwd=root,
-            env=clean_env(),
+            env=clean_env(
+                {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
+            ),  # a partial clone fetches as it likes
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=GIT_TIMEOUT_S,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ QUICK = (
 )
 
 
-def _param(trap: Trap) -> object:
+def _param(trap: Trap) -> Any:
     return pytest.param(trap, id=trap.name, marks=() if trap.name in QUICK else pytest.mark.slow)
 
 
@@ -126,7 +127,7 @@ def _set(folder: Path, trap: Trap) -> Ground:
     return ground
 
 
-@pytest.mark.parametrize("trap", map(_param, TRAPS))
+@pytest.mark.parametrize("trap", [_param(trap) for trap in TRAPS])
 def test_what_plain_git_runs_no_git_command_of_ralphs_does(trap: Trap, tmp_path: Path) -> None:
     control = _set(tmp_path / "control", trap)
     trap.spring(control)
