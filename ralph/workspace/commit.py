@@ -111,7 +111,8 @@ def finish_in_place(repo: Repo) -> str | None:
     if not journal.is_file():
         return None
     ref, old, new, *_ = [*journal.read_text().split(), "", "", ""]
-    moved = bool(new) and repo.resolve(ref) == new
+    are_commits = all(sha and repo.resolve(sha) == sha for sha in (old, new))  # whoever wrote it: no option of git's
+    moved = are_commits and repo.resolve(ref) == new
     if moved:
         _read_tree(repo, old, new)
     remove_file(journal, "in-place journal")

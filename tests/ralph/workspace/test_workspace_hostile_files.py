@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ralph.errors import RalphError
+from ralph.workspace.commit import finish_in_place
 from ralph.workspace.repo import Repo
 from ralph.workspace.snapshot import collect
 from ralph.workspace.worktree import open_worktree
@@ -121,3 +122,11 @@ def test_a_submodule_is_a_repository_of_its_own(pit: Pit, tmp_path: Path) -> Non
     pit.git("commit", "-q", "--allow-empty", "-m", "lib", cwd=tmp_path / "lib")
     pit.git("submodule", "add", "-q", str(tmp_path / "lib"), "vendor/lib")
     assert Repo.open(pit.root / "vendor/lib").root == pit.root / "vendor/lib"
+
+
+def test_a_journal_that_came_with_the_repository_is_no_way_to_write_a_file(pit: Pit, tmp_path: Path) -> None:
+    sha = pit.repo.head
+    pit.repo.in_place_journal.write_text(f"refs/heads/main --index-output={tmp_path}/victim {sha}\n")
+    assert finish_in_place(pit.repo) is None
+    assert not (tmp_path / "victim").exists()
+    assert not pit.repo.in_place_journal.exists()
