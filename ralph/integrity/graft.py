@@ -2,12 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from ralph.integrity.change import Change, FileChange
+from ralph.integrity.renames import renamed
 from ralph.integrity.rust_tests import grafted, tests_in
-from ralph.integrity.testfiles import is_test_file
+from ralph.integrity.testfiles import is_test_code, is_test_file
 from ralph.workspace.repo import Repo
 
 REMOVED_MODE = "0"
@@ -24,9 +25,15 @@ def touches_tests(change: Change) -> bool:
     return any(_was_test(file) or _is_test(file) or _has_other_rust_tests(file) for file in change.files)
 
 
-def work_with_base_tests(repo: Repo, change: Change, work_tree: str, without: Collection[str] = ()) -> str:
-    """The work, but every test file as it was on the base: those that are new are not there, nor those in `without`."""
-    return _tree(repo, work_tree, (entry for entry in _base_tests(change) if entry[0] not in without))
+def work_with_base_tests(
+    repo: Repo, change: Change, work_tree: str, without: Collection[str] = (), names: Mapping[str, str] | None = None
+) -> str:
+    """The work, but every test file as it was on the base: those that are new are not there, nor those in `without`.
+
+    `names` are those that the work rightly gave another: the tests are read with the new ones.
+    """
+    entries = (entry for entry in _base_tests(change) if entry[0] not in without)
+    return _tree(repo, work_tree, (_with_names(entry, names or {}) for entry in entries))
 
 
 def base_with_new_tests(repo: Repo, change: Change, base_tree: str) -> str:
@@ -54,6 +61,17 @@ def _new_tests(change: Change) -> Iterator[Entry]:
             yield file.path, file.new_mode, file.new
         elif _has_other_rust_tests(file) and file.old is not None:
             yield file.path, file.old_mode, grafted(file.old_text, file.new_text).encode()
+
+
+def _with_names(entry: Entry, names: Mapping[str, str]) -> Entry:
+    path, mode, content = entry
+    if not names or content is None or not is_test_code(path):
+        return entry
+    return (
+        renamed(path, names),
+        mode,
+        renamed(content.decode(errors="surrogateescape"), names).encode(errors="surrogateescape"),
+    )
 
 
 def _is_test(file: FileChange) -> bool:

@@ -13,13 +13,14 @@ from ralph.checks.report import Outcome, RunnerReport
 from ralph.integrity.bodies import test_bodies
 from ralph.integrity.change import Change, FileChange
 from ralph.integrity.finding import HARD, Finding
-from ralph.integrity.leeway import TAKES_AWAY, excuses, pins, skips
+from ralph.integrity.leeway import TAKES_AWAY, excuses, mentions, pins, skips
 from ralph.integrity.lost import lost_words
 from ralph.integrity.permit import Permit
 from ralph.integrity.programs import changed_programs
 from ralph.integrity.protected import protected_changes
+from ralph.integrity.renames import renamed
 from ralph.integrity.reports import joined
-from ralph.integrity.rewriting import Rewriting
+from ralph.integrity.rewriting import Rewriting, Rewritten
 from ralph.integrity.scan import scan
 from ralph.integrity.testfiles import is_product_code, is_test_file
 from ralph.integrity.tests_before import TestName, TestsBefore
@@ -49,6 +50,7 @@ class Evidence:
     run_new_tests_on_base: Callable[[], Reports] | None = None
     unchanged_tests: Callable[[], Mapping[str, str]] = dict
     protected: Sequence[str] = ()
+    renames: Mapping[str, str] = field(default_factory=dict)  # names of the product that the work gave another
     programs: frozenset[str] = frozenset()  # scripts of the repo that the checks run
 
 
@@ -147,7 +149,7 @@ class _Tests:
         permit = self.evidence.permit
         about = with_words(self.before.old_tokens(test).all) | with_words([self.before.old_file(test)])
         gone = about & self._removed_from_product
-        if gone and permit.removes(*gone, *self._removed_paths):
+        if gone and permit.removes(*gone, *map(str.lower, gone), *self._removed_paths):
             return True
         return permit.says(test.name) and permit.changes_tests
 
@@ -220,10 +222,12 @@ class _Tests:
     def _suspects(self, again: RunnerReport) -> list[str]:
         """Tests of the base whose words or files changed, that pass now or are gone, and that do not pass as they were."""
         mended = self._base.ids(Outcome.FAILED) & self._work.ids(Outcome.PASSED)
-        failing = (self._base.ids(Outcome.PASSED) | mended) - again.ids(Outcome.PASSED)
+        passing, names = again.ids(Outcome.PASSED), self.evidence.renames
+        before = self._base.ids(Outcome.PASSED) | mended
+        failing = {test_id for test_id in before if test_id not in passing and renamed(test_id, names) not in passing}
         own = {test_id for test_id in failing if self._has_changed(TestName.of(test_id))}
         broken = {test_id for test_id in failing if again.outcomes.get(test_id) is Outcome.FAILED}
-        return sorted(own | broken or (failing if again.outcomes else frozenset()))
+        return sorted(own | broken or (failing if again.outcomes else set()))
 
     def _has_changed(self, test: TestName) -> bool:
         return self.before.old_body(test) != self.before.new_body(test)
@@ -246,9 +250,15 @@ class _Tests:
         lines = [line for line in rewriting.expectations if not (line.path and permit.speaks_of(line.path))]
         if rewriting.expectations and not lines:
             return True
-        return excuses(permit, rewriting.got, rewriting.lost) and all(
-            excuses(permit, line.got, line.lost) for line in lines
-        )
+        overall = excuses(permit, rewriting.got, rewriting.lost) or bool(lines)
+        return overall and all(self._is_line_asked(line) for line in lines)
+
+    def _is_line_asked(self, line: Rewritten) -> bool:
+        """By what the line got and lost; where only the kind of a literal is another, by the literals themselves."""
+        permit = self.evidence.permit
+        if line.got or line.lost or line.path:
+            return excuses(permit, line.got, line.lost)
+        return any(mentions(permit, literal) for literal in line.literals)
 
     def _cannot_fail(self) -> Iterator[Finding]:
         """New tests that pass without the work."""

@@ -14,6 +14,7 @@ from ralph.integrity.graft import base_with_new_tests, touches_base_tests, touch
 from ralph.integrity.guard import Evidence, Judgement, Reports, judge
 from ralph.integrity.permit import Permit
 from ralph.integrity.programs import programs
+from ralph.integrity.renames import renames
 from ralph.integrity.testfiles import is_test_code
 from ralph.workspace.repo import Repo
 
@@ -44,8 +45,10 @@ def inquire(case: Case, run: Run) -> Judgement:
     base, work = _reports(case.base), _reports(case.work)
     names = [name for name in work if work[name] is not None or base.get(name) is not None]
 
+    names_given = renames(change, case.permit)
+
     def rerun_base_tests(without: Collection[str]) -> Reports:
-        tree = work_with_base_tests(case.repo, change, case.work_tree, without)
+        tree = work_with_base_tests(case.repo, change, case.work_tree, without, names_given)
         return _reports(run(tree, names, "with the tests of the base"))
 
     def run_new_tests_on_base() -> Reports:
@@ -64,6 +67,7 @@ def inquire(case: Case, run: Run) -> Judgement:
             unchanged_tests=lambda: _unchanged_tests(case, change),
             protected=case.protected,
             programs=_programs(case),
+            renames=names_given,
         )
     )
 

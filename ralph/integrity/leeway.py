@@ -24,6 +24,7 @@ PINS = re.compile(
 ABOUT_TESTS = re.compile(
     r"^(?:add|write|extend|improve|increase|cover|test|more|reorgani[sz]e|move|split|merge|rename|clean)\b[^\n]*\b(?:tests?|coverage|specs?)\b"
     r"|^(?:cover|test)\b"
+    r"|\b(?:convert|tidy|port|migrate|rewrite|clean up|restructure|reorgani[sz]e)\b[^.\n]{0,60}\b(?:tests?|unittest|pytest|jest|suite|specs?)\b"
 )
 OLD = r"(?:existing|old|current|affected|outdated|wrong|these|those|its)"
 TESTS = r"(?:tests?|fixtures?|snapshots?|golden files?|expectations?|specs?)"
@@ -76,4 +77,9 @@ def mentions(permit: Permit, token: str) -> bool:
     if not words:
         return not token.isalnum() and token in permit.text
     telling = [pair for pair in pairwise(words) if not set(pair) & LINKS]
-    return permit.says(token) or any(permit.says(" ".join(pair)) for pair in telling)
+    return _says(permit, token) or any(_says(permit, " ".join(pair)) for pair in telling)
+
+
+def _says(permit: Permit, words: str) -> bool:
+    """Whether they stand in the story by themselves, also as an option (`--toc`) or in a path."""
+    return bool(re.search(rf"(?<!\w){re.escape(words.lower())}(?!\w)", permit.text.lower()))

@@ -19,6 +19,7 @@ ASSERTS = re.compile(
     re.IGNORECASE,
 )
 CALL = re.compile(r"[a-z]{3,}\(")
+WORDS = re.compile(r"\b(?:true|false|null|nil|None|True|False|undefined)\b")
 SIGNS = re.compile(r"[=#*|;~^+<>/@!%&]")
 
 
@@ -31,6 +32,7 @@ class Rewritten:
     lost: frozenset[str]
     changes_expected: bool  # an expectation's literals are others, or a line of data is
     path: str = ""  # of the data that it stands in
+    literals: frozenset[str] = frozenset()  # those of its old and its new form
 
     @classmethod
     def of(cls, old: str, new: str, data: str = "") -> "Rewritten":
@@ -39,7 +41,8 @@ class Rewritten:
         if data:
             return cls(old, got, lost, old != new, data)
         expects = bool(ASSERTS.search(old) or not CALL.search(old))
-        return cls(old, got, lost, expects and _literals(old) != _literals(new))
+        literals = frozenset([*_literals(old), *_literals(new), *WORDS.findall(old), *WORDS.findall(new)])
+        return cls(old, got, lost, expects and _literals(old) != _literals(new), literals=literals)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Rewriting:
     """All lines that are gone from a test or from what it reads."""
 
     lines: tuple[Rewritten, ...]
+    got: frozenset[str]
+    lost: frozenset[str]
 
     @classmethod
     def of(cls, old: str, new: str, data: str = "") -> "Rewriting":
@@ -57,15 +62,20 @@ class Rewriting:
             pairs = list(zip_longest(gone, texts[: len(gone)], fillvalue=""))
         else:
             pairs = [(line, _successor(line, texts)) for line in gone]
-        return cls(tuple(Rewritten.of(line, heir, data) for line, heir in pairs))
+        before, after = (
+            _counted(old),
+            _counted(new),
+        )  # of the whole: what only changed its place is neither got nor lost
+        lines = tuple(Rewritten.of(line, heir, data) for line, heir in pairs)
+        return cls(lines, frozenset(after - before), frozenset(before - after))
 
-    @property
-    def got(self) -> frozenset[str]:
-        return frozenset(token for line in self.lines for token in line.got)
-
-    @property
-    def lost(self) -> frozenset[str]:
-        return frozenset(token for line in self.lines for token in line.lost)
+    @classmethod
+    def joined(cls, parts: Sequence["Rewriting"]) -> "Rewriting":
+        return cls(
+            tuple(line for part in parts for line in part.lines),
+            frozenset(token for part in parts for token in part.got),
+            frozenset(token for part in parts for token in part.lost),
+        )
 
     @property
     def expectations(self) -> tuple[Rewritten, ...]:

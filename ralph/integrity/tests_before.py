@@ -113,7 +113,7 @@ class TestsBefore:
         parts = [
             Rewriting.of(file.old_text, file.new_text, "" if is_test_code(file.path) else file.path) for file in files
         ]
-        return Rewriting(tuple(line for part in parts for line in part.lines))
+        return Rewriting.joined(parts)
 
     def old_file(self, test: TestName) -> str:
         """The text of the file that the test stood in, where its id names one that changed."""
