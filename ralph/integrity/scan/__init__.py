@@ -14,6 +14,7 @@ from ralph.integrity.scan.aware import aware_of_tests
 from ralph.integrity.scan.exits import forced_exits
 from ralph.integrity.scan.facts import Facts
 from ralph.integrity.scan.fixtures import special_cases
+from ralph.integrity.scan.hollow import hollow_tests
 from ralph.integrity.scan.idle import idle_tests
 from ralph.integrity.scan.machinery import mocked_units, runner_machinery
 from ralph.integrity.scan.shadows import shadowing_files
@@ -33,6 +34,7 @@ RULES: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     answers_by_heart,
     special_cases,
     idle_tests,
+    hollow_tests,
     agreeing_values,
     replaced_machinery,
     forced_exits,

@@ -32,6 +32,7 @@ RUST_TWIN = re.compile(r"#!?\[\s*cfg\(\s*(?:not\(\s*test\s*\)|test)\s*\)\s*\]")
 RUST_ITEM = re.compile(
     r"[^\n]*\]\s*(?:#\[[^\n]*\]\s*)*(?:pub(?:\([^)]*\))?\s+)?(?:mod|use|extern|impl|fn|async fn|struct|enum|const|static|type|macro_rules)\b"
 )
+ANSWERED = re.compile(r"\breturn\s+(?:Ok\(|Some\(|\w+\()?(?:-?\d|[\"'`][^\"'`]|\[\s*[^\]\s]|\{\s*\w)")
 CI_MODE = re.compile(r"(?:environ|getenv|Getenv|env)\b[^\n]{0,20}\bCI\b")
 TEST_PATH = re.compile(
     r"(?:open|read_text|read_bytes|Path|readFile(?:Sync)?|ReadFile|include_str!|read_to_string|require|import|glob|rglob|import_module|from)\s*\(?[^\n]{0,60}?['\"]"
@@ -97,6 +98,10 @@ def _mode(line: CodeLine, path: str) -> Finding:
     if alone or (RUST_TWIN.search(line.code) and not RUST_ITEM.match(near)):
         return finding(
             "has-a-test-mode", HARD, "product code is another one where it is tested", path, line.number, line.text
+        )
+    if ANSWERED.search(near) and not negated:
+        return finding(
+            "has-a-test-mode", HARD, "product code has answers of its own for tests", path, line.number, line.text
         )
     weight = (
         5

@@ -1,12 +1,16 @@
 """The tests of Go and Rust files, by their functions' heads and braces."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ralph.integrity.scan.model import Assertion, Strength, TestCase
 from ralph.integrity.scan.text import Language, closing, line_number, without_comments, without_strings
 
 GO_TEST = re.compile(r"^func (?P<name>(?:Test|Fuzz|Example)\w*)\s*\((?P<t>\w*)[^)]*\)\s*\{", re.MULTILINE)
+GO_HELPER = re.compile(
+    r"^func (?P<name>\w+)\s*\([^)]*\b(?:testing\.(?:T|TB|B|F)|\w*[tT]esting\w*)\b[^)]*\)[^{\n]*\{", re.MULTILINE
+)
+RUST_HELPER = re.compile(r"\bfn\s+(?P<name>\w+)[^{;]*\{")
 GO_SKIP = re.compile(r"\b\w+\.Skip(?:f|Now)?\(")
 GO_FAIL = re.compile(r"\b(?:t|tb|b|c|s|tt)\.(?:Errorf?|Fatalf?|Fail|FailNow)\(")
 GO_ASSERT = re.compile(r"\b(?P<kind>assert|require|is|qt|cmp)\.(?P<name>[A-Z]\w*)\(")
@@ -203,6 +207,37 @@ def _arguments(text: str) -> list[str]:
             parts.append(text[start:place])
             start = place + 1
     return [*parts, text[start:]]
+
+
+def go_helpers(text: str) -> tuple[TestCase, ...]:
+    """The functions that are no tests and get the test's `t`, or say yes or no, with what they assert."""
+    code, plain = without_comments(text, Language.GO), without_strings(text, Language.GO)
+    heads = [found for found in GO_HELPER.finditer(plain) if not GO_TEST.match(plain, found.start())]
+    return tuple(_helper(found, text, code, plain, _go_asserts) for found in heads)
+
+
+def rust_helpers(text: str) -> tuple[TestCase, ...]:
+    """The functions with assertions that are no tests."""
+    if "test" not in text and "assert" not in text:
+        return ()
+    code, plain = without_comments(text, Language.RUST), without_strings(text, Language.RUST)
+    tests = {found["name"] for found in RUST_TEST.finditer(plain)}
+    heads = [found for found in RUST_HELPER.finditer(plain) if found["name"] not in tests]
+    return tuple(_helper(found, text, code, plain, _rust_helper_asserts) for found in heads)
+
+
+def _rust_helper_asserts(body: str, bare: str, first_line: int) -> Iterator[Assertion]:
+    return _rust_asserts(body, bare, "", first_line)
+
+
+def _helper(
+    found: re.Match[str], text: str, code: str, plain: str, reader: Callable[[str, str, int], Iterator[Assertion]]
+) -> TestCase:
+    opening = found.end() - 1
+    end = closing(plain, opening)
+    line = line_number(text, found.start())
+    asserts = tuple(reader(code[opening : end + 1], plain[opening : end + 1], line))
+    return TestCase(found["name"], line, text[found.start() : end + 1], asserts)
 
 
 def _line_at(text: str, place: int) -> str:

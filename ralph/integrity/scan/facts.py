@@ -10,7 +10,7 @@ from ralph.integrity.change import Change, FileChange
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.lost import lost_words
 from ralph.integrity.permit import Permit
-from ralph.integrity.scan.compiled_tests import go_tests, rust_tests
+from ralph.integrity.scan.compiled_tests import go_helpers, go_tests, rust_helpers, rust_tests
 from ralph.integrity.scan.model import TestCase
 from ralph.integrity.scan.python_tests import python_helpers, python_tests
 from ralph.integrity.scan.script_tests import script_helpers, script_tests
@@ -23,7 +23,12 @@ READERS = {
     Language.GO: go_tests,
     Language.RUST: rust_tests,
 }
-HELPERS = {Language.PYTHON: python_helpers, Language.SCRIPT: script_helpers}
+HELPERS = {
+    Language.PYTHON: python_helpers,
+    Language.SCRIPT: script_helpers,
+    Language.GO: go_helpers,
+    Language.RUST: rust_helpers,
+}
 ALIKE = 0.6
 MOST_MATCHED = 400  # tests that are looked for under another name
 MOST_LIKENESSES = 20_000  # in all, of a change
@@ -100,7 +105,8 @@ class Facts:
 
     def allows_test(self, case: TestCase) -> bool:
         """Whether the story speaks of the test, or wants tests changed."""
-        return self.permit.speaks_of(case.path) or self.permit.asks([case.short.lower()]) or self.permit.changes_tests
+        named = bool(re.search(r"_|[a-z][A-Z]", case.short)) and self.permit.asks([case.short.lower()])
+        return self.permit.speaks_of(case.path) or named or self.permit.changes_tests
 
 
 def read_tests(path: str, text: str) -> tuple[TestCase, ...]:
