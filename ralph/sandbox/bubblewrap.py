@@ -6,7 +6,6 @@ since a later one covers an earlier one: system, tools, what is hidden among the
 
 import os
 import platform
-import pwd
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ralph.files import write_private
-from ralph.sandbox.hidden import Hidden, config_to_show, hidden_below
+from ralph.sandbox.account import recorded_home
+from ralph.sandbox.hidden import Hidden, config_to_show, configs_of, hidden_below
 from ralph.sandbox.resources import FILTER, Resources, limits
 from ralph.sandbox.seccomp import MACHINES, filter_in_namespaces
 from ralph.sandbox.toolchains import system_folders, toolchain_folders
@@ -100,7 +100,8 @@ class Bubblewrap:
 
     def _clean_configs(self, read_only: Iterable[Path]) -> list[str]:
         """A repository is shown for its history, not for the passwords in its settings."""
-        copies = [(config_to_show(path, self.state / "run"), path / "config") for path in read_only]
+        configs = [config for path in read_only for config in configs_of(path)]
+        copies = [(config_to_show(config, self.state / "run"), config) for config in configs]
         return [word for copy, config in copies if copy for word in ("--ro-bind", str(copy), str(config))]
 
     @cached_property
@@ -158,8 +159,8 @@ def bubblewrap(
 
 
 def _homes(source: Mapping[str, str]) -> tuple[Path, ...]:
-    named = [Path("/home"), Path("/root"), Path(pwd.getpwuid(os.getuid()).pw_dir), Path(source.get("HOME", "/root"))]
-    real = {path.resolve() for path in named if path.is_absolute() and path.is_dir()} - {Path("/")}
+    named = [Path("/home"), Path("/root"), recorded_home(), Path(source.get("HOME", "/root"))]
+    real = {path.resolve() for path in named if path and path.is_absolute() and path.is_dir()} - {Path("/")}
     return tuple(sorted(path for path in real if not _is_within(path, real - {path})))
 
 
@@ -196,5 +197,6 @@ def _bind(option: str, paths: Iterable[Path | str]) -> list[str]:
 
 def _own_home() -> tuple[str, ...]:
     """An empty folder that can be written, for tools that ask the system for the home, whatever HOME says (Java)."""
-    home = pwd.getpwuid(os.getuid()).pw_dir
-    return () if os.geteuid() == 0 or home == "/" or not os.access(home, os.X_OK) else ("--tmpfs", home)
+    home = recorded_home()
+    is_wanted = os.geteuid() != 0 and home not in {None, Path("/")} and os.access(str(home), os.X_OK)
+    return ("--tmpfs", str(home)) if is_wanted else ()

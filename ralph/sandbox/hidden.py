@@ -113,6 +113,7 @@ TOKEN = re.compile(
 )
 USER_IN_URL = re.compile(rb"(?<=://)[^/\s@]+@")
 SECRET_LINE = re.compile(rb"^\s*(extraheader|password|token|[a-z]*secret)\s*=.*\n?", re.IGNORECASE | re.MULTILINE)
+CONFIGS = ("config", "config.worktree")
 PRIVATE_TREES = ("/etc", "/opt", "/usr/local/etc", "/usr/etc")
 DEPTH, ENTRIES, LONGEST_BYTES = 4, 20_000, 1_000_000
 
@@ -152,13 +153,30 @@ def holds_token(path: Path) -> bool:
         return os.access(path, os.R_OK)
 
 
-def config_to_show(git_folder: Path, folder: Path) -> Path | None:
+def configs_of(git_folder: Path) -> Iterator[Path]:
+    """The settings of a repository, of its worktrees and of its submodules, as far as they are there."""
+    folders = [git_folder, *_git_folders(git_folder / "worktrees", 1), *_git_folders(git_folder / "modules", DEPTH)]
+    files = (folder / name for folder in folders for name in CONFIGS)
+    return (file for file in files if file.is_file())
+
+
+def _git_folders(folder: Path, depth: int) -> Iterator[Path]:
+    """Those of worktrees or submodules; a submodule's name may hold slashes, and it may have submodules of its own."""
+    for entry in _entries(str(folder)) if depth else ():
+        if entry.is_dir(follow_symlinks=False):
+            path = Path(entry.path)
+            is_whole = (path / "HEAD").exists()
+            yield from [path] if is_whole else _git_folders(path, depth - 1)
+            yield from _git_folders(path / "modules", depth - 1) if is_whole else ()
+
+
+def config_to_show(config: Path, folder: Path) -> Path | None:
     """A copy in `folder` of a repository's settings without passwords and tokens; None where there are none in them.
 
     Continuous integration and pasted URLs leave them there.
     """
     try:
-        text = (git_folder / "config").read_bytes()
+        text = config.read_bytes()
     except OSError:
         return None
     clean = USER_IN_URL.sub(b"", SECRET_LINE.sub(b"", text))

@@ -7,7 +7,6 @@ Python (ours, shown read-only), since sockets, signals and memory cannot be had 
 
 import json
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from ralph.home import Home
 from ralph.sandbox import probes_attacks
+from ralph.sandbox.account import recorded_home
 from ralph.sandbox.base import Sandbox
 from ralph.sandbox.probes_ground import Attack, Ground, lay_out
 
@@ -194,5 +194,5 @@ def _holds_a_home(folder: Path) -> bool:
 
 
 def _user_homes() -> list[Path]:
-    named = {Path.home(), Path(pwd.getpwuid(os.getuid()).pw_dir)}
-    return sorted({path.resolve() for path in named if path.is_dir() and path != Path("/")})
+    named = {Path.home(), recorded_home()}
+    return sorted({path.resolve() for path in named if path and path.is_dir() and path != Path("/")})

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ralph.sandbox.account import recorded_home
 from ralph.sandbox.bubblewrap import bubblewrap
-from ralph.sandbox.hidden import HOME_SECRETS, hidden_below, holds_token, secret_places
+from ralph.sandbox.hidden import HOME_SECRETS, configs_of, hidden_below, holds_token, secret_places
 
 BWRAP = shutil.which("bwrap") or ""
 
@@ -136,6 +137,9 @@ def test_a_repository_s_settings_are_shown_without_the_passwords_in_them(tmp_pat
         ("my.setting", "kept"),
     ):
         subprocess.run(["git", "-C", str(repo), "config", name, value], check=True)
+    put(repo / ".git" / "config.worktree", "[http]\n\textraheader = canary-3\n")
+    put(repo / ".git" / "modules" / "sub" / "HEAD", "ref: refs/heads/main\n")
+    put(repo / ".git" / "modules" / "sub" / "config", '[remote "origin"]\n\turl = https://u:canary-4@example.org/b\n')
     before = (repo / ".git" / "config").read_bytes()
     sandbox = bubblewrap(BWRAP, tmp_path / "state")
     script = f"git config my.setting; git remote get-url origin; grep -r canary- {repo}; git status --short"
@@ -143,3 +147,24 @@ def test_a_repository_s_settings_are_shown_without_the_passwords_in_them(tmp_pat
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.stdout.split(), done.stderr) == (["kept", "https://example.org/a.git"], "")
     assert (repo / ".git" / "config").read_bytes() == before
+
+
+def test_settings_of_worktrees_and_of_nested_submodules_count_and_what_their_history_holds_does_not(
+    tmp_path: Path,
+) -> None:
+    for folder in ("", "worktrees/tree", "modules/libs/one", "modules/libs/one/modules/two"):
+        put(tmp_path / folder / "HEAD")
+        put(tmp_path / folder / "objects" / "config")
+    expected = {
+        put(tmp_path / "config"),
+        put(tmp_path / "worktrees" / "tree" / "config.worktree"),
+        put(tmp_path / "modules" / "libs" / "one" / "config"),
+        put(tmp_path / "modules" / "libs" / "one" / "modules" / "two" / "config"),
+    }
+    assert set(configs_of(tmp_path)) == expected
+    assert list(configs_of(tmp_path / "HEAD")) == []
+
+
+def test_a_user_who_is_not_on_record_has_no_home_there_and_that_is_no_error() -> None:
+    assert recorded_home(uid=2_000_000_011) is None
+    assert recorded_home() is not None
