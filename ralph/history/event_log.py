@@ -133,6 +133,11 @@ class RunFolder:
         """Whether its process is alive."""
         return is_locked(self.log)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its process is gone for certain; where there is no log to tell (`ralph verify`), after a day."""
+        return not self.is_going and (self.head is not None or _touched_s(self) < time.time() - YOUNG_S)
+
     def events(self, after: int = 0) -> Iterator[tuple[int, Logged]]:
         """Each whole line behind the first `after` bytes, with the byte behind it to go on from; broken ones are left out."""
         try:

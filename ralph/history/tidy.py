@@ -37,7 +37,7 @@ def tidy(folder: Path, redact: Redact) -> None:
 def tidy_dead_runs(runs: RunFolders, redact: Redact) -> None:
     """The folders of runs that were killed before they could do it themselves."""
     for folder in runs.all():
-        if folder.head is not None and not (folder.path / TIDY).exists() and not folder.is_going:
+        if not (folder.path / TIDY).exists() and folder.is_over:
             tidy(folder.path, redact)
 
 

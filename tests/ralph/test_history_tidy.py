@@ -1,5 +1,6 @@
 """What stays of a run's folder when the run is over."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,14 @@ def test_a_run_that_was_killed_is_tidied_by_the_next_and_one_that_goes_on_is_not
     assert SECRET.encode() in (folder / "trace" / "bash-1.txt").read_bytes()
     log.close()
     tidy_dead_runs(RunFolders(home), redact)
+    assert SECRET.encode() not in (folder / "trace" / "bash-1.txt").read_bytes()
+
+
+def test_a_folder_without_a_log_is_tidied_when_it_is_a_day_old(folder: Path, tmp_path: Path) -> None:
+    tidy_dead_runs(RunFolders(Home(tmp_path)), redact)
+    assert SECRET.encode() in (folder / "trace" / "bash-1.txt").read_bytes()
+    os.utime(folder, (0, 0))
+    tidy_dead_runs(RunFolders(Home(tmp_path)), redact)
     assert SECRET.encode() not in (folder / "trace" / "bash-1.txt").read_bytes()
 
 
