@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.report import RunnerReport
 from ralph.environment import clean_env
+from ralph.version import VERSION
 from tracing.sqlite import connect, migrate, transaction
 
 MIGRATIONS = ["CREATE TABLE baselines(key TEXT PRIMARY KEY, baseline TEXT NOT NULL, at_ns INTEGER NOT NULL)"]
@@ -175,9 +176,10 @@ def baseline_key(
 ) -> str:
     """One key for what decides the outcome: the files, the commands, the environment and the sandbox.
 
-    `prepared` stands for what the checks find beside the tree: copied files and services.
+    `prepared` stands for what the checks find beside the tree: copied files and services. Another version of Ralph may
+    hear more of the runners, and what it hears of the base and of the work must be comparable.
     """
-    environment = [platform.platform(), sorted(clean_env().items()), sandbox_level, prepared]
+    environment = [VERSION, platform.platform(), sorted(clean_env().items()), sandbox_level, prepared]
     commands = [check.model_dump(mode="json") for check in [*checks, *([setup] if setup else [])]]
     facts = json.dumps([tree_sha, commands, setup is not None, environment], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()
