@@ -64,7 +64,8 @@ def excuses(permit: Permit, got: Collection[str], lost: Collection[str]) -> bool
     """Whether a test that got tokens and lost others was changed as the story asks."""
     if changes_tests(permit) or any(mentions(permit, token) for token in got):
         return True
-    return bool(TAKES_AWAY.search(permit.text.lower())) and any(mentions(permit, token) for token in lost)
+    taken = [Permit(line) for line in permit.text.splitlines() if TAKES_AWAY.search(line.lower())]
+    return any(mentions(line, token) for line in taken for token in lost)
 
 
 def mentions(permit: Permit, token: str) -> bool:

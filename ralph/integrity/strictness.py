@@ -21,7 +21,7 @@ LAYOUT = re.compile(
     r"line[-_]length|timeout|indent|quote|target[-_]version|python_version|format\.|max-line|minversion|cache|testEnvironment"
 )
 LEAVES_OUT = re.compile(
-    r"ignore|exclude|omit|skip|norecurse|disable|deselect|exempt|allow|whitelist|suppress|per-file|unless|filterwarnings",
+    r"ignore|exclude|omit|skip|norecurse|disable|deselect|exempt|(?<!dis)allow|whitelist|suppress|per-file|unless|filterwarnings",
     re.IGNORECASE,
 )
 TAKES_IN = re.compile(
@@ -30,7 +30,7 @@ TAKES_IN = re.compile(
     re.IGNORECASE,
 )
 LOOSE_SWITCH = re.compile(
-    r"ignore|skip|allow|passWithNoTests|disable|suppress|continue|isolatedModules|maxWarnings|noEmitOnError$|follow_imports_for|bail_off|autotests_off"
+    r"ignore|skip|(?<!dis)allow|implicit_(?!reexport_)|passWithNoTests|disable|suppress|continue|isolatedModules|maxWarnings|noEmitOnError$|follow_imports_for|bail_off|autotests_off"
 )
 LOOSE_OPTION = re.compile(
     r"(?:^|[\s='\"])(?:-k\b|--ignore\b|--ignore-glob|--deselect|-m[ =]['\"]?not\b|--co\b|--collect-only|--no-cov\b|--exit-zero|--passWithNoTests"
@@ -47,6 +47,12 @@ FORGIVES = re.compile(
 MAKE_IGNORES = re.compile(r"^@?-@?(?=\w)")  # make goes on after a recipe line that begins so
 ONE_LIBRARY = re.compile(r"overrides\.\[?\"[^*\"]+(?:\.\*)?\".*\.(?:ignore_missing_imports|follow_untyped_imports)$")
 TESTED_SWITCH = re.compile(r"strict|harness$|test$|tests$|doctest$|enabled$|check|warn_|disallow_|no[A-Z]\w+")
+ASKS_MORE = re.compile(
+    r"(?:^|\.)(?:disallow_|warn_|strict|check_|no_implicit_|report|extra_checks|enable_|forbid|fail[-_]on|require|noImplicit|noUnused|noUnchecked|noFallthrough"
+    r"|noProperty|exactOptional|alwaysStrict|xfail_strict|error_on|errorOn|no_warn_|throw)[\w-]*$",
+    re.IGNORECASE,
+)
+"""Switches that ask for more where they are on, whatever else stands in their names: `warn_unused_ignores`."""
 RULE_OFF = re.compile(r"(?:^|[\[\"'\s])(?:off|0|warn|allow|none)(?:$|[\]\"',\s])")
 
 
@@ -89,17 +95,23 @@ def _appeared(name: str, new: Value) -> Turn:
 def _switched_new(name: str, *, on: bool) -> Turn:
     if ONE_LIBRARY.search(name):
         return Turn.OTHER
+    if ASKS_MORE.search(name):
+        return Turn.TIGHTER if on else Turn.LOOSER
     return Turn.LOOSER if (LOOSE_SWITCH if on else TESTED_SWITCH).search(name) else Turn.OTHER
 
 
 def _gone(name: str, old: Value) -> Turn:
-    if LEAVES_OUT.search(_key(name)) or (isinstance(old, bool) and (LOOSE_SWITCH.search(name) if old else True)):
+    if isinstance(old, bool):
+        loose = bool(LOOSE_SWITCH.search(name)) and not ASKS_MORE.search(name)
+        return Turn.TIGHTER if loose or not old else Turn.LOOSER
+    if LEAVES_OUT.search(_key(name)):
         return Turn.TIGHTER
     return Turn.OTHER if LAYOUT.search(name) else Turn.LOOSER
 
 
 def _switched(name: str, *, on: bool) -> Turn:
-    return Turn.LOOSER if on == bool(LOOSE_SWITCH.search(name)) else Turn.TIGHTER
+    loose = bool(LOOSE_SWITCH.search(name)) and not ASKS_MORE.search(name)
+    return Turn.LOOSER if on == loose else Turn.TIGHTER
 
 
 def _moved(name: str, old: float, new: float) -> Turn:

@@ -126,7 +126,7 @@ def test_more_deselected_tests_than_before_are_refused() -> None:
     [
         pytest.param(counted(9), counted(7), STORY, ["fewer-tests"], id="fewer"),
         pytest.param(counted(9), counted(9, 2), STORY, ["more-skipped"], id="more-skipped"),
-        pytest.param(counted(9), counted(7), "The export is no longer offered", [], id="fewer-as-asked"),
+        pytest.param(counted(9), counted(7), "Totals must not be negative", ["fewer-tests"], id="fewer-unasked"),
         pytest.param(counted(9), counted(12), STORY, [], id="more"),
     ],
 )
@@ -134,6 +134,17 @@ def test_runners_that_give_numbers_only_are_judged_by_them(
     base: RunnerReport, work: RunnerReport, story: str, rule: list[str]
 ) -> None:
     assert rules(judged(base, work, story=story)) == rule
+
+
+def test_fewer_tests_by_number_are_right_where_the_product_lost_what_the_story_takes_away() -> None:
+    product = edited("def export(cart):\n    return cart\n", "", "export.py")
+    assert not judged(counted(9), counted(7), product, story="The export is no longer offered").refused
+
+
+def test_a_value_that_the_story_wants_does_not_excuse_that_a_test_lost_it() -> None:
+    bent = edited(BODY, BODY.replace("== 7", "== 9"))
+    story = "The total of 3 and 4 is 7\nThe items must not be changed"
+    assert judged(said(TOTAL), said(TOTAL), bent, story=story, again=said(total=Outcome.FAILED)).refused
 
 
 def test_a_test_that_fails_in_its_old_words_is_refused() -> None:
