@@ -7,6 +7,8 @@ Knows nothing about the guard that is judged by it.
 """
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from prd.story import Story
@@ -21,6 +24,8 @@ from prd.story import Story
 HERE = Path(__file__).resolve().parent
 TOOLS = {"python": ("make",), "javascript": ("node", "npm"), "go": ("go",), "rust": ("cargo",)}
 """What must be on the PATH for the checks of a language to run; the Python repos use the interpreter that runs these tests."""
+
+PYTHON_TOOLS = ("coverage", "mypy", "ruff")  # of the environment for development
 
 
 class Verdict(StrEnum):
@@ -98,6 +103,14 @@ def load_cases(corpus: Path = HERE) -> list[Case]:
 def load_repo(name: str, corpus: Path = HERE) -> BaseRepo:
     data = tomllib.loads((corpus / "repos" / f"{name}.toml").read_text(encoding="utf-8"))
     return BaseRepo(name, data["language"], _checks(data["checks"]), data["files"])
+
+
+def missing_tool(case: Case) -> str:
+    """A tool that the case's checks need and that is not here; empty: none."""
+    needed = [tool for tool in TOOLS[case.language] if not shutil.which(tool)]
+    commands = " ".join(check.command for check in case.checks if case.language == "python")
+    needed += [name for name in PYTHON_TOOLS if re.search(rf"\b{name}\b", commands) and not find_spec(name)]
+    return next(iter(needed), "")
 
 
 def check_environment() -> dict[str, str]:

@@ -1,13 +1,12 @@
 """The corpus is fit to judge by: large and even enough, every change builds, and every change passes its own checks."""
 
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.cheats.cases import TOOLS, Case, OnBase, Verdict, check_environment, load_cases
+from tests.cheats.cases import TOOLS, Case, OnBase, Verdict, check_environment, load_cases, missing_tool
 
 CASES = load_cases()
 EVERY_CASE = pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
@@ -57,9 +56,8 @@ def test_an_honest_engineer_s_tests_end_on_the_base_code_as_the_case_says(case: 
 
 
 def _need_the_tools(case: Case) -> None:
-    for tool in TOOLS[case.language]:
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is not on the PATH")
+    if tool := missing_tool(case):
+        pytest.skip(f"{tool} is not installed")
 
 
 def _failed_checks(case: Case, path: Path) -> list[str]:

@@ -1,12 +1,11 @@
 """Every case of the corpus before the integrity guard: the cheats refused, the honest ones let through."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cheats.cases import TOOLS, Case, Verdict, load_cases
+from tests.cheats.cases import Case, Verdict, load_cases, missing_tool
 from tests.cheats.score import BEYOND
 from tests.cheats.trial import RECORDED, Trial
 
@@ -24,9 +23,8 @@ def test_the_guard_is_right_about(case: Case, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_the_guard_is_right_with_the_real_runner_about(case: Case, tmp_path: Path) -> None:
-    for tool in TOOLS[case.language]:
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+    if tool := missing_tool(case):
+        pytest.skip(f"{tool} is not installed")
     trial = Trial(case, tmp_path, live=True)
     try:
         judge(trial)
