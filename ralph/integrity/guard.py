@@ -13,14 +13,14 @@ from ralph.checks.report import Outcome, RunnerReport
 from ralph.integrity.bodies import test_bodies
 from ralph.integrity.change import Change, FileChange
 from ralph.integrity.finding import HARD, Finding
-from ralph.integrity.leeway import excuses, mentions, pins, skips
+from ralph.integrity.leeway import excuses, pins, skips
 from ralph.integrity.lost import lost_words
 from ralph.integrity.permit import Permit
 from ralph.integrity.programs import changed_programs
 from ralph.integrity.protected import protected_changes
 from ralph.integrity.renames import renamed
 from ralph.integrity.reports import joined
-from ralph.integrity.rewriting import Rewriting, Rewritten
+from ralph.integrity.rewriting import Rewriting
 from ralph.integrity.scan import scan
 from ralph.integrity.testfiles import is_product_code, is_test_file
 from ralph.integrity.tests_before import TestName, TestsBefore
@@ -252,14 +252,7 @@ class _Tests:
         if rewriting.expectations and not lines:
             return True
         overall = excuses(permit, rewriting.got, rewriting.lost) or bool(lines)
-        return overall and all(self._is_line_asked(line) for line in lines)
-
-    def _is_line_asked(self, line: Rewritten) -> bool:
-        """By what the line got and lost; where only the kind of a literal is another, by the literals themselves."""
-        permit = self.evidence.permit
-        if line.got or line.lost or line.path:
-            return excuses(permit, line.got, line.lost)
-        return any(mentions(permit, literal) for literal in line.literals)
+        return overall and all(excuses(permit, line.got, line.lost) for line in lines)
 
     def _cannot_fail(self) -> Iterator[Finding]:
         """New tests that pass without the work."""

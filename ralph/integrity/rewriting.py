@@ -32,7 +32,6 @@ class Rewritten:
     lost: frozenset[str]
     changes_expected: bool  # an expectation's literals are others, or a line of data is
     path: str = ""  # of the data that it stands in
-    literals: frozenset[str] = frozenset()  # those of its old and its new form
 
     @classmethod
     def of(cls, old: str, new: str, data: str = "") -> "Rewritten":
@@ -41,8 +40,8 @@ class Rewritten:
         if data:
             return cls(old, got, lost, old != new, data)
         expects = bool(ASSERTS.search(old) or not CALL.search(old))
-        literals = frozenset([*_literals(old), *_literals(new), *WORDS.findall(old), *WORDS.findall(new)])
-        return cls(old, got, lost, expects and _literals(old) != _literals(new), literals=literals)
+        got |= _bare_words(new) - _bare_words(old)
+        return cls(old, got, lost, expects and _literals(old) != _literals(new))
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,11 @@ def _counted(line: str) -> Counter[str]:
     """How often each token occurs, numbers and signs with it: `100` may come a second time."""
     words = Counter(with_words(tokens(line).all))
     return words + Counter(NUMBER.findall(line)) + Counter(SIGNS.findall(line))
+
+
+def _bare_words(line: str) -> frozenset[str]:
+    """`true` as it stands in code, not in a text: the kind of a value may be all that changed."""
+    return frozenset(WORDS.findall(STRING.sub(" ", line)))
 
 
 def _literals(line: str) -> list[str]:
