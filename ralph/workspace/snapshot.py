@@ -71,7 +71,7 @@ def _remove_what_git_waits_for(root: Path) -> None:
     """
     for entry in list(_odd_entries(root)):
         if not entry.is_symlink() or (entry.name.lower() == ".git" and Path(entry.path).parent != root):
-            Path(entry.path).unlink(missing_ok=True)
+            remove_file(Path(entry.path), "odd file")
 
 
 def _odd_entries(root: Path) -> Iterator["os.DirEntry[str]"]:
