@@ -146,8 +146,10 @@ def main() -> None:
     sys.exit(code)
 
 
-def _let_go_of(stream: TextIO) -> None:
-    """What nobody can read any more (a closed terminal) must not change the exit code either."""
+def _let_go_of(stream: TextIO | None) -> None:
+    """What nobody can read any more (a closed terminal) must not change the exit code either. None: closed from the start."""
+    if stream is None:
+        return
     try:
         stream.flush()
     except OSError:
