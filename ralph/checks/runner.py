@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.condense import condensed, relative_to
+from ralph.checks.inside import set_inside
 from ralph.checks.report import Outcome, RunnerReport, merged
 from ralph.checks.reports.asking import Asked, asking
 from ralph.checks.reports.printed import printed
@@ -88,10 +89,12 @@ def run_check(
         return _missing_folder(check, output)
     home = home or scratch / "home"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    env = clean_env(check.env, home=home, own_stores=own_stores)
-    with asking(scratch, env) if listen else nullcontext(Asked()) as asked:
+    env = clean_env(home=home, own_stores=own_stores)
+    with asking(scratch, env | check.env) if listen else nullcontext(Asked()) as asked:
+        bash = ["bash", "--noprofile", "--norc", "-o", "pipefail", "-c", check.command]
+        command, carried = set_inside(bash, check.env | asked.env)
         argv = sandbox.wrap(
-            ["bash", "--noprofile", "--norc", "-o", "pipefail", "-c", check.command],
+            command,
             cwd=cwd,
             writable=[tree, home, *asked.writable],
             read_only=[*read_only, *asked.read_only],
@@ -99,9 +102,7 @@ def run_check(
         )
         timeout_s = max(0.1, min(check.timeout_s, check.timeout_s if timeout_cap_s is None else timeout_cap_s))
         with _startable(check):
-            completed = run_process(
-                argv, cwd=cwd, env=env | asked.env, timeout_s=timeout_s, output=output, cancel=cancel
-            )
+            completed = run_process(argv, cwd=cwd, env=env | carried, timeout_s=timeout_s, output=output, cancel=cancel)
     spoken = said(asked.heard, tree.resolve(), [home, scratch])
     report = _report(spoken, output, asked.heard.runners) if listen else None
     return _result(check, completed, output, tree, report)
