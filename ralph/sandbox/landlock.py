@@ -13,6 +13,7 @@ but it can only forbid, not rearrange. What follows from that:
   and with them the command's; Landlock governs content.
 - /dev/shm and /dev/pts are shut, since what lies there is other programs': no locks of Python's multiprocessing, no
   pseudo-terminals. Whoever has nothing in /dev/shm, as in most containers, opens it by `caches = ["/dev/shm"]`.
+- The repository's settings are shown as they are: nothing cleaned can stand in their place, and git fails without them.
 - With a network there are still no sockets of the unix family: those lead to the services of this machine.
 
 Below ABI 6 (Linux 6.12) processes outside can be signalled. Limits on the number of processes do not bind root.
