@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from ralph.integrity.change import Change, FileChange
 from ralph.integrity.config_parts import (
     Parts,
+    Value,
     cargo_parts,
     ini_parts,
     json_parts,
@@ -165,7 +166,23 @@ def _parts(file: FileChange, kind: Kind, permit: Permit, old: Parts, new: Parts)
             0,
             evidence(_shown(new.get(name, old.get(name)))),
         )
-        yield _lightened(found, allowed=allowed)
+        yield _lightened(found, allowed=allowed or _path_asked_for(old.get(name), new.get(name), permit))
+
+
+def _path_asked_for(old: Value, new: Value, permit: Permit) -> bool:
+    """Whether a command got nothing but other folders, and the story has each of them."""
+    if not isinstance(old, str) or not isinstance(new, str) or forgives(new) != forgives(old):
+        return False
+    before, after = old.split(), new.split()
+    fresh = [word for word in after if word not in before]
+    gone = [word for word in before if word not in after]
+    return (
+        bool(fresh) and all("/" in word for word in (*fresh, *gone)) and all(map(permit.speaks_of, map(_plain, fresh)))
+    )
+
+
+def _plain(path: str) -> str:
+    return path.removeprefix("./").rstrip("/*")
 
 
 def _said(kind: Kind, name: str, turn: Turn, old: Parts, new: Parts) -> str:

@@ -30,7 +30,7 @@ TAKES_IN = re.compile(
     re.IGNORECASE,
 )
 LOOSE_SWITCH = re.compile(
-    r"ignore|skip|(?<!dis)allow|implicit_(?!reexport_)|passWithNoTests|disable|suppress|continue|isolatedModules|maxWarnings|noEmitOnError$|follow_imports_for|bail_off|autotests_off"
+    r"ignore|skip|(?<!dis)allow|implicit_|passWithNoTests|disable|suppress|continue|isolatedModules|maxWarnings|noEmitOnError$|follow_imports_for|bail_off|autotests_off"
 )
 LOOSE_OPTION = re.compile(
     r"(?:^|[\s='\"])(?:-k\b|--ignore\b|--ignore-glob|--deselect|-m[ =]['\"]?not\b|--co\b|--collect-only|--no-cov\b|--exit-zero|--passWithNoTests"
@@ -53,6 +53,13 @@ ASKS_MORE = re.compile(
     re.IGNORECASE,
 )
 """Switches that ask for more where they are on, whatever else stands in their names: `warn_unused_ignores`."""
+SHOWN_ONLY = re.compile(
+    r"(?:^|\.)(?:skip_covered|skip_empty|show_\w+|pretty|verbose|color\w*|sort|output|reporters?|console_output_style|log_\w+|junit_\w+|cache\w*)$"
+)
+NEUTRAL_OPTION = re.compile(
+    r"^(?:-x|-[vqs]+|-r\w*|-n(?:[= ]\S+)?|-l|--exitfirst|--verbose|--quiet|--color\S*|--durations\S*|--tb\S*|--show\S*|--no-header|--no-summary"
+    r"|--numprocesses\S*|--dist\S*|--cache-\S*|--test-reporter\S*|--reporters?\S*|--pretty|--log-\S*|--junit\S*|--cov-report\S*|-p[= ]?no:(?:randomly|cacheprovider|xdist))$"
+)
 RULE_OFF = re.compile(r"(?:^|[\[\"'\s])(?:off|0|warn|allow|none)(?:$|[\]\"',\s])")
 
 
@@ -60,6 +67,8 @@ def turn_of(name: str, old: Value, new: Value) -> Turn:
     """How the setting turned; one that is new or gone has None on that side."""
     if old is None or new is None:
         return _appeared(name, new) if old is None else _gone(name, old)
+    if SHOWN_ONLY.search(name):
+        return Turn.OTHER
     if isinstance(old, bool) or isinstance(new, bool):
         return _switched(name, on=bool(new))
     if isinstance(old, int | float) and isinstance(new, int | float):
@@ -82,6 +91,8 @@ def forgives(line: str) -> bool:
 
 def _appeared(name: str, new: Value) -> Turn:
     words = _words(name, new)
+    if SHOWN_ONLY.search(name) or (words and all(word.startswith("error") for word in words)):
+        return Turn.OTHER
     if isinstance(new, bool):
         return _switched_new(name, on=new)
     if isinstance(new, int | float):
@@ -125,12 +136,17 @@ def _moved(name: str, old: float, new: float) -> Turn:
 
 
 def _words_changed(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> Turn:
-    added, gone = [word for word in new if word not in old], [word for word in old if word not in new]
+    added, gone = _without(new, old), _without(old, new)
     gone = [word for word in gone if not any(_extends(word, other) for other in added)]
     ignored = name.startswith("target") and any(MAKE_IGNORES.search(word) for word in added)
     if ignored or any(forgives(word) for word in added) or LOOSE_OPTION.search(" ".join(added)):
         return Turn.LOOSER
     return _items_changed(name, added, gone) if added or gone else Turn.OTHER
+
+
+def _without(words: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
+    """The words that the others lack; how a tool shows what it found, and how fast it stops, is no matter."""
+    return [word for word in words if word not in others and not NEUTRAL_OPTION.match(word)]
 
 
 def _extends(old: str, new: str) -> bool:

@@ -89,12 +89,13 @@ def _go_asserts(body: str, bare: str, first_line: int) -> Iterator[Assertion]:
     for found in GO_FAIL.finditer(bare):
         condition = _go_guard(body, bare, found.start())
         line = first_line + bare.count("\n", 0, found.start())
+        sides = re.split(r"\s*(?:!=|==|<=?|>=?)\s*", condition.rsplit(";", 1)[-1])
         yield Assertion(
             f"if {condition} " + _line_at(body, found.start()) if condition else _line_at(body, found.start()),
             _go_strength(condition),
-            re.split(r"\s*(?:!=|==|<=?|>=?)\s*", condition.rsplit(";", 1)[-1])[0].strip(" !"),
+            sides[0].strip(" !"),
             line,
-            expected=condition,
+            expected=sides[1].strip() if len(sides) == 2 else "",
         )
     for found in GO_ASSERT.finditer(bare):
         end = closing(bare, found.end() - 1)
