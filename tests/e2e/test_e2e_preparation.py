@@ -19,8 +19,8 @@ def a_repo(world: World, tools: Any, settings: str = SETTINGS) -> None:
     world.start_repo(tools.a_story(1), checks=settings)
     world.write(".gitignore", "node_modules/\n.env\nlog\n")
     world.write("install.sh", INSTALL)
-    world.write("deps/package.json", "a\n")
-    world.write("deps/package-lock.json", "locked a\n")
+    world.write("deps/package.json", '{"dependencies": {"a": "1"}}\n')
+    world.write("deps/package-lock.json", 'locked {"dependencies": {"a": "1"}}\n')
     world.commit()
 
 
@@ -28,10 +28,11 @@ def test_a_new_dependency_is_installed_checked_and_committed_with_setups_lock_fi
     world: World, play: Any, tools: Any
 ) -> None:
     a_repo(world, tools)
-    edit = calls("bash", {"command": "echo b > deps/package.json; echo by hand > deps/package-lock.json"})
+    manifest = '{"dependencies": {"a": "1", "b": "2"}}'
+    edit = calls("bash", {"command": f"echo '{manifest}' > deps/package.json; echo by hand > deps/package-lock.json"})
     played = play([edit, finish_done("Added b.")])
     assert played.outcome.exit_code == 0, played.events
-    assert world.show("ralph/work:deps/package-lock.json") == b"locked b\n"
+    assert world.show("ralph/work:deps/package-lock.json") .decode() == f"locked {manifest}\n"
     answer = str(played.model.requests[1]["messages"])
     assert "only `setup` writes lock files" in answer
     assert "deps/package.json changed, so `setup` ran again and succeeded." in answer
