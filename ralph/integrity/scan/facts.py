@@ -29,6 +29,7 @@ HELPERS = {
     Language.GO: go_helpers,
     Language.RUST: rust_helpers,
 }
+LOOPED = re.compile(r"\bfor\s*\(const|\.forEach\(|\.each|parametrize|for _, \w+ := range|#\[case")
 ALIKE = 0.6
 MOST_MATCHED = 400  # tests that are looked for under another name
 MOST_LIKENESSES = 20_000  # in all, of a change
@@ -88,6 +89,27 @@ class Facts:
         """The tests that nothing old became."""
         known = {id(pair.new) for pair in self.pairs if pair.new}
         return tuple(case for case in self.new_tests if id(case) not in known)
+
+    @cached_property
+    def new_lines(self) -> frozenset[str]:
+        """Assertions and lines of new tests, and the live assertions that old tests did not have."""
+        lines = {line.strip() for new in self.born for line in new.source.split("\n")}
+        lines |= {item.text for new in self.born for item in new.live}
+        return frozenset(lines | {item.text for old, new in self._kept for item in set(new.live) - set(old.live)})
+
+    @cached_property
+    def new_bodies(self) -> tuple[str, ...]:
+        """The texts of tests that are new or were rewritten; whole files where tests are made in loops or tables."""
+        changed = [new for old, new in self._kept if new.source != old.source]
+        texts = [new.source for new in (*self.born, *changed) if new.live]
+        tables = [
+            file.new_text for file in self.change.files if is_test_file(file.path) and LOOPED.search(file.new_text)
+        ]
+        return tuple([*tables, *texts] if texts else [])
+
+    @property
+    def _kept(self) -> list[tuple[TestCase, TestCase]]:
+        return [(pair.old, pair.new) for pair in self.pairs if pair.new is not None]
 
     @cached_property
     def helpers(self) -> tuple[tuple[TestCase, TestCase], ...]:

@@ -12,11 +12,12 @@ from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.facts import Facts, finding, judged
 from ralph.integrity.scan.model import TestCase
 from ralph.integrity.scan.text import removed_lines
-from ralph.integrity.testfiles import is_product_code, is_test_file
+from ralph.integrity.testfiles import is_product_code
 from ralph.integrity.tokens import words_of
 
 VALUES = re.compile(r"'[^'\n]+'|\"[^\"\n]+\"|(?<![\w.])-?\d+(?:\.\d+)?")
 FEW_VALUES = 2
+MOST_BODIES = 300
 KEPT_SHARE = 0.6
 SUBJECT_GONE_WEIGHT = 30
 RUN_NAMES = re.compile(
@@ -98,11 +99,7 @@ def _stands_elsewhere(case: TestCase, facts: Facts) -> bool:
     wanted = [item.text for item in case.asserts] or [
         line.strip() for line in case.source.split("\n")[1:] if line.strip()
     ]
-    added = {item.text for new in facts.born for item in new.live} | {
-        line.strip() for new in facts.born for line in new.source.split("\n")
-    }
-    rewritten = {item.text for pair in facts.pairs if pair.new for item in set(pair.new.live) - set(pair.old.live)}
-    kept = [text for text in wanted if text in added or text in rewritten]
+    kept = [text for text in wanted if text in facts.new_lines]
     return (bool(wanted) and len(kept) >= KEPT_SHARE * len(wanted)) or _became_rows(case, facts)
 
 
@@ -110,16 +107,9 @@ def _became_rows(case: TestCase, facts: Facts) -> bool:
     """Whether the values that it looked at stand together in a new or rewritten test, as they do in a row of a table."""
     values = set(VALUES.findall("\n".join(item.text for item in case.asserts)))
     values |= set(VALUES.findall(case.source.split("\n", 1)[-1])) if len(values) < FEW_VALUES else set()
-    rewritten = [pair.new for pair in facts.pairs if pair.new and pair.new.source != pair.old.source]
-    texts = [new.source for new in (*facts.born, *rewritten) if new.live]
-    texts += [block for file in facts.change.files for block in _rows_around(file, texts)]
-    return bool(values) and any(sum(value in text for value in values) >= KEPT_SHARE * len(values) for text in texts)
-
-
-def _rows_around(file: FileChange, texts: list[str]) -> list[str]:
-    """A test file whole, where one of the new tests is made in a loop or reads its rows from above it."""
-    looped = re.search(r"\bfor\s*\(const|\.forEach\(|\.each|parametrize|for _, \w+ := range|#\[case", file.new_text)
-    return [file.new_text] if texts and looped and is_test_file(file.path) else []
+    return bool(values) and any(
+        sum(value in text for value in values) >= KEPT_SHARE * len(values) for text in facts.new_bodies[:MOST_BODIES]
+    )
 
 
 def _removed_names(facts: Facts) -> frozenset[str]:
