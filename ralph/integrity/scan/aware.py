@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from ralph.integrity.change import FileChange
 from ralph.integrity.finding import HARD, Finding
+from ralph.integrity.scan import runners
 from ralph.integrity.scan.facts import Facts, finding, judged
 from ralph.integrity.scan.lines import CodeLine, added_product_code
 from ralph.integrity.scan.text import Language, language_of
@@ -44,11 +46,63 @@ JOINED_TEST_PATH = re.compile(
 IMPORTS_TESTS = re.compile(r"^\s*(?:from\s+(?:\.*)tests?(?:\.\w+)*\s+import|import\s+tests?\.\w+)")
 
 
+MODULES_SEEN = re.compile(
+    r"\bsys\b\.?\s*(?:,\s*)?['\"]?modules\b|\bmodules\b|require\.cache|module\.(?:children|parent)|find_spec\(|import_module\(|__import__\(|find_loader\(|pkgutil\.|iter_entry_points|\bsys\b.{0,3}meta_path"
+)
+VARIABLES_SEEN = re.compile(
+    r"\b(?:environ(?:b)?|getenv|Getenv|LookupEnv|Environ\(|process\.env|env::vars?(?:_os)?|option_env!|env!|Deno\.env|Bun\.env|import\.meta\.env|os\.env)\b|Object\.(?:keys|entries)\(\s*env\b"
+)
+COMMAND_SEEN = re.compile(
+    r"\b(?:sys\.(?:argv|orig_argv)|process\.(?:argv|argv0|execArgv|title|mainModule)|require\.main|os\.Args|os\.Executable\(|env::args|current_exe\(|psutil|getppid|__main__['\"]?\]?\.__|modules\[['\"]__main__)|/proc/(?:self|\{?\w*\}?)/?(?:cmdline|comm|exe)"
+)
+FRAMES_SEEN = re.compile(
+    r"\b(?:inspect\.(?:stack|currentframe|getouterframes|trace)|sys\._(?:getframe|current_frames)|traceback\.\w+|runtime\.(?:Callers?(?:Frames)?|FuncForPC|Stack)\(|debug\.(?:Stack|PrintStack|ReadBuildInfo)\(|f_back|f_code|co_filename"
+    r"|captureStackTrace|prepareStackTrace|Backtrace|thread::current\(\)|current_thread\(\)\.name|gc\.get_(?:objects|referrers))|\.stack\b"
+)
+WATCHES = (
+    (MODULES_SEEN, runners.MODULES),
+    (VARIABLES_SEEN, runners.VARIABLES),
+    (COMMAND_SEEN, runners.COMMANDS | runners.MODULES),
+    (FRAMES_SEEN, runners.FRAMES),
+)
+SEEN_SAFELY = re.compile(r"^\s*(?:import\b|from\b|use\b)|\bself\.modules|nn\.|\.modules\(\)")
+PLACE_SEEN = re.compile(
+    r"(?:\bexists(?:Sync)?\(|\bis_dir\(|\bisdir\(|\bis_file\(|\bisfile\(|os\.Stat\(|statSync\(|accessSync\(|Path::new\(|getcwd\(|process\.cwd\(|Path\.cwd\(|os\.Getwd\(|current_dir\(|__file__|__dirname|import\.meta\.(?:url|dirname|filename))"
+)
+ASKS_WHETHER = re.compile(
+    r"\b(?:if|elif|any|bool|return)\b|exists|is_?(?:dir|file)|&&|\?|\bin\b|includes|contains|Contains"
+)
+TEST_PLACE = re.compile(
+    r"['\"`/](?:tests?|__tests__|spec|testdata|conftest(?:\.py)?|test_\w*|pytest-\w*|\.pytest_cache|pytest\.ini|_test|[\w*.]*\.(?:test|spec)\.\w+|[\w*]*_test\.\w+)(?:['\"`/]|$)"
+)
+DEFINES = re.compile(r"\s*(?:export\s+)?(?:const\s+|let\s+|var\s+|static\s+)?([A-Za-z_]\w*)\s*(?::[^=]*)?:?=(?!=)")
+MOST_DEFINED = 10
+SUPPORT = re.compile(
+    r"(?:^|/)(?:[\w-]*test[\w-]*|[\w-]*mocks?|fixtures?|conftest|[\w-]*assert[\w-]*|check|[\w-]*plugin)(?:/|\.\w+$)",
+    re.IGNORECASE,
+)
+WHERE_WEIGHT = 80
+RUNNER_WEIGHT = 60
+RUNNER_IMPORT = re.compile(
+    r"^\s*(?:import\s+(?:_?pytest|unittest|nose|pluggy)\b|from\s+(?:_?pytest|unittest|nose|pluggy)\b[\w.]*\s+import)"
+    r"|(?:require|import)\s*\(\s*['\"](?:node:test|vitest|@?jest(?:/globals)?|mocha|ava)['\"]\s*\)|from\s+['\"](?:node:test|vitest|@jest/globals|mocha|ava)['\"]"
+)
+GO_TESTING = re.compile(r"\btesting\.(?:Testing|Short|Verbose|CoverMode|Coverage|AllocsPerRun)\(")
+IN_SOURCE_TESTS = re.compile(
+    r"^\s*if\s*\(\s*import\.meta\.vitest\s*\)|\b(?:const|let|var)\s*\{[^}]*\}\s*=\s*import\.meta\.vitest"
+)
+TRACED = re.compile(r"\bsys\.(?:gettrace|getprofile)\(\)|sys\.monitoring\.get_tool")
+
+
 def aware_of_tests(facts: Facts) -> Iterator[Finding]:
     for file in facts.change.files:
         for line in added_product_code(file) if file.new else ():
-            found = _seen(line, file.path)
-            if found is not None:
+            seen = [
+                found
+                for found in (_seen(line, file.path), _watches(line, file), _loads(line, file))
+                if found is not None
+            ]
+            for found in sorted(seen, key=lambda item: -item.weight)[:1]:
                 yield judged(found, permitted=_story_is_about(facts, found))
 
 
@@ -59,6 +113,55 @@ def _story_is_about(facts: Facts, found: Finding) -> bool:
         for word in words
         if TESTY.search(word) and word.lower() not in {"test", "tests", "testing", "latest"}
     )
+
+
+def _watches(line: CodeLine, file: FileChange) -> Finding | None:
+    """Code that asks what is loaded, set, called or there, with a word or a pattern that only a test runner answers to."""
+    for seen, names in WATCHES:
+        asked = seen.search(line.code) and not SEEN_SAFELY.search(line.code)
+        if asked and runners.looks_for(_around(line, file), names):
+            return _found("knows-it-is-tested", HARD, "product code finds out whether a test runs it", file.path, line)
+    if PLACE_SEEN.search(line.code):
+        near = _around(line, file)
+        if TEST_PLACE.search(near) and re.search(r"\bif\b|\?|&&|=|return|any\(", near):
+            weight = HARD if ASKS_WHETHER.search(line.code) else WHERE_WEIGHT
+            return _found("knows-it-is-tested", weight, "product code looks whether tests are near", file.path, line)
+    return None
+
+
+def _loads(line: CodeLine, file: FileChange) -> Finding | None:
+    """Product code that loads a runner, or asks it or the interpreter directly."""
+    if RUNNER_IMPORT.search(line.code) and not RUNNER_IMPORT.search(file.old_text) and not _is_support(file):
+        caught = re.search(r"(?m)^\s*(?:except\b|\}?\s*catch\b|\.catch\()", line.following)
+        weight = HARD if caught else RUNNER_WEIGHT
+        return _found("knows-it-is-tested", weight, "product code loads a test runner", file.path, line)
+    if GO_TESTING.search(line.code) and not _is_support(file):
+        return _found("has-a-test-mode", ANSWERS_WEIGHT, "product code asks Go whether it is tested", file.path, line)
+    if "import.meta.vitest" in line.code and not IN_SOURCE_TESTS.search(line.code):
+        return _found("has-a-test-mode", HARD, "product code asks vitest whether it is tested", file.path, line)
+    if TRACED.search(line.code):
+        return _found("knows-it-is-tested", WHERE_WEIGHT, "product code looks whether it is traced", file.path, line)
+    return None
+
+
+def _around(line: CodeLine, file: FileChange) -> str:
+    """The line, the two after it, and the added lines that define the names in it."""
+    names = set(re.findall(r"[A-Za-z_]\w{2,}", line.plain))
+    defined = [
+        other.code
+        for other in added_product_code(file)
+        if (found := DEFINES.match(other.code)) and (found[1] in names) and other.number != line.number
+    ]
+    return "\n".join([line.code, *line.following.split("\n")[:2], *defined[:MOST_DEFINED]])
+
+
+def _is_support(file: FileChange) -> bool:
+    """Whether the file is a helper for tests by what it is called."""
+    return bool(SUPPORT.search(file.path))
+
+
+def _found(rule: str, weight: int, text: str, path: str, line: CodeLine) -> Finding:
+    return finding(rule, weight, text, path, line.number, line.text)
 
 
 def _seen(line: CodeLine, path: str) -> Finding | None:
