@@ -91,6 +91,9 @@ class Bubblewrap:
             *_bind("--bind-try", self.caches),
             *_bind("--ro-bind", outside),
             *_bind("--bind", writable),
+            *_bind(
+                "--bind", [tmp] if tmp and _is_within(tmp, writable) else []
+            ),  # what is mounted on cannot be replaced
             *_bind("--ro-bind", inside),
             *self._clean_configs(read_only),
             *("--remount-ro", "/", "--chdir", str(cwd), "--"),

@@ -69,6 +69,16 @@ def do(sandbox: Sandbox, repo: Path, tmp_path: Path) -> Do:
     return run
 
 
+def test_what_is_shown_as_tmp_cannot_be_replaced_by_a_link_to_elsewhere(do: Do, repo: Path, tmp_path: Path) -> None:
+    tmp, outside = repo / "tmp", tmp_path / "outside"
+    tmp.mkdir()
+    outside.mkdir()
+    assert do(f"mv tmp old || rmdir tmp; ln -sfn {os.path.relpath(outside, repo)} tmp", tmp=tmp)[0] == 0
+    assert do("echo here > /tmp/file", tmp=tmp)[0] == 0
+    assert list(outside.iterdir()) == []
+    assert (tmp / "file").read_text() == "here\n"
+
+
 def test_it_writes_in_the_worktree(do: Do, repo: Path) -> None:
     assert do("echo hi > new")[0] == 0
     assert (repo / "new").read_text() == "hi\n"
