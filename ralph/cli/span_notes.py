@@ -22,7 +22,7 @@ from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
 from tracing.store import SpanRow, TraceDetail
 
 OUTPUT = "│ "  # leads in a line that a program printed
-CHECK_LINES, COMMAND_LINES, CRITERIA = 12, 4, 12
+CHECK_LINES, COMMAND_LINES, CRITERIA, FINDINGS = 12, 4, 12, 8
 MARKS = {SpanStatus.ERROR: "✗", SpanStatus.INTERRUPTED: "!"}
 
 
@@ -87,7 +87,7 @@ def note(span: SpanRow) -> str:
 
 def details(span: SpanRow, turns: Turns) -> list[str]:
     """What a reader must know of this span and its line has no room for."""
-    return [*_of_finish(span), *_of_failure(span), *_of_call(span), *_of_verdict(span, turns)]
+    return [*_of_finish(span), *_of_failure(span), *_of_call(span), *_of_verdict(span, turns), *_of_guard(span)]
 
 
 def _of_finish(span: SpanRow) -> list[str]:
@@ -131,6 +131,20 @@ def _of_call(span: SpanRow) -> list[str]:
 def _of_verdict(span: SpanRow, turns: Turns) -> list[str]:
     number = turns.repairs.get(span.span_id)
     return [f"the failing output went back to the agent: repair {number}"] if number else []
+
+
+def _of_guard(span: SpanRow) -> list[str]:
+    """What the integrity guard saw, where it is: without it nobody knows why work that passes was refused."""
+    output = span.output() if span.kind is SpanKind.GUARDRAIL else None
+    found = output.get("findings") if isinstance(output, Mapping) else None
+    seen = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    lines = [f"- {_place(one)}{plain(one.get('text'))}" for one in seen[:FINDINGS]]
+    return [*lines, *([f"and {len(seen) - FINDINGS} more"] if len(seen) > FINDINGS else [])]
+
+
+def _place(finding: Mapping[str, JsonValue]) -> str:
+    path, line = plain(finding.get("path") or ""), finding.get("line")
+    return f"{path}:{line}: " if path and line else f"{path}: " if path else ""
 
 
 def _said(span: SpanRow) -> str:

@@ -103,6 +103,15 @@ def test_a_stranger_reads_from_the_tree_that_a_story_was_repaired_and_why(tracer
     assert "- sub works: a test" in shown
 
 
+def test_a_stranger_reads_from_the_tree_what_the_integrity_guard_saw(tracer: Tracer) -> None:
+    weaker = {"path": "tests/test_sub.py", "line": 4, "text": "an assertion of test_sub was made weaker"}
+    with started(tracer) as trace, trace.span("integrity", kind=SpanKind.GUARDRAIL) as span:
+        span.set_output({"refused": True, "findings": [weaker, {"path": "", "line": 0, "text": "no test ran"}]})
+    shown = ralph("trace", trace.trace_id[:8]).output
+    assert "- tests/test_sub.py:4: an assertion of test_sub was made weaker" in shown
+    assert "- no test ran" in shown
+
+
 def test_a_stranger_reads_from_the_tree_why_a_story_is_blocked(tracer: Tracer) -> None:
     a_blocked_story(tracer)
     shown = ralph("trace", "latest").output
