@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from ralph.doctor import Finding
 
 MARGIN = 17
+ALWAYS = (
+    "sandbox",
+    "state",
+    "settings",
+    "prices",
+    "key",
+    "PRD",
+    "checks",
+)  # each has a finding wherever it was looked at
 
 
 @click.command("doctor", epilog="Example: ralph doctor --repo ~/code/shop")
@@ -69,5 +78,12 @@ def verdict(found: "Sequence[Finding]") -> str:
     warnings = f"{warned} warning{'s' * (warned != 1)}"
     if failed:
         problems = f"{failed} problem{'s' * (failed != 1)}"
-        return f"{problems} to mend before a run" + (f", {warnings}" if warned else "")
+        return f"{problems} to mend before a run{f', {warnings}' if warned else ''}{_unseen(found)}"
     return f"ready: ralph run --dry-run shows what would happen{f' ({warnings})' if warned else ''}"
+
+
+def _unseen(found: "Sequence[Finding]") -> str:
+    """What an earlier problem kept from being looked at must not pass for well."""
+    areas = {finding.area for finding in found}
+    missing = [area for area in ALWAYS if area not in areas]
+    return f"; not looked at before they are: {', '.join(missing)}" if missing else ""

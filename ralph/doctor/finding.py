@@ -75,6 +75,6 @@ Probe = Callable[[Patient], Iterator[Finding]]
 def refused(area: str, error: Exception) -> Finding:
     """The first sentence is what is wrong, the rest the remedy; a message of several lines stays whole."""
     what, _, remedy = str(error).partition(". ")
-    if "\n" in what or not remedy:
+    if "\n" in str(error) or not remedy:
         return Finding(area, Status.FAIL, str(error), "correct what the message names, and look again")
     return Finding(area, Status.FAIL, what, remedy)

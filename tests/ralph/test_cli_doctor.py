@@ -170,6 +170,16 @@ def test_settings_that_cannot_be_used_are_shown_with_their_line(repo: Path) -> N
     assert found(repo, "checks") == []
 
 
+def test_several_problems_of_the_settings_are_listed_before_the_remedy_and_what_was_not_looked_at_is_named(
+    repo: Path,
+) -> None:
+    (repo / "ralph.toml").write_text('sandbox = "none"\n[limits]\nper_run_usd = 50\n')
+    _, what, remedy = one(repo, "settings")
+    assert ("ralph.toml:1" in what, "ralph.toml:3" in what, "ralph.toml" in remedy) == (True, True, False)
+    last = ralph().output.splitlines()[-1]
+    assert last == "1 problem to mend before a run; not looked at before they are: prices, key, checks"
+
+
 def test_a_model_without_a_price_is_refused(repo: Path) -> None:
     (repo / "ralph.toml").write_text(SETTINGS + '[agent]\nmodel = "made-up-model-9"\n')
     status, what, _ = one(repo, "prices")
