@@ -220,7 +220,7 @@ def _trouble_with_the_disk(error: Exception) -> str:
         return f"Ralph's state cannot be written: {error}. Nothing that is committed is lost. {REMEDY}"
     if not isinstance(error, OSError):
         return ""
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{error.filename}: " if error.filename else "a file that Ralph needs: "
     if error.errno in {errno.EMFILE, errno.ENFILE}:
         return f"{where}{error.strerror}. Nothing that is committed is lost. Allow more, and run again: ulimit -n 4096"
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}:

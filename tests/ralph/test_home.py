@@ -77,4 +77,6 @@ def test_a_full_disk_is_no_bug_and_a_mistake_in_our_sql_is(tmp_path: Path, capsy
     assert "cannot be written: database or disk is full. Nothing that is committed is lost." in capsys.readouterr().err
     assert report(OSError(errno.ENOSPC, "No space left on device", "/x/y")) == ExitCode.USAGE
     assert "/x/y: cannot be written: No space left" in capsys.readouterr().err
+    assert report(OSError(errno.ENOSPC, "No space left on device")) == ExitCode.USAGE  # of a write to an open file
+    assert "ralph: a file that Ralph needs: cannot be written: No space left" in capsys.readouterr().err
     assert report(mistake.value) == ExitCode.BUG
