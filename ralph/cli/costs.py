@@ -64,6 +64,7 @@ def costs_command(ctx: click.Context, *, by: str, since: int | None, as_json: bo
 
 @costs_command.command(
     "reconcile",
+    short_help="List the calls that nobody saw end, or settle them.",
     epilog="""\b
 Examples:
   ralph costs reconcile                  # lists what is open

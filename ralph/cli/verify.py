@@ -36,5 +36,5 @@ def verify_command(revision: str, *, story: str | None, repo: Path, prd: Path | 
         )
     )
     if verdict.feedback and not as_json:
-        say("\n" + verdict.feedback)
+        say(f"\nWhat a run would tell the agent:\n\n{verdict.feedback}")
     raise SystemExit(ExitCode.ALL_DONE if verdict.passed else ExitCode.STORIES_REMAIN)
