@@ -139,10 +139,15 @@ def _list(store: "TraceStore", books: "Books", *, as_json: bool) -> None:
     from ralph.history.costs import trace_of  # noqa: PLC0415
 
     traces = [(one, trace_of(store, one.trace_id)) for one in books.open_reservations()]
-    found = [(one, str(trace.story or "") if trace else "") for one, trace in traces]
+    found = [
+        (one, str(trace.story or ""), str(trace.metadata.get("ralph.model.played_by") or ""))
+        if trace
+        else (one, "", "")
+        for one, trace in traces
+    ]
     ahead = books.day_ahead(today())
     if as_json:
-        echo_json({"open": [open_facts(*pair) for pair in found], "counting_under_day": ahead or today()})
+        echo_json({"open": [open_facts(*row) for row in found], "counting_under_day": ahead or today()})
     else:
         click.echo("\n".join(open_lines(found, ahead=ahead, today=today())))
 

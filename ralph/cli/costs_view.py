@@ -27,7 +27,7 @@ OPEN_COLUMNS = (
 )
 NOTHING_OPEN = "nothing is open: the cost of every call is known"
 HOW = """
-The provider's invoice, or its usage page, has what they cost. Then, for each:
+The provider's invoice, or its usage page, has what they cost; what was simulated was not billed. Then, for each:
   ralph costs reconcile ID --usd 0.0312   it cost this
   ralph costs reconcile ID --nothing      it was not billed
   ralph costs reconcile ID --accept       take what it counts with as spent"""
@@ -91,25 +91,25 @@ def _unknown_lines(total: CostGroup) -> list[str]:
     ]
 
 
-def open_lines(found: Sequence[tuple[OpenReservation, str]], *, ahead: str, today: str) -> list[str]:
+def open_lines(found: Sequence[tuple[OpenReservation, str, str]], *, ahead: str, today: str) -> list[str]:
     """What is open, and how to settle it. `ahead` is a later day than today that calls count under; or ""."""
     clock = [
         f"The clock says {today}, but calls were counted under {ahead} already, and still are. If the clock was wrong then:",
         "  ralph costs reconcile --clock",
     ]
-    lines = table(OPEN_COLUMNS, [_open_cells(*pair) for pair in found]) if found else [NOTHING_OPEN]
-    settleable = any(not one.is_under_way for one, _ in found)
+    lines = table(OPEN_COLUMNS, [_open_cells(*row) for row in found]) if found else [NOTHING_OPEN]
+    settleable = any(not one.is_under_way for one, _, _ in found)
     return [*lines, *(HOW.split("\n") if settleable else []), *(["", *clock] if ahead else [])]
 
 
-def _open_cells(one: OpenReservation, story: str) -> list[str]:
+def _open_cells(one: OpenReservation, story: str, played_by: str) -> list[str]:
     return [
         str(one.id),
         local_time(one.reserved_at_ns),
         plain(one.model),
         plain(story) or "-",
         money(one.counted_micros),
-        _why(one),
+        _why(one) + (f", {plain(played_by)}: simulated" if played_by else ""),
     ]
 
 
@@ -119,9 +119,10 @@ def _why(one: OpenReservation) -> str:
     return "under way" if one.is_under_way else "end never seen"
 
 
-def open_facts(one: OpenReservation, story: str) -> dict[str, object]:
+def open_facts(one: OpenReservation, story: str, played_by: str) -> dict[str, object]:
     return asdict(one) | {
         "story": story,
+        "simulated": bool(played_by),
         "reserved_at": iso_time(one.reserved_at_ns),
         "counted_usd": one.counted_micros / MICROS_PER_USD,
         "why": _why(one),

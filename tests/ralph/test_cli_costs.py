@@ -91,6 +91,16 @@ def test_the_list_says_what_is_open_and_how_to_settle_it(killed: str) -> None:
     )  # fmt: skip
 
 
+def test_what_a_person_played_is_listed_as_simulated(home: Home, ledger: Ledger) -> None:
+    with closing(TraceStore.open(home.traces_db)) as store:
+        tracer = Tracer(store, redact=Redactor())
+        with tracer.start_trace("invoke_agent ralph", metadata={"ralph.model.played_by": "by-hand"}) as trace:
+            trace_id = trace.trace_id
+    assert subprocess.run([sys.executable, "-c", KILLED, home.ledger_db, trace_id], check=False).returncode == -9
+    assert "end never seen, by-hand: simulated" in ralph("reconcile").output
+    assert json.loads(ralph("reconcile", "--json").output)["open"][0]["simulated"] is True
+
+
 def test_an_amount_from_the_invoice_counts_from_now_on(killed: str, ledger: Ledger) -> None:
     said = ralph("reconcile", "2", "--usd", "0.031201", "--note", "invoice 12").output
     assert said.startswith("2 counts with $0.0312 from now on (correction 1, by ")
