@@ -114,14 +114,14 @@ class Permit:
 
     def removes(self, *names: str) -> bool:
         """Whether a sentence of the story that takes something out of the project shares a telling word with the names."""
-        wanted = {word for name in names for word in words_of(name)}
-        return any(_takes_away(sentence) and wanted & words_of(sentence) for sentence in self._sentences)
+        wanted = {word for name in names for word in telling_words(name)}
+        return any(_takes_away(sentence) and wanted & telling_words(sentence) for sentence in self._sentences)
 
     def removes_tests(self, *names: str) -> bool:
         """The same of a sentence about tests."""
-        wanted = {word for name in names for word in words_of(name)}
+        wanted = {word for name in names for word in telling_words(name)}
         about = [one for one in self._sentences if re.search(r"\b(?:tests?|specs?|suites?)\b", one)]
-        return any(_takes_away(sentence) and wanted & words_of(sentence) for sentence in about)
+        return any(_takes_away(sentence) and wanted & telling_words(sentence) for sentence in about)
 
     @cached_property
     def changes_tests(self) -> bool:
@@ -138,7 +138,7 @@ class Permit:
         return tuple(part for part in re.split(r"[.;!?](?=\s)|\n", self._lower) if part.strip())
 
 
-def words_of(name: str) -> frozenset[str]:
+def telling_words(name: str) -> frozenset[str]:
     """The telling words of a name or a sentence, in the singular: `test_legacyExports` has `legacy` and `export`."""
     split = re.sub(r"([a-z\d])([A-Z])", r"\1 \2", name)
     found = (word.lower() for word in re.findall(r"[A-Za-z]{3,}|\d{2,}", split))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ralph.integrity.change import FileChange
 from ralph.integrity.finding import HARD, Finding
-from ralph.integrity.permit import words_of
+from ralph.integrity.permit import telling_words
 from ralph.integrity.scan.facts import Facts, finding, judged
 from ralph.integrity.scan.model import TestCase
 from ralph.integrity.scan.text import removed_lines
@@ -113,9 +113,11 @@ def _takes_its_place(case: TestCase, new: TestCase) -> bool:
     if case.path != new.path:
         return False
     values = set(VALUES.findall("\n".join(item.text for item in case.asserts)))
-    words = words_of(case.short)
+    words = telling_words(case.short)
     shared = sum(value in new.source for value in values)
-    return bool(values and words) and 2 * shared >= len(values) and 2 * len(words & words_of(new.short)) >= len(words)
+    return (
+        bool(values and words) and 2 * shared >= len(values) and 2 * len(words & telling_words(new.short)) >= len(words)
+    )
 
 
 def _became_rows(case: TestCase, facts: Facts) -> bool:
