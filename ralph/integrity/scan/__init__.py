@@ -11,6 +11,7 @@ from ralph.integrity.permit import Permit
 from ralph.integrity.scan.agreeing import agreeing_values, replaced_machinery
 from ralph.integrity.scan.answers import answers_by_heart
 from ralph.integrity.scan.aware import aware_of_tests
+from ralph.integrity.scan.by_heart import known_by_heart
 from ralph.integrity.scan.exits import forced_exits
 from ralph.integrity.scan.facts import Facts
 from ralph.integrity.scan.fixtures import special_cases
@@ -32,6 +33,7 @@ RULES: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     mocked_units,
     aware_of_tests,
     answers_by_heart,
+    known_by_heart,
     special_cases,
     idle_tests,
     hollow_tests,
