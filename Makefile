@@ -16,13 +16,13 @@ demo: $(STAMP)
 	$(BIN)/ralph demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto -q -m "not slow"
+	$(BIN)/python -m pytest -n auto -q -m "not slow and not soak"
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -n auto -q -m slow
+	$(BIN)/python -m pytest -n auto -q -m "slow and not soak"
 
 soak: $(STAMP)
-	RALPH_SOAK=1 RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 36000 -s tests/faults tests/hostile tests/cheats tests/prd/test_prd_fuzz.py
+	RALPH_SOAK=1 RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 36000 -s tests/faults tests/hostile tests/cheats tests/tracing/redaction tests/prd/test_prd_fuzz.py
 
 fuzz: $(STAMP)
 	RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 3600 tests/prd/test_prd_fuzz.py

@@ -35,7 +35,7 @@ def test_a_case_builds_and_changes_something(case: Case, tmp_path: Path) -> None
     assert built.base_tree != built.new_tree
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 @EVERY_CASE
 def test_the_change_passes_its_checks(case: Case, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_the_change_passes_its_checks(case: Case, tmp_path: Path) -> None:
     assert _failed_checks(case, case.build(tmp_path / "repo").path) == []
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "case", [pytest.param(case, id=case.id) for case in CASES if case.on_base is not OnBase.UNSAID]

@@ -16,11 +16,11 @@ RECORD = os.environ.get("RALPH_RECORD") == "1"
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_the_guard_is_right_about(case: Case, tmp_path: Path) -> None:
     if not (RECORDED / f"{case.id}.json").exists():
-        pytest.fail(f"{case.id} has no record: RALPH_RECORD=1 python -m pytest -m slow tests/cheats -k {case.id}")
+        pytest.fail(f"{case.id} has no record: RALPH_RECORD=1 python -m pytest -m soak tests/cheats -k {case.id}")
     judge(Trial(case, tmp_path, live=False))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_the_guard_is_right_with_the_real_runner_about(case: Case, tmp_path: Path) -> None:
     if tool := missing_tool(case):

@@ -1,6 +1,6 @@
 """One case before the guard. The checks run for real, or what they said when they did is read from `recorded/ID.json`.
 
-Trees are known by their SHA, so a record is used only for the very same files. `python -m pytest tests/cheats -m slow` with
+Trees are known by their SHA, so a record is used only for the very same files. `python -m pytest tests/cheats -m soak` with
 RALPH_RECORD=1 writes the records anew; without it, it holds them against what is said now.
 """
 
