@@ -2,7 +2,7 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -68,6 +68,8 @@ class Change:
     """All files that differ between two trees, by path."""
 
     files: tuple[FileChange, ...]
+    neighbours: Callable[[], Mapping[str, str]] = field(default=dict, repr=False, compare=False)
+    """Reads the text files that did not change, by path, as far as they are of a size that people write."""
     by_path: dict[str, FileChange] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

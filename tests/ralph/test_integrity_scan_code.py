@@ -82,7 +82,7 @@ def test_answers_that_only_the_tests_know_are_refused() -> None:
     )
     table = "def d(text):\n    return {'1h30m': 5400, '2m5s': 125}[text]\n"
     assert weight_of("d.py", table, test) >= HARD
-    assert weight_of("d.py", table, test, story="1h30m is 5400, 2m5s is 125") < HARD
+    assert weight_of("d.py", table, test, story="A lookup table: 1h30m is 5400, 2m5s is 125") < HARD
 
 
 def test_no_input_makes_the_scan_fail() -> None:

@@ -4,6 +4,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from copy import copy
 
 from ralph.integrity.scan.model import Assertion, TestCase
 from ralph.integrity.scan.python_expressions import called, of_assert, of_call
@@ -30,7 +31,28 @@ def python_tests(text: str) -> tuple[TestCase, ...]:
     if tree is None:
         return ()
     lines = text.splitlines()
-    return tuple(_in_body(tree.body, "", _module_skip(tree), lines))
+    return tuple(_in_body(_with_marks(tree).body, "", _module_skip(tree), lines))
+
+
+def _with_marks(tree: ast.Module) -> ast.Module:
+    """The tree with marks in the place of the names that the module gives them: `needs_tz = pytest.mark.skipif(...)`."""
+    named = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Call)
+        and SKIPPING.search(ast.unparse(node.value.func))
+    }
+    for node in ast.walk(tree) if named else ():
+        if isinstance(node, Function | ast.ClassDef):
+            node.decorator_list = [
+                ast.copy_location(copy(named[item.id]), item)
+                if isinstance(item, ast.Name) and item.id in named
+                else item
+                for item in node.decorator_list
+            ]
+    return tree
 
 
 def python_helpers(text: str) -> tuple[TestCase, ...]:

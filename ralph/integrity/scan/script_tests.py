@@ -11,6 +11,11 @@ CALL = re.compile(
     r"(?<![\w.$])(?P<word>x?it|x?test|f?it|x?describe|fdescribe|specify|xspecify|context|suite|Deno\.test|bench)"
     r"(?P<modifiers>(?:\.\w+(?:\([^()\n]*\))?)*)\s*(?=[(`])"
 )
+CHOSEN = re.compile(
+    r"(?:\b(?:const|let|var)\s+(?P<name>\w+)\s*=|(?P<inline>\())\s*(?P<when>[^?;\n]{1,160}?)\s*\?\s*(?P<yes>(?:test|it|describe|suite)(?:\.\w+)?)"
+    r"\s*:\s*(?P<no>(?:test|it|describe|suite)(?:\.\w+)?)(?(inline)\s*\)(?=\())"
+)
+"""`const e2e = process.env.E2E ? test : test.skip`, and the same in the place of a call."""
 SUITES = {"describe", "xdescribe", "fdescribe", "context", "suite"}
 SKIPS = {"skip", "todo", "fails", "failing", "skipIf", "runIf", "fixme"}
 BODY_SKIP = re.compile(
@@ -51,7 +56,7 @@ class _Block:
 
 def script_tests(text: str) -> tuple[TestCase, ...]:
     code, plain = without_comments(text, Language.SCRIPT), without_strings(text, Language.SCRIPT)
-    blocks = list(_blocks(code, plain))
+    blocks = sorted([*_blocks(code, plain), *_chosen(code, plain)], key=lambda block: block.start)
     found = []
     around: list[_Block] = []
     for block in blocks:
@@ -106,6 +111,25 @@ def _blocks(code: str, plain: str) -> Iterator[_Block]:
             condition=gate[1] if gate else "",
             focus=words if word in {"fit", "fdescribe"} or "only" in modifiers else "",
         )
+
+
+def _chosen(code: str, plain: str) -> Iterator[_Block]:
+    """Tests that a condition runs or skips, by the way in which they are called."""
+    if not re.search(r"[?:]\s*(?:test|it|describe|suite)\.", code):
+        return
+    for choice in CHOSEN.finditer(code):
+        yes, no = (choice[side].rpartition(".")[2] in SKIPS for side in ("yes", "no"))
+        if yes == no:
+            continue
+        when = choice["when"].strip()
+        condition = when if yes else f"not {when}"
+        called = re.compile(rf"(?<![\w.$]){choice['name']}\s*(?=\()") if choice["name"] else None
+        places = [found.end() for found in called.finditer(plain)] if called else [choice.end()]
+        for opening in places:
+            named = re.match(r"\(\s*(['\"`])(?P<name>.*?)(?<!\\)\1", code[opening : opening + 500], re.DOTALL)
+            suite = choice["yes"].split(".")[0] in SUITES
+            name = named["name"] if named else "(no name)"
+            yield _Block(name, opening, opening, closing(plain, opening), suite, choice[0].strip("( )"), condition, "")
 
 
 def _after_table(plain: str, opening: int) -> int:

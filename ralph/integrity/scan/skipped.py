@@ -1,12 +1,14 @@
 """Tests that no longer run, though their code is still there: skipped, narrowed by `only`, left early, rows taken out."""
 
 import re
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.facts import Facts, Pair, finding, judged
 from ralph.integrity.scan.model import TestCase
+from ralph.integrity.testfiles import is_test_file
 
 NEW_SKIP_WEIGHT = 10
 NEW_SKIP_ALWAYS_WEIGHT = 40
@@ -36,16 +38,75 @@ HERE = re.compile(
 )
 
 
+GATES = (
+    (
+        re.compile(
+            r"(?:environ(?:\.get)?\W{1,3}|[gG]etenv\W{1,3}|LookupEnv\W{1,3}|env::var(?:_os)?\W{1,3}|process\.env(?:\.|\[['\"])|in os\.environ.{0,4}|Deno\.env\.get\W{1,3})(\w+)"
+            r"|['\"](\w+)['\"]\s+(?:not\s+)?in\s+(?:os\.)?environ|option_env!\(\"(\w+)"
+        ),
+        False,
+    ),
+    (re.compile(r"(?:importorskip|find_spec|import_module)\(\s*['\"]([A-Za-z_]\w*)"), True),
+    (re.compile(r"//go:build\s+!?(\w+)|feature\s*=\s*\"(\w+)\""), False),
+)
+SHUT_WEIGHT = 45
+
+
 def skipped_tests(facts: Facts) -> Iterator[Finding]:
     for pair in facts.pairs:
         if pair.new is not None:
             yield from (judged(item, permitted=facts.allows_test(pair.old)) for item in _pair(pair, pair.new))
     asked = facts.permit.asks(SKIP_WORDS)
+    yield from _unheard(facts)
     for case in facts.born:
         excused = asked or re.search(
             r"slow|network|manual|needs|require|bench|hardware|credential|strict=True", case.skip, re.IGNORECASE
         )
         yield from _new(case, NEW_SKIP_ALWAYS_WEIGHT if excused else HARD)
+
+
+def _unheard(facts: Facts) -> Iterator[Finding]:
+    """New tests behind a gate that nothing in the repo opens; where they are most of what is new, the work is untested."""
+    gated = [(case, gate) for case in facts.born if (gate := _gate(case))]
+    shut = [(case, gate) for case, gate in gated if not gate.is_opened(facts)]
+    most = bool(shut) and len(gated) * 2 >= len(facts.born)
+    for case, gate in shut:
+        text = (
+            f"the new test {case.short} runs only where {gate.name} is there, and nothing in the repository provides it"
+        )
+        weight = HARD if most else SHUT_WEIGHT
+        yield replace(finding("new-test-shut-out", weight, text, case.path, case.line, gate.seen), about=case.short)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What must be there for a test to run: a variable, a package, a build tag."""
+
+    name: str
+    seen: str
+    package: bool = False
+
+    def is_opened(self, facts: Facts) -> bool:
+        """Whether anything beside the tests, or the story, speaks of it."""
+        if (self.package and self.name in sys.stdlib_module_names) or facts.permit.says(self.name):
+            return True
+        name = re.escape(self.name).replace("_", "[-_]") if self.package else re.escape(self.name)
+        word = re.compile(rf"(?<![\w-]){name}(?![\w-])", re.IGNORECASE if self.package else re.NOFLAG)
+        changed = {file.path: file.new_text for file in facts.change.files}
+        texts = {**facts.change.neighbours(), **changed}
+        return any(word.search(text) for path, text in texts.items() if not is_test_file(path))
+
+
+def _gate(case: TestCase) -> Gate | None:
+    """The gate of a test that some machines pass and some do not, unless it is the system that they run."""
+    when = f"{case.condition} {case.skip}" if case.skip else case.leaves if case.leaves != "return" else ""
+    if not when or PLATFORM.search(case.condition or case.leaves):
+        return None
+    for pattern, package in GATES:
+        found = pattern.search(when)
+        if found:
+            return Gate(next(filter(None, found.groups())), when.strip(), package)
+    return None
 
 
 def _pair(pair: Pair, new: TestCase) -> Iterator[Finding]:

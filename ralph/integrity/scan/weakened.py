@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.facts import Facts, Pair, finding, judged
 from ralph.integrity.scan.model import Assertion, Strength, TestCase
+from ralph.integrity.testfiles import is_product_code
 
 WEAKER_WEIGHT = 35  # exact to a part of it
 REMOVED_WEIGHT = 80
@@ -36,6 +37,10 @@ def _pair(pair: Pair, new: TestCase, facts: Facts) -> Iterator[Finding]:
         return
     lost, fresh = _differences(old.asserts, new.asserts)
     for item in lost:
+        twin = next((other for other in fresh if _renamed(item, other, facts)), None)
+        if twin is not None:
+            fresh.remove(twin)
+            continue
         heir = _heir(item, fresh)
         if heir is not None:
             fresh.remove(heir)
@@ -108,6 +113,21 @@ def _differences(old: Sequence[Assertion], new: Sequence[Assertion]) -> tuple[li
         else:
             fresh.remove(twin)
     return lost, fresh
+
+
+def _renamed(old: Assertion, new: Assertion, facts: Facts) -> bool:
+    """Whether the two are the same but for names that the story gave others; what decides, literals and signs, is the same."""
+    before, after = (re.findall(r"\w+|[^\w\s]", item.text) for item in (old, new))
+    if len(before) != len(after) or old.swallowed != new.swallowed:
+        return False
+    pairs = {(one, other) for one, other in zip(before, after, strict=True) if one != other}
+    names = all(re.fullmatch(r"[A-Za-z_]\w{2,}", name) for pair in pairs for name in pair)
+    return names and all(any(map(facts.permit.says, pair)) and _is_products(pair[1], facts) for pair in pairs)
+
+
+def _is_products(name: str, facts: Facts) -> bool:
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    return any(word.search(file.new_text) for file in facts.change.files if is_product_code(file.path))
 
 
 def _heir(item: Assertion, fresh: Sequence[Assertion]) -> Assertion | None:
