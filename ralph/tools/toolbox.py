@@ -28,7 +28,8 @@ Carry = Callable[[Mapping[str, Any], float, threading.Event | None], ToolResult]
 
 
 class Toolbox:
-    """Carries out tool calls in the worktree `root`. Temporary files, saved outputs and HOME live in `scratch`.
+    """Carries out tool calls in the worktree `root`. Temporary files, saved outputs and HOME live in `scratch`, of which
+    commands may write the first and the last.
 
     `protected` are repo-relative paths or globs that may not be changed. `caches` are further writable folders; `own_stores`: as `clean_env`.
     `criteria` is how many acceptance criteria `finish` has to answer for.
@@ -71,8 +72,9 @@ class Toolbox:
                 scratch=self.scratch,
                 sandbox=sandbox,
                 env={**clean_env(home=home, own_stores=own_stores), "TMPDIR": shown_tmp, **(env or {})},
-                writable=[self.scratch, self.root, *(path.resolve() for path in caches)],
-                read_only=[*git_folders(self.root), *self._places.existing_protected()],
+                writable=[home, self.root, *(path.resolve() for path in caches)],
+                # outputs are written from outside: a link that a command left in their place would lead anywhere
+                read_only=[self.scratch, *git_folders(self.root), *self._places.existing_protected()],
                 tmp=tmp,
                 network=network,
             )

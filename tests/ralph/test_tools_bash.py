@@ -168,6 +168,21 @@ def test_in_a_sandbox_git_and_protected_files_are_read_only_and_the_model_is_tol
     assert not (box.root / ".git" / "x").exists()
 
 
+def test_a_command_puts_no_link_where_outputs_are_written_or_read_from_outside(
+    box: Toolbox, bash: Bash, tmp_path: Path
+) -> None:
+    if box.sandbox_level == "none":
+        pytest.skip("no sandbox: every file can be written anyway")
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("precious")
+    scratch = box.scratch
+    bash(f"ln -s {theirs} {scratch}/bash-2.txt; ln -s {theirs} {scratch}/checks; mv {scratch}/home {scratch}/old")
+    bash("echo over")
+    assert theirs.read_text() == "precious"
+    assert "precious" not in str(bash(f"rm -f {scratch}/bash-3.txt; ln -s {theirs} {scratch}/bash-3.txt").content)
+    assert bash(f"cat {scratch}/bash-2.txt; echo kept > $HOME/file && cat $HOME/file").content.startswith("over\nkept")
+
+
 def test_what_the_sandbox_forbids_is_told_even_when_the_last_command_went_well(box: Toolbox, bash: Bash) -> None:
     if box.sandbox_level == "none":
         pytest.skip("no sandbox: nothing is forbidden")
