@@ -4,13 +4,16 @@ import os
 import threading
 import uuid
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from prd.story import Story
 from ralph.checks.baseline import BaselineCache
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter
-from ralph.history.event_log import RunFolders
+from ralph.history.event_log import RunFolders, without_secrets
+from ralph.history.tidy import tidy, tidy_dead_runs
+from ralph.known_secrets import known_secrets
 from ralph.notes.progress import find_progress
 from ralph.prepare.preparation import Preparation, plan_copies
 from ralph.sandbox.choose import choose_sandbox
@@ -22,7 +25,7 @@ from ralph.workspace.repo import Repo
 from ralph.workspace.snapshot import Snapshot
 from ralph.workspace.worktree import open_worktree
 from tracing.contents import Content
-from tracing.redact import Redactor, secret_values
+from tracing.redact import Redactor
 from tracing.span import TraceStatus
 from tracing.store import TraceStore
 from tracing.tracer import Tracer
@@ -91,15 +94,18 @@ def verify_commit(request: RunRequest, question: Question, report: Reporter) -> 
     ground = survey(request)
     base_sha, sha = _range(ground.repo, question.revision)
     story = _story(ground, question, sha)
-    run_id = f"verify-{uuid.uuid4().hex[:12]}"
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-verify-{uuid.uuid4().hex[:6]}"  # folders of runs sort by their time
+    redactor = Redactor(known_secrets(os.environ, ground.repo.root))
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         RunFolders(ground.home).prune()
-        baselines = stack.enter_context(closing(BaselineCache.open(ground.home.ledger_db)))
+        tidy_dead_runs(RunFolders(ground.home), redactor.text)
+        stack.callback(tidy, ground.home.folder("runs", run_id), redactor.text)
+        baselines = stack.enter_context(closing(BaselineCache.open(ground.home.ledger_db, redact=redactor.text)))
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         content = Content(ground.loaded.settings.tracing.content)
-        tracer = Tracer(store, redact=Redactor(secret_values(os.environ)), content=content)
-        verifier = open_verifier(ground, run_id, report, baselines, stop=stop.event)
+        tracer = Tracer(store, redact=redactor, content=content)
+        verifier = open_verifier(ground, run_id, without_secrets(redactor, report), baselines, stop=stop.event)
         facts = {"ralph.story.id": story.id, "ralph.repo": str(ground.repo.root), "ralph.verified.commit": sha}
         trace = stack.enter_context(
             tracer.start_trace("verify", agent_id="ralph verify", session_id=run_id, metadata=facts)
@@ -110,6 +116,7 @@ def verify_commit(request: RunRequest, question: Question, report: Reporter) -> 
         inspection.take_baseline()
         inspection.require_working_checks()
         verdict = inspection.verify(_snapshot(ground, base_sha, sha))
+        verdict = replace(verdict, text=redactor.text(verdict.text), feedback=redactor.text(verdict.feedback))
         trace.end(TraceStatus.SUCCESS if verdict.passed else TraceStatus.ERROR, error=verdict.text)
     return Answer(verdict, base_sha, sha, story, trace.trace_id)
 

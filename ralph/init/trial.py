@@ -4,6 +4,7 @@ What a failure shows to be lacking is asked for (see `consent`), given, and the 
 the outcome is written or shown.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,18 +16,21 @@ from ralph.checks.check import Check
 from ralph.checks.runner import run_check
 from ralph.detect.proposal import Need, Proposal
 from ralph.errors import RalphError
+from ralph.history.tidy import tidy
 from ralph.home import Home
 from ralph.init.consent import Consent, Permission
 from ralph.init.diagnose import Diagnosis, Kind, Surroundings, diagnose
 from ralph.init.helpers import first_of_each, is_from_compose, is_open, need_for, service_of
 from ralph.init.result import Trial, Tried
 from ralph.init.surroundings import may_hold_secrets
+from ralph.known_secrets import known_secrets
 from ralph.prepare.copies import find_copies
 from ralph.prepare.services import Service, Services
 from ralph.sandbox.base import Sandbox
 from ralph.workspace.folders import remove_tree
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import Worktree, open_worktree
+from tracing.redact import Redactor
 
 MAX_TRIES = 10
 OFFLINE_S = 120.0  # for what is known to download: longer than this it only waits for the network
@@ -66,7 +70,7 @@ class Bench:
             with ExitStack() as services:
                 return _Tries(self, worktree, scratch, proposal, services).all()
         finally:
-            remove_tree(scratch / "home")
+            tidy(scratch, Redactor(known_secrets(os.environ, self.repo.root)).text)
             worktree.remove()
 
 

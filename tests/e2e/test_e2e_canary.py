@@ -168,3 +168,15 @@ def test_the_trace_says_what_was_cut_and_that_the_call_cannot_be_replayed_exactl
     spans = [span for trace in guarded.traces() for span in trace.spans]
     cut = [span.name for span in spans if span.attributes.get("ralph.redacted")]
     assert any(name.startswith("execute_tool bash") for name in cut), cut
+
+
+def test_no_canary_is_left_anywhere_after_verify_and_its_folder_goes_with_those_of_its_day(guarded: World) -> None:
+    guarded.home.mkdir(parents=True, exist_ok=True)
+    (guarded.home / "config.toml").write_text('copy = [".env"]\n')
+    guarded.write("src/leak.py", f"KEY = 'broken {CANARIES['tracked file']}'\n")
+    guarded.commit()
+    done = guarded.command("verify", "HEAD", "--story", "US-001")
+    assert done.exit_code == 1, done.out + done.err
+    assert _found_in(done.out.encode() + done.err.encode()) == set()
+    assert _leaks_in_state(guarded.home) == {}
+    assert [run.name[:2] for run in (guarded.home / "runs").iterdir()] == ["20"]
