@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ralph.integrity.change import FileChange
 from ralph.integrity.finding import HARD, Finding
@@ -146,13 +147,16 @@ def _loads(line: CodeLine, file: FileChange) -> Finding | None:
 
 def _around(line: CodeLine, file: FileChange) -> str:
     """The line, the two after it, and the added lines that define the names in it."""
-    names = set(re.findall(r"[A-Za-z_]\w{2,}", line.plain))
-    defined = [
-        other.code
-        for other in added_product_code(file)
-        if (found := DEFINES.match(other.code)) and (found[1] in names) and other.number != line.number
-    ]
+    names = dict.fromkeys(re.findall(r"[A-Za-z_]\w{2,}", line.plain))
+    known = _definitions(file)
+    defined = [known[name] for name in names if name in known and known[name] != line.code]
     return "\n".join([line.code, *line.following.split("\n")[:2], *defined[:MOST_DEFINED]])
+
+
+@lru_cache(maxsize=16)
+def _definitions(file: FileChange) -> dict[str, str]:
+    """The added lines that give a name its value, by the name."""
+    return {found[1]: line.code for line in added_product_code(file) if (found := DEFINES.match(line.code))}
 
 
 def _is_support(file: FileChange) -> bool:
