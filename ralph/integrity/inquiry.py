@@ -4,7 +4,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from io import BytesIO
 
 from ralph.checks.baseline import BaseResult
@@ -21,6 +22,9 @@ from ralph.workspace.repo import Repo
 MOST_FILES_READ = 400
 MOST_BYTES_READ = 400_000
 MOST_LEADS = 20
+NO_TEXT = re.compile(
+    r"\.(?:png|jpe?g|gif|ico|svg|pdf|zip|gz|whl|jar|so|woff2?|ttf|mp[34]|lock|snap|min\.js)$|(?:^|/)(?:node_modules|vendor|dist|package-lock\.json|go\.sum)(?:/|$)"
+)
 LEADS = re.compile(r"(?:^|/)(?:[Mm]akefile|[Jj]ustfile|package\.json)$")
 Run = Callable[[str, Sequence[str], str], Sequence[CheckResult]]
 """Runs the checks of these names on a tree; the third is what they are run for, in words."""
@@ -41,7 +45,8 @@ class Case:
 
 def inquire(case: Case, run: Run) -> Judgement:
     """Judge the work. `run` is called at most twice: for the base's tests on the work, and for the new tests on the base."""
-    change = read_change(case.repo, case.base_tree, case.work_tree)
+    read = read_change(case.repo, case.base_tree, case.work_tree)
+    change = replace(read, neighbours=cache(lambda: _neighbours(case, read)))
     base, work = _reports(case.base), _reports(case.work)
     names = [name for name in work if work[name] is not None or base.get(name) is not None]
 
@@ -96,6 +101,12 @@ def _scripts(text: str) -> str:
 def _unchanged_tests(case: Case, change: Change) -> Mapping[str, str]:
     """The test code that the work left alone, as far as it is of a size that people write."""
     paths = [path for path in _listing(case, case.work_tree) if is_test_code(path) and path not in change.by_path]
+    return _texts(case, case.work_tree, paths[:MOST_FILES_READ])
+
+
+def _neighbours(case: Case, change: Change) -> Mapping[str, str]:
+    """The text files that the work left alone, tests or not: who imports what, and what else speaks of a name."""
+    paths = [path for path in _listing(case, case.work_tree) if path not in change.by_path and not NO_TEXT.search(path)]
     return _texts(case, case.work_tree, paths[:MOST_FILES_READ])
 
 
