@@ -105,28 +105,28 @@ class Permit:
         parts = PurePosixPath(path)
         folders = [f"{folder}/" for folder in parts.parents if str(folder) != "."]
         return any(
-            _more_than_wanted(one, word.lower()) for word in (path, parts.name, *folders) for one in self._sentences
+            _more_than_wanted(one, word.lower()) for word in (path, parts.name, *folders) for one in self.sentences
         )
 
     def asks(self, topics: Iterable[str]) -> bool:
         """Whether a sentence of the story wants one of the topics changed, not just passing."""
-        return any(_asks(sentence, topic) for topic in topics for sentence in self._sentences)
+        return any(_asks(sentence, topic) for topic in topics for sentence in self.sentences)
 
     def removes(self, *names: str) -> bool:
         """Whether a sentence of the story that takes something out of the project shares a telling word with the names."""
         wanted = {word for name in names for word in telling_words(name)}
-        return any(_takes_away(sentence) and wanted & telling_words(sentence) for sentence in self._sentences)
+        return any(_takes_away(sentence) and wanted & telling_words(sentence) for sentence in self.sentences)
 
     def removes_tests(self, *names: str) -> bool:
         """The same of a sentence about tests."""
         wanted = {word for name in names for word in telling_words(name)}
-        about = [one for one in self._sentences if re.search(r"\b(?:tests?|specs?|suites?)\b", one)]
+        about = [one for one in self.sentences if re.search(r"\b(?:tests?|specs?|suites?)\b", one)]
         return any(_takes_away(sentence) and wanted & telling_words(sentence) for sentence in about)
 
     @cached_property
     def changes_tests(self) -> bool:
         """Whether the story wants tests that exist to change; "add tests" does not."""
-        found = [(sentence, TEST_CHANGES.search(sentence)) for sentence in self._sentences]
+        found = [(sentence, TEST_CHANGES.search(sentence)) for sentence in self.sentences]
         return any(place and not re.match(ONLY_WANTED, sentence[place.end() :]) for sentence, place in found)
 
     @cached_property
@@ -134,7 +134,7 @@ class Permit:
         return self.text.lower()
 
     @cached_property
-    def _sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, ...]:
         return tuple(part for part in re.split(r"[.;!?](?=\s)|\n", self._lower) if part.strip())
 
 

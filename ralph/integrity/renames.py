@@ -6,12 +6,13 @@ Found by lines that are the same but for one name, in all places of the diff ali
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ralph.integrity.change import Change, FileChange, compared
 from ralph.integrity.leeway import mentions
 from ralph.integrity.permit import Permit
-from ralph.integrity.testfiles import is_test_file
+from ralph.integrity.testfiles import is_test_code, is_test_file
 
 PART = re.compile(r"\w+|[^\w\s]")
 NAME = re.compile(r"[A-Za-z_]\w{2,}")
@@ -36,6 +37,19 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
         return text
     pattern = r"\b(?:" + "|".join(map(re.escape, sorted(names, key=len, reverse=True))) + r")\b"
     return re.sub(pattern, lambda match: names[match[0]], text)
+
+
+def read_anew(change: Change, names: Mapping[str, str]) -> Change:
+    """The change as it would be had the old tests used the new names."""
+    if not names:
+        return change
+    return Change(tuple(_anew(file, names) for file in change.files))
+
+
+def _anew(file: FileChange, names: Mapping[str, str]) -> FileChange:
+    if file.old is None or not is_test_code(file.old_path) or not file.old_text:
+        return file
+    return replace(file, old=renamed(file.old_text, names).encode())
 
 
 def _in_lines(file: FileChange) -> Iterator[tuple[str, str]]:

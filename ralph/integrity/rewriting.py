@@ -33,6 +33,12 @@ class Rewritten:
     changes_expected: bool  # an expectation's literals are others, or a line of data is
     path: str = ""  # of the data that it stands in
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What the line is about: its identifiers, and the words of its texts."""
+        found = tokens(self.old)
+        return found.names | with_words(found.literals) | (with_words([self.old]) if self.path else frozenset())
+
     @classmethod
     def of(cls, old: str, new: str, data: str = "") -> "Rewritten":
         before, after = _counted(old), _counted(new)
@@ -75,6 +81,10 @@ class Rewriting:
             frozenset(token for part in parts for token in part.got),
             frozenset(token for part in parts for token in part.lost),
         )
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for line in self.lines for name in line.names)
 
     @property
     def expectations(self) -> tuple[Rewritten, ...]:

@@ -14,6 +14,7 @@ from ralph.checks.report import Outcome, RunnerReport
 from ralph.integrity.bodies import test_bodies
 from ralph.integrity.change import Change, FileChange
 from ralph.integrity.rewriting import Rewriting
+from ralph.integrity.rust_tests import tests_in
 from ralph.integrity.testfiles import is_test_code, is_test_file
 from ralph.integrity.tokens import Tokens, tokens, with_words
 
@@ -115,7 +116,7 @@ class TestsBefore:
         files = files or [file for file in self.change.files if is_test_file(file.old_path or file.path)]
         parts = [
             Rewriting.of(file.old_text, file.new_text, "" if is_test_code(file.path) else file.path) for file in files
-        ]
+        ] or [Rewriting.of(tests_in(file.old_text), tests_in(file.new_text)) for file in self.change.files]
         return Rewriting.joined(parts)
 
     def old_file(self, test: TestName) -> str:

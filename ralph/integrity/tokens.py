@@ -44,7 +44,7 @@ def tokens(text: str) -> Tokens:
 def with_words(found: Iterable[str]) -> frozenset[str]:
     """The tokens, and the words inside of the texts among them."""
     whole = set(found)
-    return frozenset(whole | {word for text in whole for word in re.findall(r"[A-Za-z_]\w{2,}|\d[\d.]*\d|\d", text)})
+    return frozenset(whole | {word for text in whole for word in re.findall(r"[A-Za-z_]\w+|\d[\d.]*\d|\d", text)})
 
 
 def words_of(identifier: str) -> list[str]:
