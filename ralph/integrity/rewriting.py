@@ -41,7 +41,8 @@ class Rewritten:
 
     @classmethod
     def of(cls, old: str, new: str, data: str = "") -> "Rewritten":
-        before, after = _counted(old), _counted(new)
+        count = _words_counted if data else _counted
+        before, after = count(old), count(new)
         got, lost = frozenset(after - before), frozenset(before - after)
         if data:
             return cls(old, got, lost, old != new, data)
@@ -101,6 +102,11 @@ def _counted(line: str) -> Counter[str]:
     """How often each token occurs, numbers and signs with it: `100` may come a second time."""
     words = Counter(with_words(tokens(line).all))
     return words + Counter(NUMBER.findall(line)) + Counter(SIGNS.findall(line))
+
+
+def _words_counted(line: str) -> Counter[str]:
+    """The words and signs of a line that is no code."""
+    return Counter([*re.findall(r"\w+", line), *SIGNS.findall(line)])
 
 
 def _bare_words(line: str) -> frozenset[str]:

@@ -112,12 +112,17 @@ class TestsBefore:
         old, new = self.old_body(test), self.new_body(test)
         if old and old != new:
             return Rewriting.of(old, new or self._new_text(test.file))
-        files = [file for file in self.change.files if file.old_path == test.file or (test.file and is_support(file))]
-        files = files or [file for file in self.change.files if is_test_file(file.old_path or file.path)]
+        changed = [file for file in self.change.files if not file.is_new]
+        files = [file for file in changed if file.old_path == test.file or (test.file and is_support(file))]
+        if not files:
+            files = [file for file in changed if is_test_file(file.old_path)]
+        inline = [
+            Rewriting.of(tests_in(file.old_text), tests_in(file.new_text)) for file in changed if file not in files
+        ]
         parts = [
             Rewriting.of(file.old_text, file.new_text, "" if is_test_code(file.path) else file.path) for file in files
-        ] or [Rewriting.of(tests_in(file.old_text), tests_in(file.new_text)) for file in self.change.files]
-        return Rewriting.joined(parts)
+        ]
+        return Rewriting.joined([*parts, *inline])
 
     def old_file(self, test: TestName) -> str:
         """The text of the file that the test stood in, where its id names one that changed."""
