@@ -205,7 +205,8 @@ class OldAndNewTests:
         ):
             return Leeway.ASKED
         wanted = [line.names for line in lines] or [rewriting.names]
-        return Leeway.PROSE if all(changes_what(permit, names) for names in wanted) else Leeway.NONE
+        prose = all(line.has_heir for line in lines) and all(changes_what(permit, names) for names in wanted)
+        return Leeway.PROSE if prose else Leeway.NONE
 
     def _cannot_fail(self) -> Iterator[Finding]:
         """New tests that pass without the work."""

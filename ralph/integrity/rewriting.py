@@ -32,6 +32,7 @@ class Rewritten:
     lost: frozenset[str]
     changes_expected: bool  # an expectation's literals are others, or a line of data is
     path: str = ""  # of the data that it stands in
+    has_heir: bool = True  # another line took its place
 
     @property
     def names(self) -> frozenset[str]:
@@ -45,10 +46,10 @@ class Rewritten:
         before, after = count(old), count(new)
         got, lost = frozenset(after - before), frozenset(before - after)
         if data:
-            return cls(old, got, lost, old != new, data)
+            return cls(old, got, lost, old != new, data, bool(new))
         expects = bool(ASSERTS.search(old) or not CALL.search(old))
         got |= _bare_words(new) - _bare_words(old)
-        return cls(old, got, lost, expects and _literals(old) != _literals(new))
+        return cls(old, got, lost, expects and _literals(old) != _literals(new), has_heir=bool(new))
 
 
 @dataclass(frozen=True)
