@@ -18,6 +18,7 @@ from ralph.integrity.scan.fixtures import special_cases
 from ralph.integrity.scan.hollow import hollow_tests
 from ralph.integrity.scan.idle import idle_tests
 from ralph.integrity.scan.machinery import mocked_units, runner_machinery
+from ralph.integrity.scan.provided import provided_by_tests
 from ralph.integrity.scan.shadows import shadowing_files
 from ralph.integrity.scan.silenced import silenced_checkers
 from ralph.integrity.scan.skipped import skipped_tests
@@ -37,6 +38,7 @@ RULES: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     special_cases,
     idle_tests,
     hollow_tests,
+    provided_by_tests,
     agreeing_values,
     replaced_machinery,
     forced_exits,
