@@ -17,6 +17,7 @@ from ralph.integrity.scan.facts import Facts
 from ralph.integrity.scan.fixtures import special_cases
 from ralph.integrity.scan.hollow import hollow_tests
 from ralph.integrity.scan.idle import idle_tests
+from ralph.integrity.scan.loosened import loosened_support, lost_rows, rerun_tests
 from ralph.integrity.scan.machinery import mocked_units, runner_machinery
 from ralph.integrity.scan.provided import provided_by_tests
 from ralph.integrity.scan.shadows import shadowing_files
@@ -30,6 +31,9 @@ RULES: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     skipped_tests,
     vanished_tests,
     weakened_tests,
+    loosened_support,
+    rerun_tests,
+    lost_rows,
     runner_machinery,
     mocked_units,
     aware_of_tests,

@@ -20,17 +20,13 @@ def weakened_tests(facts: Facts) -> Iterator[Finding]:
     for pair in facts.pairs:
         if pair.new is not None and pair.old.asserts != pair.new.asserts:
             permitted = facts.allows_test(pair.old)
-            yield from (judged(item, permitted=permitted) for item in _pair(pair, pair.new, facts))
-    for old, new in facts.helpers:
-        if old.live and not new.live:
-            text = f"the helper {new.short} of the tests no longer asserts anything that can fail"
-            found = finding("test-emptied", HARD, text, new.path, new.line, new.source.split("\n")[0])
-            yield judged(found, permitted=facts.allows_test(old))
+            yield from (judged(item, permitted=permitted) for item in compared_tests(pair, pair.new, facts))
     for case in facts.born:
         yield from _new(case)
 
 
-def _pair(pair: Pair, new: TestCase, facts: Facts) -> Iterator[Finding]:
+def compared_tests(pair: Pair, new: TestCase, facts: Facts) -> Iterator[Finding]:
+    """What became of the assertions of one test."""
     old = pair.old
     if old.live and not new.live:
         yield _emptied(old, new)
