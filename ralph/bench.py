@@ -127,12 +127,16 @@ class Bench:
         """What Ralph says of the work as it is now; nothing is taken from `finish`."""
         del finish
         self._snapshot = self._collect()
-        verdict = self._inspection.verify(self._snapshot)
+        verdict = self._verdict_on(self._snapshot)
         self._last_failures = verdict.feedback
+        return verdict
+
+    def _verdict_on(self, snapshot: Snapshot) -> Verdict:
+        """The verdict; what the integrity guard refuses is remembered."""
+        shared, verdict = self._shared, self._inspection.verify(snapshot)
         if verdict.distrusted:
-            self._shared.states.note_refusal(
-                self._shared.repo.id, self._story, self._trace.trace_id, self._redact(verdict.text)
-            )
+            reason = self._redact(verdict.text)
+            shared.states.note_refusal(shared.repo.id, self._story, self._trace.trace_id, reason)
         return verdict
 
     @property
@@ -155,7 +159,7 @@ class Bench:
             return Verdict(passed=True)
         with self._trace.span("rebase", kind=SpanKind.CHAIN, input={"from": snapshot.base_sha, "onto": tip}) as span:
             moved = rebase(shared.repo, snapshot, tip)
-            verdict = _conflict(moved, tip) if isinstance(moved, Conflict) else self._inspection.verify(moved)
+            verdict = _conflict(moved, tip) if isinstance(moved, Conflict) else self._verdict_on(moved)
             span.set_output({"passed": verdict.passed, "text": verdict.text})
         if isinstance(moved, Snapshot) and verdict.passed:
             self._snapshot = moved

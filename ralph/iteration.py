@@ -8,6 +8,7 @@ from ralph.agents.base import Ending, Finish, Session
 from ralph.bench import Bench, prepare
 from ralph.board import Board
 from ralph.errors import ExitCode
+from ralph.verify import Verdict
 from ralph.workbench import Workbench
 from tracing.span import TraceStatus
 
@@ -103,7 +104,14 @@ def land(workbench: Workbench, bench: Bench, finish: Finish) -> tuple[Finish, st
         verdict = bench.rebase()
         if verdict.passed:
             return finish, bench.commit(finish)
-    return replace(finish, ending=verdict.stopped or Ending.OVERTAKEN, detail=verdict.text), None
+    return replace(finish, ending=verdict.stopped or _not_landed(bench, verdict), detail=verdict.text), None
+
+
+def _not_landed(bench: Bench, verdict: Verdict) -> Ending:
+    """What a refusal on top of other stories means: the guard's is no fault of theirs."""
+    if not verdict.distrusted:
+        return Ending.OVERTAKEN
+    return Ending.DISTRUSTED if bench.is_distrusted else Ending.DONE
 
 
 def work_until_checked(bench: Bench, session: Session) -> tuple[Finish, bool]:

@@ -30,6 +30,9 @@ from tracing.span import TraceStatus
 from tracing.store import TraceStore
 from tracing.tracer import Tracer
 
+NO_STORY = Story(id="-", title="-")
+HELD_AGAINST_NONE = "{sha} does not say which story it is for, so nothing excuses a test that it changed. To hold it against one: --story ID"
+
 
 @dataclass(frozen=True)
 class Question:
@@ -94,6 +97,8 @@ def verify_commit(request: RunRequest, question: Question, report: Reporter) -> 
     ground = survey(request)
     base_sha, sha = _range(ground.repo, question.revision)
     story = _story(ground, question, sha)
+    if story is NO_STORY:
+        report(Event(EventKind.NOTE, HELD_AGAINST_NONE.format(sha=sha[:10])))
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-verify-{uuid.uuid4().hex[:6]}"  # folders of runs sort by their time
     redactor = Redactor(known_secrets(os.environ, ground.repo.root))
     with ExitStack() as stack:
@@ -137,7 +142,7 @@ def _story(ground: Ground, question: Question, sha: str) -> Story:
     trailer = ground.repo.store.text("log", "-1", "--format=%(trailers:key=Ralph-Story,valueonly)", sha).strip()
     wanted = question.story or trailer
     if not wanted:
-        raise RalphError(f"{sha[:10]} does not say which story it is for. Name one of {ground.place.name}: --story ID")
+        return NO_STORY
     try:
         return ground.prd.story(wanted)
     except KeyError:

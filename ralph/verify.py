@@ -13,6 +13,7 @@ from prd.story import Story
 from ralph.brief.feedback import NOTHING_CHANGED, checked, distrusted
 from ralph.checks.baseline import Baseline, BaselineCache, baseline_key, compare, proves_nothing
 from ralph.checks.check import Check, CheckResult
+from ralph.checks.home import check_home
 from ralph.checks.record import record, told
 from ralph.checks.runner import run_checks
 from ralph.errors import RalphError
@@ -69,11 +70,6 @@ class Verifier:
 
     def inspection(self, worktree: Worktree, trace: Trace, story: Story) -> "Inspection":
         return Inspection(self, worktree, trace, story)
-
-    @property
-    def home(self) -> Path:
-        """HOME of all checks of the run, apart from that of the agent's commands."""
-        return self.scratch / "home"
 
     def left_s(self) -> float:
         return float("inf") if self.deadline_s is None else self.deadline_s - self.clock()
@@ -186,17 +182,24 @@ class Inspection:
 
     def _run_on_base(self, sha: str) -> Sequence[CheckResult]:
         """Cancelled ones are not remembered; those that the end of the run's time cut short say as little."""
-        results = self._run(sha, sha, "before the work, check")
+        results = self._run(sha, sha, "before the work, check", of_base=True)
         return results if self.verifier.left_s() > 0 else [replace(result, cancelled=True) for result in results]
 
     def _run(
-        self, treeish: str, head: str, words: str = "check", names: Sequence[str] | None = None
+        self,
+        treeish: str,
+        head: str,
+        words: str = "check",
+        names: Sequence[str] | None = None,
+        *,
+        of_base: bool = False,
     ) -> Sequence[CheckResult]:
         """The checks (those of these names) on a tree, each fresh and in order."""
         shared, worktree = self.verifier, self.worktree
+        scratch = shared.scratch / self.trace.trace_id[:16]
         checks = [check for check in shared.checks if names is None or check.name in names]
         results: list[CheckResult] = []
-        with worktree.verification(treeish, head) as tree:
+        with worktree.verification(treeish, head) as tree, check_home(scratch, of_base=of_base) as home:
             shared.preparation.copy_into(tree)
             for check in checks:
                 started_ns = self.trace.clock()
@@ -204,12 +207,12 @@ class Inspection:
                     [check],
                     tree,
                     sandbox=shared.sandbox,
-                    scratch=shared.scratch / self.trace.trace_id[:16],
+                    scratch=scratch,
                     setup=shared.setup if check is checks[0] else None,
                     cancel=shared.stop,
                     left_s=shared.left_s if shared.deadline_s is not None else None,
                     read_only=[worktree.repo.common_dir],
-                    home=shared.home,
+                    home=home,
                     own_stores=shared.preparation.own_stores,
                 )
                 for result in ran:

@@ -23,9 +23,10 @@ DISTRUSTED = (
     "tests that were there before still hold and new tests can fail. What it saw:"
 )
 HONEST_END = (
-    "Put this right, and make the story work with it. What the story's own text asks to change may change. If the story cannot be "
-    "done without this, call `finish` with status `blocked` and say what stands in the way: that is an honest end and counts as "
-    "no failure. A second refusal hands the story to a person."
+    "Put this right, make the story work with it, and call `finish` again. A test that was there before goes back to what it said, and "
+    "the code has to pass it; do not bend the product so that the old and the new both pass. If the story cannot be true while that "
+    "test passes, call `finish` with status `blocked`, name the test, and say that the story does not say that it changes: that is an "
+    "honest end and counts as no failure. The next refusal of this kind hands the story to a person."
 )
 MOST_FINDINGS = 12
 MOST_FAILING_CHARS = 1_500
@@ -65,6 +66,8 @@ def _seen(finding: Finding) -> str:
 
 def repair_message(verdict: str, repair: int, repairs: int) -> str:
     """The message that asks for repair number `repair` of `repairs`; `verdict`: `checked`, or why no check was run."""
+    if verdict.startswith(DISTRUSTED):  # counted by itself: see `Bench.is_distrusted`
+        return verdict
     left = repairs - repair
     after = f"{left} more {'is' if left == 1 else 'are'} allowed after it" if left else "no other is allowed after it"
     name = "repair_unchanged" if verdict == NOTHING_CHANGED else "repair"

@@ -14,7 +14,7 @@ from ralph.history.event_log import FILE, RunFolders
 from ralph.workspace.folders import remove_tree
 
 TIDY = "tidy"
-PRIVATE = ("home", "tmp")
+PRIVATE = ("home", "tmp", "checks-home", "checks-home.base")
 MOST_BYTES = 8_000_000
 END_BYTES = 500_000
 Redact = Callable[[str], str]

@@ -54,11 +54,15 @@ def inquire(case: Case, run: Run) -> Judgement:
 
     def rerun_base_tests(without: Collection[str]) -> Reports:
         tree = work_with_base_tests(case.repo, change, case.work_tree, without, names_given)
-        return _reports(run(tree, names, "with the tests of the base"))
+        return _reports(run(tree, names, "the old tests on the work, check"))
 
     def run_new_tests_on_base() -> Reports:
         return _reports(
-            run(base_with_new_tests(case.repo, change, case.base_tree), names, "the new tests, without the work")
+            run(
+                base_with_new_tests(case.repo, change, case.base_tree),
+                names,
+                "the new tests without the work, where some should fail, check",
+            )
         )
 
     return judge(

@@ -47,6 +47,7 @@ NO_LASTING_EFFECT = {
     "ralph/drafting/desk.py": "removes its own scratch folder",
 }
 SCRATCH = {
+    "ralph/checks/home.py::check_home": "a copy within the run's private folder; a kill throws both away",
     "ralph/checks/runner.py::_missing_folder": "the output of a check that could not be run, in a file of its own",
     "ralph/checks/reports/asking.py": "what a check's runner is asked with, in a folder made for the check",
     "ralph/checks/reports/channel.py::close": "a pipe that one check speaks into",
