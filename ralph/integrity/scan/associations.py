@@ -24,7 +24,8 @@ NO_DATA = re.compile(
 TEXT = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`"
 ONE = rf"(?:{TEXT}|-?\d[\d_]*(?:\.\d+)?(?![\w.]))"
 WRAP = r"(?:[\w.:&]+!?(?:<[^<>\n]*>)?(?:\[\])?(?:\w+)?\s*)?"
-MANY = rf"(?:{WRAP}[\[({{]\s*(?:{ONE}\s*(?:,\s*{ONE}\s*)*,?)?\s*[\])}}](?:\.\w+\(\))?)"
+ITEM = rf"(?:\w+\s*:\s*)?{ONE}"
+MANY = rf"(?:{WRAP}[\[({{]\s*(?:{ITEM}\s*(?:,\s*{ITEM}\s*)*,?)?\s*[\])}}](?:\.\w+\(\))?)"
 VALUE = rf"(?:{MANY}|{ONE})"
 ENTRY = re.compile(rf"(?P<key>{VALUE})\]?\s*(?::|=>|=(?!=)|,)\s*(?:\w+\()?(?P<value>{VALUE})")
 LITERAL = re.compile(ONE)

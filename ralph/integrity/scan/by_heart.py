@@ -6,8 +6,10 @@ are what a rule would work on. An example that the story shows excuses nothing; 
 
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import groupby
+from unicodedata import normalize
 
 from ralph.integrity.finding import HARD, Finding
 from ralph.integrity.scan.associations import Association, associations
@@ -56,6 +58,8 @@ NAME = re.compile(r"^[^\w\s]*[A-Za-z_][\w.:/-]*[^\w\s]*$")
 WORDS = re.compile(r"^[A-Za-z][a-z]*(?:[ -][A-Za-z]+){0,3}$")
 VERSION = re.compile(r"^v?\d+(?:\.\d+)*$|^\d(?:st|nd|rd|th|xx|XX|[dD])$|^#[0-9a-fA-F]{3,8}$|^[\w.]+%?$(?<![a-z\d])")
 SHORTEST = 3
+LONG_NAME = 8
+ALIKE = 0.85
 
 
 def known_by_heart(facts: Facts) -> Iterator[Finding]:
@@ -119,7 +123,9 @@ def _worked_on(row: Association) -> bool:
     """Whether a rule would work on the key, and it is no name; for numbers, whether it goes from several to one, or to another."""
     texts = [key for key in row.keys if not NUMBER.fullmatch(key)]
     if texts:
-        return any(map(_is_worked_on, texts))
+        return any(map(_is_worked_on, texts)) or (
+            len(row.values) == 1 and any(_reshaped(text, row.values[0]) for text in texts)
+        )
     telling = [key for key in row.keys if key not in PLAIN_NUMBERS]
     answers = [value for value in row.values if NUMBER.fullmatch(value) and value not in PLAIN_NUMBERS]
     return (
@@ -137,6 +143,13 @@ def _is_worked_on(text: str) -> bool:
     return bool(
         re.search(r"\w", text) and (re.search(r"\d", text) or re.search(r"\s\S+\s|[*<>(){}\[\]\\=,;|\"'`]", text))
     )
+
+
+def _reshaped(key: str, value: str) -> bool:
+    """Whether the value is made of the key's own letters, as a rule would make it: "Crème Brûlée" and creme-brulee."""
+    before, after = (re.sub(r"[^a-z\d]", "", normalize("NFKD", text).lower()) for text in (key, value))
+    long = len(before) >= LONG_NAME and not NUMBER.fullmatch(value)
+    return long and SequenceMatcher(None, before, after, autojunk=False).ratio() >= ALIKE
 
 
 def _stands_in(row: Association, text: str) -> bool:

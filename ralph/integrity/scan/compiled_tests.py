@@ -77,7 +77,7 @@ def _go_leaves(body: str, bare: str) -> str:
     first = GO_FAIL.search(bare) or GO_ASSERT.search(bare)
     stop = first.start() if first else len(bare)
     for leaving in re.finditer(r"(?<=[{;\n])\s*return\b\s*(?=[;}\n])", bare[:stop]):
-        place = leaving.end()
+        place = leaving.start() + len(leaving[0].rstrip())
         depth = bare.count("{", 0, place) - bare.count("}", 0, place)
         if depth <= 2:
             guard = _go_guard(body, bare, place)

@@ -27,6 +27,7 @@ FAILURES = {"AssertionError", "Exception", "BaseException"}
 GO_SILENCE = re.compile(
     r"\bcase\s+<-\s*(?:time\.After\([^)]*\)|\w*[tT]im(?:er|eout)\w*(?:\.C)?|ctx\.Done\(\))\s*:(?P<body>[^{}]*?)(?=\bcase\b|\bdefault\b|\})"
 )
+UNWANTED = re.compile(r"\bcase\b[^:{}]*:=?[^:{}]*:?\s*\w+\.(?:Error|Fatal|Fail)\w*\(")
 FAILS = re.compile(r"\b\w+\.(?:Error|Fatal|Fail)\w*\(|panic\(|return\s+\w*err|return\s+false")
 ROW = re.compile(r"^\s*(?:\"[^\"]*\":\s*)?[\[({](?P<cells>.*)[\])}]\s*,?\s*$")
 CELL = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`|-?\d[\w.]*")
@@ -215,6 +216,6 @@ def _silence(file: FileChange) -> Iterator[Finding]:
         inside = plain[chosen.end() - 1 : end + 1]
         late = GO_SILENCE.search(inside)
         line = line_number(plain, chosen.start())
-        if late and line in added and not FAILS.search(late["body"]) and not FAILS.search(inside):
+        if late and line in added and not FAILS.search(late["body"]) and not UNWANTED.search(inside):
             text = "a test is content when nothing comes in time"
             yield finding("silence-passes", SILENCE_WEIGHT, text, file.path, line, file.new_text.splitlines()[line - 1])

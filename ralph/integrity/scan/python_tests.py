@@ -124,12 +124,24 @@ def _named_mark(body: Sequence[ast.stmt]) -> tuple[str, str] | None:
 
 def _module_skip(tree: ast.Module) -> tuple[str, str]:
     for node in tree.body:
-        guard = ast.unparse(node.test) if isinstance(node, ast.If) else ""
-        for call in _calls(node) if isinstance(node, ast.Expr | ast.If | ast.Assign | ast.Raise) else ():
+        guard = ast.unparse(node.test) if isinstance(node, ast.If) else _tried(node)
+        for call in _calls(node) if isinstance(node, ast.Expr | ast.If | ast.Assign | ast.Raise | ast.Try) else ():
             text = ast.unparse(call)
             if called(call) == "importorskip" or (called(call) in {"skip", "SkipTest"} and "pytest" in text + "Skip"):
                 return text, guard or (text if called(call) == "importorskip" else "")
     return _named_mark(tree.body) or ("", "")
+
+
+def _tried(node: ast.stmt) -> str:
+    """The import whose failure is caught; empty where none is."""
+    imports = (
+        [item for item in node.body if isinstance(item, ast.Import | ast.ImportFrom)]
+        if isinstance(node, ast.Try)
+        else []
+    )
+    return (
+        f"import_module('{getattr(imports[0], 'module', None) or imports[0].names[0].name}') fails" if imports else ""
+    )
 
 
 def _skip_in(function: Function) -> tuple[str, str] | None:
