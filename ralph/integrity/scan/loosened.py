@@ -29,6 +29,8 @@ GO_SILENCE = re.compile(
 )
 UNWANTED = re.compile(r"\bcase\b[^:{}]*:=?[^:{}]*:?\s*\w+\.(?:Error|Fatal|Fail)\w*\(")
 FAILS = re.compile(r"\b\w+\.(?:Error|Fatal|Fail)\w*\(|panic\(|return\s+\w*err|return\s+false")
+STRICT = re.compile(r"['\"](?:node:)?assert/strict['\"]|assert['\"]\)?\.strict\b|\{\s*strict\b")
+KIND = re.compile(r"['\"](?:node:)?assert['\"]")
 ROW = re.compile(r"^\s*(?:\"[^\"]*\":\s*)?[\[({](?P<cells>.*)[\])}]\s*,?\s*$")
 CELL = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`|-?\d[\w.]*")
 ROW_WEIGHT = 40
@@ -59,8 +61,17 @@ def rerun_tests(facts: Facts) -> Iterator[Finding]:
             found = finding("test-rerun", HARD, text, pair.new.path, pair.new.line, seen)
             yield judged(found, permitted=asked)
     for file in facts.change.files:
-        if file.new and is_test_code(file.path) and language_of(file.path) is Language.GO:
-            yield from _silence(file)
+        if file.new and is_test_code(file.path):
+            yield from _silence(file) if language_of(file.path) is Language.GO else _kind_library(file)
+
+
+def _kind_library(file: FileChange) -> Iterator[Finding]:
+    """Node's assertions without `strict`, for which 1 equals "1", in the place of those with it."""
+    if STRICT.search(file.old_text) and not STRICT.search(file.new_text):
+        for line in added_lines(file):
+            if KIND.search(line.text):
+                text = "the assertions of a test file are the ones now that take 1 and '1' for the same"
+                yield finding("comparison-loosened", HARD, text, file.path, line.number, line.text)
 
 
 def lost_rows(facts: Facts) -> Iterator[Finding]:
