@@ -90,10 +90,11 @@ def _installed(file: FileChange, facts: Facts) -> Iterator[int]:
 def _python(file: FileChange, facts: Facts) -> Iterator[int]:
     tree = parse(file.new_text)
     ours = _imported(tree, facts) if tree else set()
-    for node in tree.body if tree and ours else ():
+    own = _modules(facts)
+    for node in tree.body if tree else ():
         statements = node.body if isinstance(node, Function) and node.name in AT_LOAD else [node]
         for inner in statements:
-            if _sets(inner, ours):
+            if _sets(inner, ours) or _replaces_module(inner, own):
                 yield inner.lineno
 
 
@@ -125,6 +126,13 @@ def _sets(node: ast.stmt, ours: set[str]) -> bool:
         return _root(call.args[0]) in ours
     gives = any(isinstance(item, ast.Lambda | ast.Name) for item in call.args)
     return _root(call.func) in ours and bool(INSTALLS.match(called(call))) and gives
+
+
+def _replaces_module(node: ast.stmt, own: set[str]) -> bool:
+    """Whether one of the repository's own modules gets another in its place."""
+    targets = [ast.unparse(target) for target in node.targets] if isinstance(node, ast.Assign) else []
+    found = [re.match(r"(?:sys\.)?modules\[['\"](\w+)", target) for target in targets]
+    return any(item is not None and item[1] in own for item in found)
 
 
 def _root(node: ast.AST) -> str:

@@ -154,7 +154,8 @@ def _skip_in(function: Function) -> tuple[str, str] | None:
             if called(call) in IN_BODY and re.match(
                 r"(?:pytest|self|unittest|_pytest)\.|SkipTest|skip\(|importorskip", text
             ):
-                return text, (guard or "an error is caught") if isinstance(node, ast.If | ast.Try) else ""
+                needs = text if called(call) == "importorskip" else ""
+                return text, (guard or "an error is caught") if isinstance(node, ast.If | ast.Try) else needs
     return None
 
 
