@@ -1,6 +1,8 @@
 """What a sandbox is to its callers: something that turns a command into a command that can do less."""
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -29,9 +31,13 @@ class Sandbox(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class NoSandbox:
-    """Runs the command as it is."""
+    """Runs the command as it is. `launcher` starts the launcher, which without a rule only ends what is left of a command
+    when that ends or Ralph dies; empty where there is none.
+    """
 
+    launcher: tuple[str, ...] = ()
     level = "none"
 
     def wrap(
@@ -44,4 +50,5 @@ class NoSandbox:
         network: bool = False,  # noqa: ARG002
         tmp: Path | None = None,  # noqa: ARG002
     ) -> list[str]:
-        return list(argv)
+        supervised = [*self.launcher, "--ralph", str(os.getpid()), "--"] if self.launcher else []
+        return [*supervised, *argv]

@@ -17,7 +17,7 @@ from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.sandbox.base import NoSandbox, Sandbox
 from ralph.sandbox.bubblewrap import ISOLATION, bubblewrap
-from ralph.sandbox.landlock import landlock, why_no_landlock
+from ralph.sandbox.landlock import landlock, launcher, why_no_landlock
 from ralph.sandbox.probes import CONTROL, PROBES, ProbeResult, run_probes
 from ralph.sandbox.remedies import CONTAINER_OR_VM, OTHER_KERNEL, install_command, mend_bubblewrap
 from ralph.sandbox.seatbelt import UNTESTED, seatbelt, why_no_seatbelt
@@ -125,14 +125,14 @@ def examine(setting: str, machine: Machine) -> Choice:
         names = ", ".join(f'"{name}"' for name in SETTINGS[:-1])
         raise RalphError(f'unknown sandbox "{setting}". Write {names} or "{SETTINGS[-1]}".')
     if setting == "none":
-        return Choice(NoSandbox(), (), (), None)
+        return Choice(NoSandbox(launcher()), (), (), None)
     tried = _try_each([setting] if setting in ORDER else machine.fitting_levels, machine)
     whole = next((one for one in tried if one.sandbox and not one.why), None)
     if whole is None and setting != "auto":
         raise RalphError(_refusal(setting, tried))
     best = whole or next((one for one in tried if one.sandbox), None)
     if best is None or best.sandbox is None:
-        return Choice(NoSandbox(), (), tried, f"commands run without a sandbox: {_reasons(tried)}")
+        return Choice(NoSandbox(launcher()), (), tried, f"commands run without a sandbox: {_reasons(tried)}")
     return Choice(best.sandbox, best.results, tried, _shortfall(best, tried))
 
 

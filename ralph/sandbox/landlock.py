@@ -21,6 +21,7 @@ Below ABI 6 (Linux 6.12) processes outside can be signalled. Limits on the numbe
 
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 KERNEL_FOLDERS = (Path("/proc"), Path("/sys/fs/cgroup"))
 NAME_SERVICE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 LARGEST_KEPT_BYTES = 4_000_000
+TRIAL_S = 20
 PROMISES = frozenset(
     [
         *("write-outside", "write-through-link", "read-ssh", "read-state", "git-config", "git-hooks"),
@@ -108,7 +110,7 @@ class Landlock:
         files, ports, scopes = governed(self.abi)
         governs = (files, 0 if network else ports, scopes)
         return [
-            *_python(),
+            *_launcher(),
             *("--ralph", str(os.getpid()), "--handled", *map(str, governs)),
             *self._shown,
             *(_rules(READ, map(Path.resolve, map(Path, NAME_SERVICE))) if network else ()),
@@ -173,7 +175,20 @@ def governed(abi: int) -> tuple[int, int, int]:
 
 
 @cache
-def _python() -> tuple[str, ...]:
+def launcher() -> tuple[str, ...]:
+    """The words that start the launcher, for commands with no rules; empty where it does not run."""
+    if platform.system() != "Linux" or platform.machine() not in MACHINES:
+        return ()
+    trial = [*_launcher(), "--ralph", str(os.getpid()), "--", "true"]
+    try:
+        done = subprocess.run(trial, capture_output=True, timeout=TRIAL_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return _launcher() if done.returncode == 0 else ()
+
+
+@cache
+def _launcher() -> tuple[str, ...]:
     """Our interpreter without its environment, site packages and frozen start, to run the launcher beside this file."""
     start = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import launcher; launcher.main(sys.argv[1:])"

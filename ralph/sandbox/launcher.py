@@ -4,7 +4,8 @@ Two halves. The first one stays outside as the supervisor: it takes over what th
 of it when the command ends or Ralph dies, and puts files back that the command may not change. There are two of it, one
 below the other, so that what outlives one that is killed does not outlive the other. The second half takes
 Landlock rules, limits and a system-call filter on itself and then is the command; if any of that fails it ends with 126
-and the command never runs. Exit code and signal of the command are passed on.
+and the command never runs. Exit code and signal of the command are passed on. Without `--handled` it confines nothing:
+the second half is the command at once, and the supervisors are all that there is of it.
 
 Its start is paid for by every command, so it imports little, and nothing of ralph. It knows no policy: which rules
 there are, `landlock` says.
@@ -18,6 +19,7 @@ from time import monotonic
 TYPE_CHECKING = False
 if TYPE_CHECKING or __package__:
     from ralph.sandbox.launcher_confinement import (
+        NO_RULES,
         Refused,
         become,
         complain,
@@ -28,7 +30,7 @@ if TYPE_CHECKING or __package__:
         ruleset,
     )
 else:  # run by its file's name
-    from launcher_confinement import Refused, become, complain, limit, prctl, refuse, restrict, ruleset
+    from launcher_confinement import NO_RULES, Refused, become, complain, limit, prctl, refuse, restrict, ruleset
 
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
 NAME = b"ralph-sandbox"
@@ -42,7 +44,7 @@ Spec = dict[str, list[list[str]]]
 
 TAKES = {
     "--ralph": 1,  # the process without which nothing is run
-    "--handled": 3,  # what Landlock governs: rights on files, on ports, scopes
+    "--handled": 3,  # what Landlock governs: rights on files, on ports, scopes; left out: nothing is confined
     "--rule": 2,  # rights, and the path that has them with all below it
     "--keep": 1,  # a file that is put back if it was changed
     "--tmp": 1,  # the folder for temporary files
@@ -65,7 +67,7 @@ def main(words: list[str]) -> None:
             leave(NOT_RUN)
         scratch = new_folder(spec["--new-tmp"])
         kept = [Kept(path) for [path] in spec["--keep"]]
-        rules = ruleset(spec, scratch)
+        rules = ruleset(spec, scratch) if spec["--handled"] else NO_RULES
     except (Refused, OSError) as error:
         refuse(error)
     child = posix.fork()

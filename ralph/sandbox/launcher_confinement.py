@@ -34,6 +34,7 @@ EPERM, EINVAL, ENOMSG, EBADFD = 1, 22, 42, 77
 TYPE_MASK, FOLDER = 0o170000, 0o040000
 NO_FOLLOW = posix.O_NOFOLLOW | posix.O_CLOEXEC
 NOT_RUN, NOT_FOUND = 126, 127
+NO_RULES = -1  # in place of a descriptor: the command is supervised, not confined
 Spec = dict[str, list[list[str]]]
 
 
@@ -136,17 +137,22 @@ def become(command: list[str], spec: Spec, rules: int, scratch: str, *, supervis
             environment |= {name: tmp.encode(errors="surrogateescape") for name in (b"TMPDIR", b"TMP", b"TEMP")}
         for ignored_by_python in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(ignored_by_python, _signal.SIG_DFL)
-        drop_capabilities()
-        restrict(rules)
-        for number, value in spec["--limit"]:
-            limit(int(number), int(value))
-        syscall("closing files", CLOSE_RANGE, 3, 2**32 - 1, 0)
-        for [digits] in spec["--filter"]:
-            filter_calls(bytes.fromhex(digits))
+        if rules != NO_RULES:
+            confine(spec, rules)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     except (Refused, OSError) as error:
         refuse(error)
     execute(command, environment)
+
+
+def confine(spec: Spec, rules: int) -> None:
+    drop_capabilities()
+    restrict(rules)
+    for number, value in spec["--limit"]:
+        limit(int(number), int(value))
+    syscall("closing files", CLOSE_RANGE, 3, 2**32 - 1, 0)
+    for [digits] in spec["--filter"]:
+        filter_calls(bytes.fromhex(digits))
 
 
 def restrict(rules: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.sandbox import NoSandbox, choose_sandbox
 from ralph.sandbox.choose import ORDER, Choice, Machine, examine, require_bash
-from ralph.sandbox.landlock import why_no_landlock
+from ralph.sandbox.landlock import launcher, why_no_landlock
 from ralph.sandbox.remedies import mend_bubblewrap
 from ralph.settings import resolve
 from ralph.settings.layers import SettingsFile
@@ -156,6 +157,15 @@ def test_none_is_no_sandbox_and_no_warning(home: Home) -> None:
     found, warning = choose_sandbox("none", home)
     assert (found.level, warning) == ("none", None)
     assert NoSandbox().wrap(["a", "b"], cwd=home.root, writable=[]) == ["a", "b"]
+
+
+@pytest.mark.skipif(not launcher(), reason="the launcher does not run here")
+def test_without_a_sandbox_a_command_is_only_supervised(home: Home, tmp_path: Path) -> None:
+    found, _ = choose_sandbox("none", home)
+    outside = tmp_path / "outside"
+    argv = found.wrap(["bash", "-c", f"cat /proc/$PPID/comm > {outside}; exit 7"], cwd=home.root, writable=[])
+    assert subprocess.run(argv, check=False).returncode == 7
+    assert outside.read_text() == "ralph-sandbox\n"
 
 
 def test_an_unknown_setting_is_refused(home: Home) -> None:

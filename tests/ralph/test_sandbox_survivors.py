@@ -1,4 +1,4 @@
-"""No process of a command outlives it, at either level: not when Ralph is killed, not when only the supervisor is."""
+"""No process of a command outlives it, at any level and at none: not when Ralph is killed, not when only the supervisor is."""
 
 import os
 import shutil
@@ -13,18 +13,23 @@ import pytest
 
 from ralph.home import Home
 from ralph.sandbox.choose import LEVELS, Machine
+from ralph.sandbox.landlock import launcher
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="both levels are Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the levels and the launcher are Linux's")
 RALPH = """
 import os, sys
 from pathlib import Path
 from ralph.home import Home
 from ralph.process import clean_env, run_process
 from ralph.sandbox.bubblewrap import bubblewrap
+from ralph.sandbox.choose import choose_sandbox
 from ralph.sandbox.landlock import landlock
 level, state, marker = sys.argv[1:4]
 tree = Path(state) / "tree"
-sandbox = landlock(Path(state)) if level == "landlock" else bubblewrap(level, Path(state))
+if level == "none":
+    sandbox, _ = choose_sandbox("none", Home(Path(state)))
+else:
+    sandbox = landlock(Path(state)) if level == "landlock" else bubblewrap(level, Path(state))
 script = f'''
 nohup sleep {marker} > /dev/null 2>&1 &
 setsid sleep {marker} &
@@ -39,14 +44,12 @@ done = run_process(argv, cwd=tree, env=clean_env(), timeout_s=60, output=Path(st
 STARTED = 5
 
 
-@pytest.fixture(params=["bwrap", "landlock"])
+@pytest.fixture(params=["bwrap", "landlock", "none"])
 def ralph(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     home = Home(tmp_path / "state")
     home.folder("tree")
-    tried = LEVELS[request.param](Machine(home, os.environ))
-    if tried.sandbox is None:
-        pytest.skip(tried.why)
-    level = "landlock" if request.param == "landlock" else str(shutil.which("bwrap"))
+    skip_where_it_does_not_run(request.param, home)
+    level = str(shutil.which("bwrap")) if request.param == "bwrap" else request.param
     marker = f"314.{os.getpid()}{len(request.node.name)}"
     process = subprocess.Popen([sys.executable, "-c", RALPH, level, str(home.root), marker])
     wait_until(lambda: len(sleepers(marker)) == STARTED)
@@ -55,6 +58,16 @@ def ralph(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple["sub
     process.wait()
     for pid in sleepers(marker):
         os.kill(pid, signal.SIGKILL)
+
+
+def skip_where_it_does_not_run(level: str, home: Home) -> None:
+    if level == "none":
+        if not launcher():
+            pytest.skip("the launcher does not run here")
+        return
+    tried = LEVELS[level](Machine(home, os.environ))
+    if tried.sandbox is None:
+        pytest.skip(tried.why)
 
 
 def sleepers(marker: str) -> list[int]:
@@ -89,7 +102,7 @@ def test_nothing_outlives_a_ralph_that_is_killed(ralph: tuple["subprocess.Popen[
 
 @pytest.mark.parametrize("depth", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_nothing_outlives_a_supervisor_that_is_killed(ralph: tuple["subprocess.Popen[bytes]", str], depth: int) -> None:
-    """bwrap has one outside and one inside, Landlock one below the other."""
+    """bwrap has one outside and one inside, Landlock one below the other, and so it is without a sandbox."""
     process, marker = ralph
     [supervisor] = children(process.pid)
     if depth == 2:
