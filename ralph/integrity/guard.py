@@ -6,7 +6,7 @@ caller says how (`Evidence.run`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ralph.integrity.evidence import Evidence, Reports
 from ralph.integrity.finding import HARD, Finding
@@ -45,8 +45,7 @@ class Judgement:
 
 def judge(evidence: Evidence) -> Judgement:
     """All findings. The static ones come first; nothing is run any more once they are enough to refuse."""
-    evidence = replace(evidence, change=read_anew(evidence.change, evidence.renames))
-    change, permit = evidence.change, evidence.permit
+    change, permit = read_anew(evidence.change, evidence.renames), evidence.permit
     found = [
         *scan(change, permit, evidence.unchanged_tests),
         *protected_changes(change, permit, evidence.protected),

@@ -22,7 +22,7 @@ CHANGES = re.compile(
     r"|(?:first|last) \w+ (?:of|in) [^.;\n]{1,40} is|the new \w+)\b"
 )
 STAYS = re.compile(
-    r"\b(?:unchanged|untouched|as before|as they (?:are|were)|as it (?:is|was)|stays?|still|keeps?|the same|always saw|no change"
+    r"\b(?:unchanged|untouched|as before|as they (?:are|were)|as it (?:is|was)|stays?|the same|always saw|no change"
     r"|(?:does|do|must) not change)\b"
 )
 THE_REST = re.compile(r"\b(?:rest|others?|else|otherwise|apart from)\b")
@@ -112,7 +112,7 @@ def changes_what(permit: Permit, names: Collection[str]) -> bool:
 
 def mentions(permit: Permit, token: str) -> bool:
     """Whether the story has the token, or two words side by side that an identifier is made of: `tax_rate`, "tax rate"."""
-    if token in SAYS_NOTHING:
+    if token in SAYS_NOTHING or (len(token) == 1 and token.isalpha()):
         return bool(re.search(rf"[\"'`(\[=]\s?{token}[\"'`)\]]", permit.text))
     return _names(permit.text.lower(), token)
 
