@@ -33,6 +33,9 @@ VERTEX_REGIONAL = Decimal("1.1")  # the factor of Vertex's regional and multi-re
 DATED = {"0.2.3": date(2026, 10, 14)}
 """Of when the prices in a version of `genai-prices` are: the newest that was in force and not only announced."""
 
+PLACEHOLDER = (
+    "?  # USD per million tokens"  # no TOML: pasted as it is it is refused, where a zero would make calls free
+)
 UPDATE = "pip install --upgrade genai-prices"
 WARN_AGE_DAYS, MOST_AGE_DAYS = 120, 180
 
@@ -46,8 +49,7 @@ class UnknownPriceError(Exception):
             f"No price is known for model {json.dumps(model)}, so no budget can guard it. "
             + (f"Did you mean {meant}? If not: add" if meant else "Add")
             + " its prices in USD per million tokens to config.toml in Ralph's state folder (RALPH_HOME):\n\n"
-            f"[prices.{json.dumps(model)}]\n"
-            "input = 0.00\noutput = 0.00\ncache_read = 0.00\ncache_write_5m = 0.00\ncache_write_1h = 0.00\n"
+            f"[prices.{json.dumps(model)}]\n" + "".join(f"{kind} = {PLACEHOLDER}\n" for kind in ModelPrice.model_fields)
         )
 
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib import metadata
@@ -110,8 +111,19 @@ def test_an_unknown_model_is_refused_with_the_toml_to_add() -> None:
         'No price is known for model "my \\"own\\"", so no budget can guard it. '
         "Add its prices in USD per million tokens to config.toml in Ralph's state folder (RALPH_HOME):\n\n"
         '[prices."my \\"own\\""]\n'
-        "input = 0.00\noutput = 0.00\ncache_read = 0.00\ncache_write_5m = 0.00\ncache_write_1h = 0.00\n"
+        "input = ?  # USD per million tokens\noutput = ?  # USD per million tokens\n"
+        "cache_read = ?  # USD per million tokens\ncache_write_5m = ?  # USD per million tokens\n"
+        "cache_write_1h = ?  # USD per million tokens\n"
     )
+
+
+def test_what_is_offered_for_an_unknown_model_is_no_price_before_it_is_filled_in() -> None:
+    offered = str(UnknownPriceError("new")).partition("\n\n")[2]
+
+    with pytest.raises(tomllib.TOMLDecodeError):
+        tomllib.loads(offered)
+    filled_in = tomllib.loads(offered.replace("?", "1.25"))["prices"]["new"]
+    assert ModelPrice.model_validate(filled_in).cache_write_1h == Decimal("1.25")
 
 
 DATED_ON = date(2026, 10, 14)
