@@ -115,8 +115,9 @@ def _go_proxy(path: str) -> str:
     if program is None:
         return "direct"
     argv = [program, "env", "GOPROXY"]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=GO_TIMEOUT_S, check=False)
+    env = {**os.environ, "GOTOOLCHAIN": "local"}
+    try:  # not in the user's repository: its go.mod and go.work may name another Go, which would be downloaded and run
+        done = subprocess.run(argv, cwd="/", env=env, capture_output=True, text=True, timeout=GO_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "direct"
     return done.stdout.strip() or "direct"

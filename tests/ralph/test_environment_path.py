@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ralph.environment import without_environment
+from ralph.environment import clean_env, without_environment
 
 
 @pytest.fixture
@@ -54,3 +54,13 @@ def test_it_stays_where_it_is_a_project_s_own(system: Path, tmp_path: Path, sign
 def test_a_python_that_is_no_virtual_environment_stays(venv: Path, system: Path) -> None:
     path = path_of(venv / "bin", system)
     assert without_environment(path, venv, is_virtual=False) == path
+
+
+def test_go_is_asked_for_its_proxy_where_no_repository_names_another_go(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    go = tmp_path / "bin" / "go"
+    go.write_text(f"#!/bin/sh\necho $(pwd) $GOTOOLCHAIN > {tmp_path}/asked\necho https://proxy.example\n")
+    go.chmod(0o755)
+    env = clean_env(home=tmp_path, own_stores=True, environ={"PATH": path_of(go.parent, os.environ["PATH"])})
+    assert env["GOPROXY"].endswith("https://proxy.example")
+    assert (tmp_path / "asked").read_text() == "/ local\n"
