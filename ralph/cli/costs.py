@@ -1,6 +1,7 @@
 """`ralph costs` and `ralph costs reconcile`: what was spent, what is only counted, and putting that right by hand."""
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -114,10 +115,18 @@ def reconcile_command(
             chosen = ids or tuple(one.id for one in books.open_reservations() if one.is_unknown)
             amount = 0 if nothing else micros
             try:
-                made = [books.settle(one, amount, made_by=getpass.getuser(), note=note, above=above) for one in chosen]
+                made = [books.settle(one, amount, made_by=user_name(), note=note, above=above) for one in chosen]
             except ReconcileError as error:
                 raise RalphError(str(error)) from error
             _tell(made, as_json=as_json)
+
+
+def user_name() -> str:
+    """The number where the user has no name, as in a container that is started with some uid."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the former before Python 3.13
+        return str(os.getuid())
 
 
 @contextmanager

@@ -108,6 +108,15 @@ def test_an_amount_from_the_invoice_counts_from_now_on(killed: str, ledger: Ledg
     assert ralph().output.splitlines()[1].split()[-1] == "$0.0612"
 
 
+def test_who_has_a_number_and_no_name_can_settle_too(
+    killed: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 3_987_654_321)
+    assert "(correction 1, by 3987654321" in ralph("reconcile", "2", "--usd", "0.031201").output
+
+
 def test_all_of_them_can_be_settled_at_once(killed: str, ledger: Ledger) -> None:
     (made,) = json.loads(ralph("reconcile", "--all", "--accept", "--json").output)
     assert (made["reservation_id"], made["usd"]) == (2, 1.31)
