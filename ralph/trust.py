@@ -63,10 +63,6 @@ def verdict(home: Home, file: Path, data: bytes) -> Verdict:
     return Verdict(TrustState.TRUSTED if pin.sha256 == sha256_of(data) else TrustState.CHANGED, pin)
 
 
-def is_trusted(home: Home, file: Path, data: bytes) -> bool:
-    return verdict(home, file, data).state is TrustState.TRUSTED
-
-
 def trust_file(home: Home, file: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Pin:
     """Trust `file` as it is at this moment and return what was pinned.
 

@@ -16,7 +16,7 @@ from ralph.home import Home
 from ralph.settings import Effort, Layer, Loaded, SettingsError, SettingsFile, load_settings, parse_set_option, resolve
 from ralph.settings.changes import changes
 from ralph.settings.places import find_lines, parse
-from ralph.trust import TrustState, forget_file, is_trusted, trust_file, verdict
+from ralph.trust import TrustState, forget_file, trust_file, verdict
 
 USD = "Write a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan), for example per_run_usd = 5.00."
 CHECK = '[[checks]]\nname = "tests"\ncommand = "true"\n'
@@ -488,7 +488,7 @@ def test_the_list_of_trusted_files_is_for_its_owner_only_and_can_be_taken_back(t
     file.write_bytes(b"")
     trust_file(home, file)
     assert stat.S_IMODE(home.trust.stat().st_mode) == 0o600
-    assert is_trusted(home, file, b"")
+    assert verdict(home, file, b"").state is TrustState.TRUSTED
     assert verdict(home, tmp_path / "other" / "ralph.toml", b"").state is TrustState.UNKNOWN
     assert forget_file(home, file)
     assert not forget_file(home, file)
