@@ -22,13 +22,15 @@ from ralph.prepare.copies import Copies, find_copies
 from ralph.prepare.manifests import is_lock_file, is_manifest
 from ralph.prepare.services import Service
 from ralph.sandbox.base import Sandbox
-from ralph.tools.places import Place, opened_parent, replace_bytes
+from ralph.tools.places import Place, opened_parent, read_bytes, replace_bytes
+from ralph.tools.result import ToolRefusedError
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import Worktree
 from tracing.span import SpanKind
 from tracing.tracer import Trace
 
 SHOWN_LINES = 15
+ALL_OF_IT = -1
 Signature = tuple[int, int, int]  # of a file: when it was changed, its size, its kind
 NOT_THERE: Signature = (0, 0, 0)
 
@@ -188,7 +190,7 @@ class Prepared:
 
     def _restore(self, path: str) -> bool:
         """False when something stands in the way; such a file is not committed either."""
-        place = Place(self._worktree.path.resolve(), PurePosixPath(path).parts, path)
+        place = self._place(path)
         wanted = self._locks.get(path)
         try:
             if wanted is not None:
@@ -225,12 +227,14 @@ class Prepared:
         return {name: hashlib.sha256(data).hexdigest() for name, data in read.items() if data is not None}
 
     def _read(self, name: str) -> bytes | None:
-        """A regular file's content; None for what is not there, a link or a pipe."""
-        file = self._worktree.path / name
+        """A regular file's content; None for what is not there, a pipe, a link, or in a folder that is a link."""
         try:
-            return file.read_bytes() if stat.S_ISREG(file.lstat().st_mode) else None
-        except OSError:
+            return read_bytes(self._place(name), ALL_OF_IT)[0]
+        except (OSError, ToolRefusedError):
             return None
+
+    def _place(self, name: str) -> Place:
+        return Place(self._worktree.path.resolve(), PurePosixPath(name).parts, name)
 
 
 def _differences(old: dict[str, str], new: dict[str, str]) -> list[str]:

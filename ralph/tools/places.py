@@ -133,7 +133,7 @@ def _make_folder(name: str, parent: int) -> None:
 
 
 def read_bytes(place: Place, limit_bytes: int) -> tuple[bytes, os.stat_result]:
-    """The content of a regular file, up to a limit. Pipes, devices and sockets are refused before they are read.
+    """The content of a regular file, up to a limit (-1: none). Pipes, devices and sockets are refused before they are read.
 
     Raises:
         ToolRefusedError: it is not a regular file.

@@ -359,6 +359,20 @@ def test_a_lock_file_is_not_written_through_a_link_that_the_agent_made(ground: G
     assert list(outside.iterdir()) == []
 
 
+def test_what_lies_outside_is_not_read_through_a_linked_folder(ground: Ground, tmp_path: Path) -> None:
+    ground.write("packages/a/package.json", "mine\n")
+    ground.commit()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    with ground.opened(), ground.tools() as call:
+        (outside / "package.json").write_text("mine\n")
+        call("bash", command=f"rm -r packages/a && ln -s {outside} packages/a")
+        setups = ground.setups
+        (outside / "package.json").write_text("theirs now\n")
+        assert "setup" not in text_of(call("bash", command="true"))
+        assert ground.setups == setups
+
+
 def test_what_the_agent_wrote_before_setup_ran_over_it_stays_the_agents(ground: Ground) -> None:
     with ground.opened(), ground.tools() as call:
         call("bash", command="echo by the agent > made.txt")
