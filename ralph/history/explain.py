@@ -15,6 +15,7 @@ from prd.story import Story
 from ralph.board import read_board
 from ralph.checks.reports.printed.failing import tally
 from ralph.excerpts import clean_text
+from ralph.finish import Ending
 from ralph.history.next_steps import Step, next_steps
 from ralph.history.story_status import last_run, named_story, spent_by
 from ralph.history.trace_reading import blocked_reason, failing_lines, finish_call, verdict_of
@@ -28,6 +29,7 @@ from tracing.store import TraceDetail, TraceFilter, TraceRow, TraceStore
 
 MOST_TRIES = 200
 FAILING_LINES = 8
+VERIFIED = "ralph.verified.commit"  # of the traces of `ralph verify`, which tries nothing
 ENDED = {
     TraceStatus.RUNNING: "still at work",
     TraceStatus.SUCCESS: "every check passed",
@@ -114,7 +116,8 @@ def explain(repo_path: Path, story_id: str, prd: Path | None = None) -> Explanat
         history = states.history(seen.repo.id, story)
     with closing(TraceStore.open(seen.home.traces_db)) as store:
         store.close_interrupted()
-        found = store.traces(TraceFilter(story=story.id, repo=str(seen.repo.root), limit=MOST_TRIES))
+        about = store.traces(TraceFilter(story=story.id, repo=str(seen.repo.root), limit=MOST_TRIES))
+        found = [row for row in about if VERIFIED not in row.metadata]
         ours = [row for row in reversed(found) if _is_of(row, story, seen.plan)]
         tries = tuple(_tries(store, seen, ours, history))
     reason = picked.reasons[story.id]
@@ -130,7 +133,7 @@ def explain(repo_path: Path, story_id: str, prd: Path | None = None) -> Explanat
         tries=tries,
         elsewhere=len(found) - len(ours),
         commit=landed,
-        next_steps=next_steps(reason.verdict, shlex.quote(story.id), place),
+        next_steps=next_steps(reason.verdict, shlex.quote(story.id), place, _refused(seen.repo, history)),
     )
 
 
@@ -215,6 +218,12 @@ def _red_before(detail: TraceDetail) -> Sequence[object]:
     output = next((span.output() for span in detail.spans if span.name == "baseline"), None)
     red = output.get("red") if isinstance(output, dict) else None
     return red if isinstance(red, list) else []
+
+
+def _refused(repo: Repo, history: Sequence[Attempt]) -> str | None:
+    """The work that the integrity guard refused, if that was the end of the last attempt."""
+    is_refused = bool(history) and history[-1].outcome == Ending.DISTRUSTED
+    return _kept(repo, history[-1].trace_id) if is_refused else None
 
 
 def _kept(repo: Repo, trace_id: str) -> str | None:

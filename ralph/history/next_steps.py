@@ -46,8 +46,22 @@ STEPS: Mapping[Verdict, tuple[Step, ...]] = {
     ),
 }
 
+REFUSED = (
+    Step("look at the work that the integrity guard refused", "git show {kept}"),
+    Step(
+        "is its change of the tests right? Say at {place} which test changes, and how: an edit gives it a fresh start; then run",
+        "ralph run",
+    ),
+    Step("is the rest right? Take the work over by hand", "git cherry-pick --no-commit {kept}"),
+    Step("have it tried again as it is", "ralph unblock {story}"),
+    HINT,
+)
 
-def next_steps(verdict: Verdict, story: str, place: str) -> tuple[Step, ...]:
-    """With the story's id (quoted for a shell) and its place in the PRD filled in."""
-    facts = {"story": story, "place": place}
-    return tuple(Step(step.what.format(**facts), step.command.format(**facts)) for step in STEPS[verdict])
+
+def next_steps(verdict: Verdict, story: str, place: str, refused: str | None = None) -> tuple[Step, ...]:
+    """With the story's id (quoted for a shell) and its place in the PRD filled in. `refused` is the ref of the work for
+    which the integrity guard parked the story; None: it did not, or the work is gone.
+    """
+    facts = {"story": story, "place": place, "kept": refused}
+    steps = REFUSED if verdict is Verdict.PARKED and refused else STEPS[verdict]
+    return tuple(Step(step.what.format(**facts), step.command.format(**facts)) for step in steps)

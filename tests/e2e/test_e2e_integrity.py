@@ -77,6 +77,12 @@ def test_deleting_a_failing_test_is_refused_with_reasons_and_a_second_refusal_pa
     assert shop.stories_on("main") == []
     assert "ralph/work" not in shop.branches()
     assert "the integrity guard refuses" in shop.command("status").out
+    words = shop.command("explain", "US-001").out
+    kept = words.partition("git show refs/ralph/attempts/")[2].split()[0]
+    assert words.count(f"git show refs/ralph/attempts/{kept}\n") == 2
+    assert "Say at prd.json:" in " ".join(words.split())
+    assert shop.git("cherry-pick", "--no-commit", f"refs/ralph/attempts/{kept}") == ""
+    shop.git("reset", "--hard", "-q")
     seen = judgements(shop)
     assert [one["refused"] for one in seen] == [True, True]
     assert seen[0]["findings"][0]["rule"] == "test-deleted"
@@ -118,6 +124,7 @@ def test_verify_tells_a_cheating_commit_from_an_honest_one(shop: World) -> None:
     shop.write("tests/test_cart.py", TESTS)
     shop.git("commit", "-qam", "Make the tests pass")
     cheating = shop.command("verify", "HEAD", "--story", "US-001")
+    assert "tried    never, so far\n" in shop.command("explain", "US-001").out
     assert cheating.exit_code == 1, cheating.err
     assert "the test test_total was deleted" in cheating.out + cheating.err
     shop.write("tests/test_cart.py", RED)
