@@ -24,7 +24,9 @@ from ralph.replay.server import serve
 
 World = Any
 KILLED = {137, -9}
+CALM_ENDS = {0, 1, 2}  # of a run whose disk failed: it was of no weight, a story was set aside, a word about the disk
 ENDS = ("success", "interrupted")  # of a trace
+OPTIONS = {"tracked": (), "untracked": (), "jobs": ("--jobs", "2"), "in-place": ("--in-place",)}
 LONGEST_RUN_S = 60.0
 CAP_MICROS = 5_000_000  # the run's limit by default
 CHECKS = '[[checks]]\nname = "sound"\ncommand = "! grep -rqn broken src"\n'
@@ -140,6 +142,14 @@ class Crashing:
         assert self.run() == 0, self.story
         assert self.all_that_is_left() == before, self.story
 
+    def fail_and_recover(self, failpoint: str) -> None:
+        """One run meets an error of the disk, and says so without a crash; the next one finishes the work."""
+        code = self.run(failpoint)
+        assert code in CALM_ENDS, self.story
+        assert "Traceback" not in self.story
+        assert self.run() == 0, self.story
+        self.assert_sound((*ENDS, "error"))
+
     @property
     def story(self) -> str:
         return "\n".join(self.said)
@@ -237,6 +247,27 @@ def forking() -> Iterator[Forks]:
         yield forks
     finally:
         forks.close()
+
+
+def make_variant(name: str, folder: Path, *, forks: Forks, whole_runs: Any) -> Variant:
+    """A template, played once to its end, so that its points and how it ends are known."""
+    template = folder / "template"
+    world = whole_runs.World(template, folder / "no-home")
+    world.start_repo(whole_runs.a_story(1), whole_runs.a_story(2), checks=CHECKS)
+    if name == "untracked":
+        world.git("rm", "-q", "--cached", "prd.json")
+        world.write(".gitignore", "prd.json\n")
+        world.commit()
+    elif name == "in-place":
+        world.git("checkout", "-q", "-b", "ralph/work")
+    variant = Variant(name, template, OPTIONS[name])
+    made = {"world": whole_runs.World, "forks": forks, "bills": whole_runs.billed_micros}
+    with in_a_copy(variant, folder / "whole", **made) as whole:
+        assert whole.run(f"log:{folder / 'points'}") == 0, whole.story
+        variant.final = whole.final()
+        whole.assert_sound()
+    variant.points = [line.split(" ", 1)[1] for line in (folder / "points").read_text().splitlines()]
+    return variant
 
 
 @contextmanager
