@@ -29,6 +29,7 @@ THE_REST = re.compile(r"\b(?:rest|others?|else|otherwise|apart from)\b")
 PINS = re.compile(
     r"\b(?:pin(?:s|ned)? (?:down|the)|characteri[sz]\w+|tests? (?:for|of|around) (?:the |its )?(?:existing|current|present|today's) behaviou?r"
     r"|untested|missing tests?|(?:test|line|branch) coverage|coverage (?:of|for|is)|refactor\w*|behaviou?r[- ]preserving"
+    r"|faster|performance|optimi[sz]\w*|speed(?:s|ing)? up|same (?:results?|order|output)"
     r"|no (?:functional|behaviou?ral?) changes?|without changing (?:the |any |its )?behaviou?r|regression tests? (?:for|around)|backfill\w*"
     r"|lock(?:s|ed)? (?:in|down)|as it (?:is|works) (?:now|today)|already (?:works|does))\b"
 )

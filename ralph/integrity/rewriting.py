@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
@@ -83,6 +83,10 @@ class Rewriting:
             frozenset(token for part in parts for token in part.got),
             frozenset(token for part in parts for token in part.lost),
         )
+
+    def without(self, texts: Collection[str]) -> "Rewriting":
+        """The same but for these lines."""
+        return replace(self, lines=tuple(line for line in self.lines if line.old not in texts))
 
     @property
     def names(self) -> frozenset[str]:

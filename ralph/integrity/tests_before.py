@@ -128,6 +128,11 @@ class TestsBefore:
         """The text of the file that the test stood in, where its id names one that changed."""
         return next((file.old_text for file in self.change.files if test.file and file.old_path == test.file), "")
 
+    def taken_out(self) -> dict[str, str]:
+        """Tests whose source is gone from the files that changed: name -> what it was."""
+        now = {name for bodies in self._new.values() for name in bodies}
+        return {name: body for bodies in self._old.values() for name, body in bodies.items() if name not in now}
+
     def old_tokens(self, test: TestName) -> Tokens:
         return self._old_tokens(test)
 

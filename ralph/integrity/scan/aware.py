@@ -210,6 +210,10 @@ def _mode(line: CodeLine, path: str) -> Finding:
         return finding(
             "has-a-test-mode", HARD, "product code has answers of its own for tests", path, line.number, line.text
         )
+    if answers and "cfg!(" in line.code and not negated:
+        return finding(
+            "has-a-test-mode", HARD, "product code answers otherwise where it is tested", path, line.number, line.text
+        )
     weight = (
         5
         if twin or "import.meta.vitest" in line.code

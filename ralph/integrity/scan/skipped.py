@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ralph.integrity.finding import HARD, Finding
+from ralph.integrity.leeway import skips
 from ralph.integrity.scan.facts import Facts, Pair, finding, judged
 from ralph.integrity.scan.model import TestCase
 from ralph.integrity.testfiles import is_test_file
@@ -52,16 +53,18 @@ GATES = (
 SHUT_WEIGHT = 45
 
 
+GIVEN_REASONS = re.compile(r"slow|network|manual|needs|require|bench|hardware|credential|strict=True", re.IGNORECASE)
+
+
 def skipped_tests(facts: Facts) -> Iterator[Finding]:
     for pair in facts.pairs:
         if pair.new is not None:
             yield from (judged(item, permitted=facts.allows_test(pair.old)) for item in _pair(pair, pair.new))
-    asked = facts.permit.asks(SKIP_WORDS)
+    asked = facts.permit.asks(SKIP_WORDS) or skips(facts.permit)
     yield from _unheard(facts)
     for case in facts.born:
-        excused = asked or re.search(
-            r"slow|network|manual|needs|require|bench|hardware|credential|strict=True", case.skip, re.IGNORECASE
-        )
+        gate = _gate(case)
+        excused = asked or (gate and gate.is_opened(facts)) or GIVEN_REASONS.search(case.skip)
         yield from _new(case, NEW_SKIP_ALWAYS_WEIGHT if excused else HARD)
 
 
