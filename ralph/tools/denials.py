@@ -16,8 +16,13 @@ OFFLINE = (
     "Name or service not known",
     "failed to lookup address information",
     "EAI_AGAIN",
+    "ENOTFOUND",
     "ENETUNREACH",
 )
+CURL = re.compile(r"\bcurl\b")
+CURL_OFFLINE = (6, 7)  # no such host; no connection. All that `curl -s` tells
+CURL_NO_HOST = "curl: (6) "
+THIS_MACHINE = re.compile(r"\blocalhost\b|\b127\.|\[::1\]|--unix-socket")
 FORBIDDING = ("landlock", "seatbelt")
 """Levels that refuse what the others do not show. They give no /tmp of one's own: TMPDIR names the folder instead."""
 READ_ONLY = ("Read-only file system", "EROFS")
@@ -27,7 +32,18 @@ SHARED_MEMORY = re.compile(
     r"\bSemLock\b|\bshm_open\b|\bsem_open\b|\bshared_memory\b"
 )  # in /dev/shm, which is not named
 PATH = re.compile(r"(?<![\w.:/~])(?:~|/)[^\s'\"`\u2019\u2018:,;()]*")
+OF_GIT = re.compile(r"\.git\b|^(?:error|fatal): ")
 LINES_AROUND = 3  # the call that failed stands beside the error in a traceback
+
+
+def is_curl_offline(command: str, exit_code: int) -> bool:
+    """Whether curl, run without a network, ended as it does then. A server of one's own that is not up ends it alike."""
+    return exit_code in CURL_OFFLINE and bool(CURL.search(command)) and not THIS_MACHINE.search(command)
+
+
+def without_git(text: str) -> str:
+    """The lines that are not git's own words on .git."""
+    return "\n".join(line for line in text.splitlines() if not OF_GIT.search(line))
 
 
 def was_denied(
@@ -38,6 +54,8 @@ def was_denied(
     """
     words = READ_ONLY if network else (*READ_ONLY, *OFFLINE)
     lines = text.splitlines()
+    if not network and any(line.startswith(CURL_NO_HOST) for line in lines):
+        return True
     if any(word in line and (failed or line.rstrip(". ").endswith(word)) for line in lines for word in words):
         return True
     refused = [number for number, line in enumerate(lines) if forbids and REFUSED.search(line)]

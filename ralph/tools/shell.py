@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ralph.process import Completed, excerpt, run_process
 from ralph.sandbox.base import Sandbox
-from ralph.tools.denials import FORBIDDING, was_denied
+from ralph.tools.denials import FORBIDDING, is_curl_offline, was_denied, without_git
 from ralph.tools.result import ToolRefusedError, ToolResult
 
 BASH = ("bash", "-o", "pipefail")  # as the checks run: `pytest | tail` fails when pytest does
@@ -132,16 +132,20 @@ class Shell:
         """What the sandbox forbids, where the output shows that it did, whatever the last command's exit code is."""
         if self.bench.sandbox.level == "none":
             return []
-        network = "" if self.bench.network else " and no network"
+        network = "" if self.bench.network else " There is no network."
         temporary = "$TMPDIR" if self.bench.sandbox.level in FORBIDDING else "/tmp"  # noqa: S108 - said to the agent
         places = f"in the repository (.git and protected files excepted), {temporary} and $HOME"
-        allowed = [f"[the sandbox allows writing only {places}{network}; do without]"]
-        is_denied = self._was_denied(done, text)
+        allowed = [f"[the sandbox allows writing only {places}.{network} Do without]"]
+        is_denied = self._was_denied(given, done, text)
         is_git = _GIT_WRITES.search(given.command) and (is_denied or done.exit_code)
+        if is_git:
+            is_denied = self._was_denied(given, done, without_git(text))
         return [*(allowed if is_denied else []), *([GIT_READ_ONLY] if is_git else [])]
 
-    def _was_denied(self, done: Completed, text: str) -> bool:
+    def _was_denied(self, given: BashInput, done: Completed, text: str) -> bool:
         bench = self.bench
+        if not bench.network and is_curl_offline(given.command, done.exit_code):
+            return True
         home = [Path(folder) for name in ("HOME", "TMPDIR") if (folder := bench.env.get(name))]
         return was_denied(
             text,

@@ -10,7 +10,7 @@ import pytest
 from ralph.home import Home
 from ralph.sandbox.choose import LEVELS, Machine
 from ralph.tools import Toolbox
-from ralph.tools.denials import was_denied
+from ralph.tools.denials import is_curl_offline, was_denied
 
 ROOT = Path("/work/tree")
 EMPTY = "Traceback (most recent call last):\n"
@@ -28,6 +28,7 @@ def denied(text: str, *, failed: bool = True, network: bool = False, forbids: bo
         pytest.param(EMPTY + "OSError: [Errno 30] Read-only file system: '/etc/x'", False, id="read-only-in-python"),
         pytest.param("curl: (6) Could not resolve host: example.org", False, id="curl"),
         pytest.param("npm error code EAI_AGAIN", False, id="npm"),
+        pytest.param("Error: getaddrinfo ENOTFOUND example.org", False, id="node-no-such-host"),
         pytest.param("  code: 'ENETUNREACH',\n  syscall: 'connect',", False, id="node"),
         pytest.param("wget: unable to resolve host address 'example.org'", False, id="wget"),
         pytest.param("touch: cannot touch '/etc/x': Permission denied", True, id="outside"),
@@ -73,6 +74,25 @@ def test_where_bubblewrap_rules_a_refused_file_is_an_ordinary_error() -> None:
 def test_words_in_the_output_of_a_command_that_went_well_are_no_denial() -> None:
     assert not denied('src/net.py:3: raise OSError("Network is unreachable")', failed=False)
     assert denied("touch: cannot touch '/etc/x': Read-only file system\ndone", failed=False)
+
+
+def test_curl_that_found_no_host_is_known_even_where_the_command_went_on() -> None:
+    assert denied("curl: (6) Could not resolve host: example.org\ndone", failed=False)
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "is_offline"),
+    [
+        ("curl -s https://example.org | head", 6, True),
+        ("curl -sf http://192.0.2.1/", 7, True),
+        ("curl -s http://localhost:3000/", 7, False),
+        ("curl -s http://127.0.0.1:3000/", 7, False),
+        ("curl -sf https://example.org", 22, False),
+        ("make", 7, False),
+    ],
+)
+def test_curl_that_says_nothing_is_known_by_how_it_ended(command: str, exit_code: int, is_offline: bool) -> None:
+    assert is_curl_offline(command, exit_code) is is_offline
 
 
 def test_with_the_network_on_a_host_that_cannot_be_found_is_an_ordinary_error() -> None:
