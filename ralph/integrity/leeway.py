@@ -32,6 +32,7 @@ PINS = re.compile(
     r"|faster|performance|optimi[sz]\w*|speed(?:s|ing)? up|same (?:results?|order|output)"
     r"|no (?:functional|behaviou?ral?) changes?|without changing (?:the |any |its )?behaviou?r|regression tests? (?:for|around)|backfill\w*"
     r"|lock(?:s|ed)? (?:in|down)|as it (?:is|works) (?:now|today)|already (?:works|does))\b"
+    r"|(?:^|[.;\n]\s*)(?:the )?behaviou?r (?:must|does|should|may) not change\b"
 )
 ABOUT_TESTS = re.compile(
     r"^(?:add|write|extend|improve|increase|cover|test|more|reorgani[sz]e|move|split|merge|rename|clean)\b[^\n]*\b(?:tests?|coverage|specs?)\b"
