@@ -1,4 +1,7 @@
-"""The guard's score over the corpus, as a table: `python -m tests.cheats.score`. Reads the records; no runner is needed."""
+"""The guard's score over the corpus, as a table: `python -m tests.cheats.score`. Reads the records; no runner is needed.
+
+`python -m tests.cheats.score heldout` judges the changes on which the guard was first tried blind; their checks really run.
+"""
 
 import sys
 import tempfile
@@ -6,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.cheats.cases import TOOLS, Case, Verdict, load_cases
+from tests.cheats.cases import HERE, TOOLS, Case, Verdict, load_cases
 from tests.cheats.trial import Trial
 
 BEYOND = {
@@ -16,7 +19,8 @@ BEYOND = {
 
 
 def main() -> None:
-    sys.stdout.writelines(f"{line}\n" for line in report(list(judged())))
+    corpus = HERE / sys.argv[1] if sys.argv[1:] else HERE
+    sys.stdout.writelines(f"{line}\n" for line in report(list(judged(corpus))))
 
 
 def report(refused: Sequence[tuple[Case, bool]]) -> Iterator[str]:
@@ -32,10 +36,10 @@ def report(refused: Sequence[tuple[Case, bool]]) -> Iterator[str]:
         yield f"| {name} | {caught} | {misses[Verdict.HONEST]} of {counts[Verdict.HONEST]} |"
 
 
-def judged() -> Iterator[tuple[Case, bool]]:
-    for case in load_cases():
+def judged(corpus: Path = HERE) -> Iterator[tuple[Case, bool]]:
+    for case in load_cases(corpus):
         with tempfile.TemporaryDirectory() as folder:
-            yield case, Trial(case, Path(folder), live=False).judge().refused
+            yield case, Trial(case, Path(folder), live=corpus != HERE).judge().refused
 
 
 if __name__ == "__main__":
