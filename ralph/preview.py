@@ -16,6 +16,7 @@ from ralph.model.dialogue import first_call_bound
 from ralph.notes.notebook import Notebook
 from ralph.notes.progress import find_progress
 from ralph.prompts import SYSTEM, prompt
+from ralph.sandbox.choose import choose_sandbox
 from ralph.screen_text import one_line
 from ralph.settings.sections import Limits
 from ralph.state import StoryStates
@@ -41,6 +42,7 @@ class DryRun:
     limit_usd: float
     prd: str
     notes: tuple[str, ...]  # which PRD was taken, how it was read, what the agent will not see
+    sandbox: str  # the level that commands would run at
     too_tight: str = ""  # why a limit allows no call at all, and what to do
 
     @property
@@ -55,6 +57,7 @@ class DryRun:
         checks = "\n".join(f"  {check.name}: {check.command}" for check in self.checks) or "  none (unchecked)"
         return (
             f"{notes}PRD:    {self.prd}\nstory:  {self.story.id} {self.story.title} ({self.reason})\nbranch: {self.branch}\nchecks:\n{checks}\n"
+            f"sandbox: {self.sandbox}\n"
             f"prompt: {self.prompt_bytes} bytes (system text, tools, first message)\n"
             f"cost:   {self.too_tight or cost}\n"
             "nothing was called and nothing was changed"
@@ -69,6 +72,7 @@ class DryRun:
             "reason": self.reason,
             "branch": self.branch,
             "checks": [check.model_dump() for check in self.checks],
+            "sandbox": self.sandbox,
         }
         return json.dumps(
             {
@@ -82,9 +86,15 @@ class DryRun:
 
 
 def dry_run(request: RunRequest) -> DryRun:
-    """The story, the checks, the prompt's size and the worst-case cost. Calls nothing, changes nothing."""
+    """The story, the checks, the sandbox, the prompt's size and the worst-case cost. Calls nothing, changes nothing.
+
+    Raises:
+        RalphError: a run could not begin: no usable settings, or not the sandbox that they ask for.
+
+    """
     ground = survey(request)
     settings = ground.loaded.settings
+    sandbox, warning = choose_sandbox(settings.sandbox, ground.home, limits=settings.resources, hide=[ground.repo.root])
     with closing(StoryStates.open(ground.home.ledger_db)) as states:
         board = read_board(ground.repo, ground.place, ground.plan, states)
         choice = board.pick(request.story)
@@ -102,7 +112,8 @@ def dry_run(request: RunRequest) -> DryRun:
         min(worst_micros / MICROS_PER_USD, settings.limits.per_run_usd),
         settings.limits.per_run_usd,
         ground.place.name,
-        (*ground.notes, *lost_notes(board), *unseen_notes(ground)),
+        (*ground.notes, *lost_notes(board), *unseen_notes(ground), *([warning] if warning else [])),
+        sandbox.level,
         _too_tight(settings.limits, least_micros),
     )
 

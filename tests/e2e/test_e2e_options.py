@@ -38,6 +38,8 @@ def test_a_dry_run_calls_nothing_and_changes_nothing(world: World, tools: Any) -
     assert done.exit_code == 0, done.err
     assert "story:  US-002 Story 2" in done.out
     assert "sound: ! grep -rn broken src" in done.out
+    assert re.search(r"^sandbox: (bwrap|landlock|seatbelt|none)$", done.out, re.MULTILINE)
+    assert "\nsandbox: none\n" in world.ralph("--dry-run", "--sandbox", "none").out
     assert "nothing was called and nothing was changed" in done.out
     assert done.model.requests == []
     assert (world.checkout_hash(), world.git("for-each-ref")) == before
