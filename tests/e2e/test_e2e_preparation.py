@@ -32,7 +32,7 @@ def test_a_new_dependency_is_installed_checked_and_committed_with_setups_lock_fi
     edit = calls("bash", {"command": f"echo '{manifest}' > deps/package.json; echo by hand > deps/package-lock.json"})
     played = play([edit, finish_done("Added b.")])
     assert played.outcome.exit_code == 0, played.events
-    assert world.show("ralph/work:deps/package-lock.json") .decode() == f"locked {manifest}\n"
+    assert world.show("ralph/work:deps/package-lock.json").decode() == f"locked {manifest}\n"
     answer = str(played.model.requests[1]["messages"])
     assert "only `setup` writes lock files" in answer
     assert "deps/package.json changed, so `setup` ran again and succeeded." in answer
