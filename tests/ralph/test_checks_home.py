@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from ralph.checks.home import check_home
 
 
@@ -28,10 +30,8 @@ def test_what_the_works_checks_leave_or_change_is_not_there_for_the_next(tmp_pat
 
 
 def test_a_check_that_fails_leaves_no_more(tmp_path: Path) -> None:
-    try:
-        with check_home(tmp_path, of_base=False) as home:
-            (home / "left").touch()
-            raise RuntimeError
-    except RuntimeError:
-        pass
-    assert list((tmp_path / "checks-home").iterdir()) == []
+    home = tmp_path / "checks-home"
+    with pytest.raises(FileNotFoundError), check_home(tmp_path, of_base=False):
+        (home / "left").touch()
+        (home / "missing").read_text()
+    assert list(home.iterdir()) == []
