@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -63,8 +64,8 @@ class Deaths:
         with in_a_copy(self.variant, copy, **tools) as run:
             try:
                 act(run, *failpoints)
-            except AssertionError as error:
-                self.wrong.append(f"{failpoints}: {error}")
+            except AssertionError:
+                self.wrong.append(f"{failpoints}: {traceback.format_exc()}\n{run.story}")
             self.runs.update({kind: 1, "runs": len(run.codes), "killed": sum(code in KILLED for code in run.codes)})
 
 
