@@ -21,7 +21,9 @@ from ralph.workspace.repo import Repo
 from ralph.workspace.submodules import populate
 
 PREFIX = "ralph-"
-BESIDE = (".agent", ".index.copy", ".snapshot", ".snapshot.copy")
+INDEXES = (".index", ".index.copy", ".snapshot", ".snapshot.copy")
+INDEX_LOCKS = tuple(f"{index}.lock" for index in INDEXES)  # git's own, of a command that was killed
+BESIDE = (".agent", *INDEXES[1:], *INDEX_LOCKS)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def reopen_worktree(repo: Repo, path: Path, lock: Held) -> Worktree | None:
 
     None when it was never whole: its index is written last.
     """
+    for left in INDEX_LOCKS:  # nobody else's: we hold the worktree, and the indexes are ours alone
+        remove_tree(_beside(path, left))
     aside = _beside(path, ".agent")
     if aside.is_dir():
         remove_tree(path)

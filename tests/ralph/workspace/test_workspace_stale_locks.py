@@ -131,6 +131,16 @@ def test_work_is_kept_though_a_recovery_died_while_it_kept_it(pit: Pit) -> None:
     assert not left.exists()
 
 
+def test_work_is_kept_though_a_git_that_took_its_snapshot_was_killed(pit: Pit) -> None:
+    dies(DIES_AT_WORK, pit)
+    folder = worktrees_folder(pit.repo, pit.home)
+    for index in ("index", "snapshot", "snapshot.copy"):
+        (folder / f"ralph-dead.{index}.lock").touch()
+    recover(pit.repo, pit.home)
+    assert pit.git("show", "refs/ralph/attempts/dead:mine.txt") == "mine"
+    assert [path.name for path in folder.iterdir()] == ["admin.lock"]
+
+
 def test_work_that_cannot_be_kept_stays_where_it_is_and_the_next_recovery_keeps_it(pit: Pit) -> None:
     dies(DIES_AT_WORK, pit)
     (pit.root / ".git/refs/ralph").write_text("in the way\n")
