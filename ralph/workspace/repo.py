@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,7 +181,16 @@ class Repo:
             if code == 0:
                 return os.fsdecode(listing).splitlines()
             time.sleep(BETWEEN_S)
-        return self._plain.text("worktree", "list", "--porcelain").splitlines()
+        return list(self._worktrees_by_hand())
+
+    def _worktrees_by_hand(self) -> Iterator[str]:
+        """The same from git's files, once a kill left one half made: recovery, which removes it, comes later."""
+        for admin in (self.common_dir, *(self.common_dir / "worktrees").glob("*")):
+            pointer, head = admin / "gitdir", admin / "HEAD"
+            place = Path(pointer.read_text(errors="surrogateescape").strip()) if pointer.is_file() else admin
+            yield f"worktree {place.parent}"
+            if head.is_file():
+                yield f"branch {head.read_text(errors='surrogateescape').removeprefix('ref:').strip()}"
 
     def _rebasing(self) -> dict[str, Path]:
         found: dict[str, Path] = {}

@@ -102,5 +102,6 @@ def test_a_worktree_that_somebody_is_just_making_does_not_keep_the_others_from_b
         (half_made / name).write_text(text)
     refused = subprocess.run(["git", "worktree", "list"], cwd=pit.root, check=False, capture_output=True)
     assert refused.returncode, "git reads a file of it that is still empty"
+    assert pit.repo.checked_out()["main"] == pit.root, "as after a kill"
     threading.Timer(0.2, lambda: (half_made / "commondir").write_text("../..\n")).start()
     assert pit.repo.checked_out() == {"main": pit.root}
