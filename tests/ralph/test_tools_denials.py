@@ -12,7 +12,7 @@ from ralph.sandbox.choose import LEVELS, Machine
 from ralph.tools import Toolbox
 from ralph.tools.denials import is_curl_offline, was_denied
 
-ROOT = Path("/work/tree")
+ROOT = Path("/srv/tree")
 EMPTY = "Traceback (most recent call last):\n"
 
 
@@ -56,7 +56,7 @@ def test_what_the_sandbox_stopped_is_known_by_its_words(text: str, *, forbids: b
     [
         pytest.param("", id="nothing"),
         pytest.param("bash: ./run.sh: Permission denied", id="no-x-bit"),
-        pytest.param("cat: /work/tree/secret.txt: Permission denied", id="mode-in-the-tree"),
+        pytest.param("cat: /srv/tree/secret.txt: Permission denied", id="mode-in-the-tree"),
         pytest.param("chmod: changing permissions of 'a': Operation not permitted", id="chmod"),
         pytest.param("E   AssertionError: 'Permission denied' != 'ok'", id="a-test-about-permissions"),
         pytest.param("bash: connect: Connection refused", id="nobody-listens"),
