@@ -31,6 +31,11 @@ def test_what_the_works_checks_leave_or_change_is_not_there_for_the_next(tmp_pat
 
 def test_a_check_that_fails_leaves_no_more(tmp_path: Path) -> None:
     home = tmp_path / "checks-home"
-    with pytest.raises(IsADirectoryError), check_home(tmp_path, of_base=False):
-        (home / "left").mkdir() or (home / "left").read_text()
+    with pytest.raises(FileNotFoundError), check_home(tmp_path, of_base=False):
+        leave_something_and_fail(home)
     assert list(home.iterdir()) == []
+
+
+def leave_something_and_fail(home: Path) -> None:
+    (home / "left").touch()
+    (home / "missing").read_text()
