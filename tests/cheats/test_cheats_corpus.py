@@ -29,6 +29,7 @@ def test_a_case_says_what_and_why(case: Case) -> None:
     assert case.checks
 
 
+@pytest.mark.soak
 @EVERY_CASE
 def test_a_case_builds_and_changes_something(case: Case, tmp_path: Path) -> None:
     built = case.build(tmp_path / "repo")

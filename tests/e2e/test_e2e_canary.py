@@ -149,7 +149,7 @@ def guarded(world: World, tools: Any, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-@pytest.mark.parametrize("ending", ["done", "blocked"])
+@pytest.mark.parametrize("ending", ["done", pytest.param("blocked", marks=pytest.mark.slow)])
 def test_no_canary_is_left_anywhere_after_a_run(guarded: World, ending: str) -> None:
     since = guarded.git("rev-parse", "HEAD")
     mend = [_shell("rm src/leak.py"), _finish("done")] if ending == "done" else []
@@ -163,6 +163,7 @@ def test_no_canary_is_left_anywhere_after_a_run(guarded: World, ending: str) -> 
     assert _found_in(done.out.encode() + done.err.encode()) == set()
 
 
+@pytest.mark.slow
 def test_the_trace_says_what_was_cut_and_that_the_call_cannot_be_replayed_exactly(guarded: World) -> None:
     guarded.ralph("--set", 'copy=[".env"]', script=[*_script(), _finish("blocked")])
     spans = [span for trace in guarded.traces() for span in trace.spans]

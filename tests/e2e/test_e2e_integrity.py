@@ -90,6 +90,7 @@ def test_deleting_a_failing_test_is_refused_with_reasons_and_a_second_refusal_pa
     shop.assert_clean()
 
 
+@pytest.mark.slow
 def test_work_that_is_mended_after_a_refusal_is_committed(shop: World, play: Any) -> None:
     mended = [write("tests/test_cart.py", RED), calls("read", {"file_path": "cart.py"}), write("cart.py", RIGHT)]
     played = play([*cheat(TESTS), *mended, finish_done("Now it adds up.")])
@@ -99,6 +100,7 @@ def test_work_that_is_mended_after_a_refusal_is_committed(shop: World, play: Any
     assert [one["refused"] for one in judgements(shop)] == [True, False]
 
 
+@pytest.mark.slow
 def test_blocked_after_a_refusal_is_an_honest_end_that_burns_no_attempt(shop: World, play: Any) -> None:
     played = play([*cheat(TESTS), finish_blocked("the test asks for what the story does not say")])
     assert [result.status for result in played.outcome.results] == ["blocked"]
@@ -107,6 +109,7 @@ def test_blocked_after_a_refusal_is_an_honest_end_that_burns_no_attempt(shop: Wo
     assert "the test asks for what the story does not say" in status.out
 
 
+@pytest.mark.slow
 def test_refusals_are_counted_over_attempts_until_the_story_is_unblocked(shop: World, play: Any) -> None:
     settings(shop, "[agent]\nattempts = 3\nrepairs = 0\n")
     played = play([*cheat(TESTS), *cheat(BENT)])

@@ -88,7 +88,9 @@ def crash(crashing: Any, whole_runs: Any, forks: Any, tmp_path: Path) -> Crash:
     return crash
 
 
-@pytest.mark.parametrize("name", HISTORIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "tracked" else pytest.mark.slow) for name in HISTORIES]
+)
 def test_a_run_that_dies_again_and_again_is_finished_by_the_next_one(variant_of: Any, crash: Crash, name: str) -> None:
     variant = variant_of(name)
     known = set(variant.points)
