@@ -1,4 +1,8 @@
-"""Several runners' reports as one. Where two checks run the same test, the worse outcome holds."""
+"""The reports of several checks as one.
+
+A test that one check runs and another skips has run: the order is another than within one check (`ralph.checks.report`), where
+two endings of a test come over one channel and the one that claims less is believed.
+"""
 
 from collections.abc import Iterable
 

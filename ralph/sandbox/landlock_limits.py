@@ -5,10 +5,9 @@ not hold at all, and a control group does that where there is one.
 """
 
 import os
-from pathlib import Path
 
 from ralph.sandbox.control_group import ControlGroup, shared_group
-from ralph.sandbox.resources import Resources
+from ralph.sandbox.resources import Resources, threads_of_user
 
 RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_CORE, RLIMIT_NPROC = 1, 2, 4, 6
 
@@ -40,22 +39,3 @@ def enforced(resources: Resources) -> frozenset[str]:
 
 def _group(resources: Resources) -> ControlGroup | None:
     return shared_group(resources.processes, resources.memory_bytes) if os.geteuid() == 0 else None
-
-
-def threads_of_user(uid: int) -> int:
-    """What counts towards RLIMIT_NPROC already."""
-    return sum(_threads(name) for name in os.listdir("/proc") if name.isdigit() and _owner(name) == uid)  # noqa: PTH208
-
-
-def _threads(pid: str) -> int:
-    try:
-        return Path(f"/proc/{pid}/task").stat().st_nlink - 2
-    except OSError:
-        return 0
-
-
-def _owner(pid: str) -> int:
-    try:
-        return Path(f"/proc/{pid}").stat().st_uid
-    except OSError:
-        return -1
