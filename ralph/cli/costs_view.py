@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from ralph.cli.table import MICROS_PER_USD, Column, iso_time, local_time, money, percent, plain, table, tokens
+from ralph.cli.table import Column, table
 from ralph.history.costs import CostGroup
 from tracing.reconcile import Correction, OpenReservation
 from tracing.store import CostRow
+from tracing.words import MICROS_PER_USD, iso_time, local_time, money, percent, plain, tokens
 
 COUNTS = (
     "calls",

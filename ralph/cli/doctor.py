@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.places import prd_option, repo_option
-from ralph.cli.table import plain_lines, screen_width
+from ralph.cli.table import screen_width
 from ralph.cli.traces import echo_json
 from ralph.errors import ExitCode
+from tracing.words import plain_lines
 
 if TYPE_CHECKING:
     from ralph.doctor import Finding

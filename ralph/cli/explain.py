@@ -10,8 +10,9 @@ import click
 
 from ralph.cli.complete import story_ids
 from ralph.cli.places import prd_option, repo_option
-from ralph.cli.table import cut, length, local_time, money, plain, plain_lines, screen_width
+from ralph.cli.table import screen_width
 from ralph.cli.traces import echo_json
+from tracing.words import cut, length, local_time, money, plain, plain_lines
 
 if TYPE_CHECKING:
     from ralph.history.explain import Explanation, FailedCheck, Try

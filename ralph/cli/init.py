@@ -10,8 +10,8 @@ from typing import NoReturn
 import click
 
 from ralph.cli.places import repo_option
-from ralph.cli.table import plain_lines
 from ralph.errors import ExitCode
+from tracing.words import plain_lines
 
 NO_CHECK_RUNS = 1
 

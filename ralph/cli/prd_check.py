@@ -10,8 +10,8 @@ from prd.errors import PrdError
 from prd.find import PLACES, find
 from prd.read import read_good
 from ralph.cli.places import repo_root, shown
-from ralph.cli.table import plain
 from ralph.errors import ExitCode
+from tracing.words import plain
 
 ENDINGS = {".json", ".yaml", ".yml", ".md", ".markdown"}
 

@@ -9,8 +9,9 @@ import click
 
 from ralph.cli.complete import story_ids
 from ralph.cli.places import repo_root, shown
-from ralph.cli.table import plain, plain_lines, screen_width
+from ralph.cli.table import screen_width
 from ralph.cli.traces import echo_json
+from tracing.words import plain, plain_lines
 
 if TYPE_CHECKING:
     from prd.document import Document

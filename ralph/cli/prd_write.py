@@ -7,7 +7,7 @@ import click
 
 from ralph.cli.complete import story_ids
 from ralph.cli.places import label_option, prd_option, repo_root, shown
-from ralph.cli.table import plain
+from tracing.words import plain
 
 if TYPE_CHECKING:
     from prd.story import Prd

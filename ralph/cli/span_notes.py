@@ -6,7 +6,6 @@ Spans of Ralph's own runs get words of their own; a span of any other agent show
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ralph.cli.table import percent, plain, plain_lines
 from ralph.history.trace_reading import (
     FINISH,
     blocked_reason,
@@ -20,6 +19,7 @@ from ralph.spending import unseen_words
 from tracing import attributes as names
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
 from tracing.store import SpanRow, TraceDetail
+from tracing.words import percent, plain, plain_lines
 
 OUTPUT = "│ "  # leads in a line that a program printed
 CHECK_LINES, COMMAND_LINES, CRITERIA, FINDINGS = 12, 4, 12, 8

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator
 
-from ralph.cli.table import length, local_time, plain, plain_lines
 from tracing.span import JsonValue
 from tracing.store import SpanRow
+from tracing.words import length, local_time, plain, plain_lines
 
 
 def span_lines(span: SpanRow) -> list[str]:

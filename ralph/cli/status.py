@@ -10,8 +10,9 @@ import click
 
 from ralph.cli.complete import story_ids
 from ralph.cli.places import prd_option, repo_option
-from ralph.cli.table import cut, local_time, on_terminal, plain, screen_width
+from ralph.cli.table import on_terminal, screen_width
 from ralph.cli.traces import echo_json
+from tracing.words import cut, local_time, plain
 
 if TYPE_CHECKING:
     from ralph.history.story_status import LastRun, Status, StoryStatus

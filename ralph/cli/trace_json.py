@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import TypeAlias
 
-from ralph.cli.table import MICROS_PER_USD, iso_time
 from ralph.history.costs import CostGroup
 from tracing.span import AttributeValue, JsonValue
 from tracing.store import SpanRow, TraceDetail, TraceRow
+from tracing.words import MICROS_PER_USD, iso_time
 
 Facts: TypeAlias = dict[str, JsonValue | AttributeValue | object]
 

@@ -5,22 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ralph.cli.span_notes import OUTPUT, Turns, details, label, mark, note
-from ralph.cli.table import (
-    Column,
-    cut,
-    length,
-    local_time,
-    money,
-    percent,
-    plain,
-    screen_width,
-    short_id,
-    table,
-    tokens,
-)
+from ralph.cli.table import Column, screen_width, short_id, table
 from ralph.spending import unseen_words
 from tracing.span import SpanKind, TraceStatus
 from tracing.store import SpanRow, TraceDetail, TraceRow
+from tracing.words import cut, length, local_time, money, percent, plain, tokens
 
 ID_CHARS = 8
 WRAPPED_LINES = 8
