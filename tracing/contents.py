@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tracing.gist import gist
 from tracing.jsonlike import clean, json_like, leaf_text, to_bytes
 from tracing.redact import Redactor
 from tracing.span import AttributeValue, JsonValue
@@ -27,11 +28,15 @@ class Content(StrEnum):
 
 @dataclass(frozen=True)
 class Kept:
-    """What became of a value: the write (None where nothing is kept), whether a secret was cut, a line for the log."""
+    """What became of a value: the write (None where nothing is kept), whether a secret was cut, a line for the log.
+
+    `gist` is the value in a few words, for a list.
+    """
 
     payload: PutPayload | None
     redacted: bool
     preview: str
+    gist: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Contents:
         packed, compressed = compress(to_bytes(plain))
         text = leaf_text(plain, SEARCHED_CHARS)
         payload = PutPayload(name, len(data), compressed=compressed, data=packed, text=text)
-        return Kept(payload, redacted, text[:LOG_PREVIEW_CHARS])
+        return Kept(payload, redacted, text[:LOG_PREVIEW_CHARS], gist(plain))
 
     @staticmethod
     def _preview(plain: JsonValue, size_bytes: int, name: str) -> tuple[JsonValue, str]:

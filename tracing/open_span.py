@@ -144,12 +144,16 @@ class Span:
     def set_input(self, value: object) -> None:
         kept = self._contents.keep(value)
         self._previews["input"] = kept.preview
+        if self._state.kind is not SpanKind.LLM:
+            self._describe(kept.gist)
         self._refer(replace(self._state.refs, input=self._later(kept)), redacted=kept.redacted)
 
     @unbreakable
     def set_output(self, value: object) -> None:
         kept = self._contents.keep(value)
         self._previews["output"] = kept.preview
+        if self._state.kind is SpanKind.LLM:
+            self._describe(kept.gist)
         self._refer(replace(self._state.refs, output=self._later(kept)))
 
     @unbreakable
@@ -239,6 +243,10 @@ class Span:
         if status is not None:
             return SpanStatus(status)
         return SpanStatus.OK if self._state.status is SpanStatus.UNSET else self._state.status
+
+    def _describe(self, gist: str) -> None:
+        with self._lock:
+            self._state = replace(self._state, gist=gist)
 
     def _refer(self, refs: PayloadRefs, *, redacted: bool = False) -> None:
         with self._lock:

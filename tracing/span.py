@@ -119,6 +119,7 @@ class SpanState:
     attributes: Mapping[str, AttributeValue]
     events: tuple[SpanEvent, ...]
     refs: PayloadRefs
+    gist: str = ""  # in a few words: the arguments of a call, what a model said or called
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracing.store import TraceStore
 
 STATUSES = ("running", "success", "error", "timeout", "blocked", "over_budget", "interrupted")
-GROUPS = ("day", "repo", "story", "model")
+GROUPS = ("day", "repo", "story", "model", "agent")
 NO_TRACES = "no traces yet: `ralph run` or `ralph demo` makes the first"
 
 

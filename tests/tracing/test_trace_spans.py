@@ -246,6 +246,7 @@ def test_costs_add_up_by_day_repo_story_and_model(store: TraceStore) -> None:
         GroupBy.REPO: [("r", 100, 2)],
         GroupBy.STORY: [("US-2", 90, 1), ("US-1", 10, 1)],
         GroupBy.MODEL: [("for-US-2", 90, 1), ("for-US-1", 10, 1)],
+        GroupBy.AGENT: [("", 100, 2)],
     }
 
 

@@ -1,11 +1,13 @@
 """traces.db: what is written, how it is found again, and what a dead process left open."""
 
 from tracing.store.detail import SpanRow, TraceDetail, TraceNotFoundError
+from tracing.store.findings import FindingRow
 from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
 from tracing.store.store import TraceStore
 
 __all__ = [
     "CostRow",
+    "FindingRow",
     "GroupBy",
     "SpanRow",
     "TraceDetail",

@@ -45,6 +45,7 @@ class SpanRow:
     output_tokens: int
     cost_micros: int
     unseen_micros: int
+    gist: str
     load: Loader = field(repr=False, compare=False)
 
     @property
@@ -159,5 +160,6 @@ def _span_row(row: sqlite3.Row, loader: Loader) -> SpanRow:
         output_tokens=row["output_tokens"],
         cost_micros=row["cost_micros"],
         unseen_micros=row["unseen_micros"],
+        gist=row["gist"],
         load=loader,
     )

@@ -52,6 +52,9 @@ class TraceRow:
     cost_micros: int
     unseen_micros: int  # of the cost: bounds for calls whose end was never seen
     simulated_micros: int  # of the cost: what no real model was paid for
+    findings: int  # how many things detectors found
+    worst: int  # the gravest of them, as tracing.finding.Severity; 0: none
+    analysed: int  # the version of the detectors that finished with it; 0: none has
 
     @property
     def known_micros(self) -> int:
@@ -74,6 +77,7 @@ class GroupBy(StrEnum):
     REPO = "repo"
     STORY = "story"
     MODEL = "model"
+    AGENT = "agent"
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class CostRow:
 COLUMNS = (
     "trace_id", "root_span_id", "name", "agent_id", "session_id", "status", "error", "started_at_ns", "ended_at_ns",
     "updated_at_ns", "metadata", "story", "repo", "spans", "errors", "turns", "input_tokens", "cache_read_tokens",
-    "cache_write_tokens", "output_tokens", "cost_micros", "unseen_micros", "simulated_micros",
+    "cache_write_tokens", "output_tokens", "cost_micros", "unseen_micros", "simulated_micros", "findings",
+    "worst", "analysed",
 )  # fmt: skip
 
 
@@ -166,6 +171,7 @@ def _escaped(text: str) -> str:
 
 
 _GROUPS: Mapping[GroupBy, str] = {
+    GroupBy.AGENT: "coalesce(trace.agent_id, '')",
     GroupBy.DAY: "strftime('%Y-%m-%d', span.started_at_ns / 1000000000, 'unixepoch')",
     GroupBy.REPO: "coalesce(trace.repo, '')",
     GroupBy.STORY: "coalesce(trace.story, '')",

@@ -93,4 +93,33 @@ UPDATE span SET simulated_micros = cost_micros WHERE json_extract(attributes, '$
 UPDATE trace SET simulated_micros =
   (SELECT coalesce(sum(simulated_micros), 0) FROM span WHERE span.trace_id = trace.trace_id);
 """,
+    """
+ALTER TABLE span ADD COLUMN gist TEXT NOT NULL DEFAULT '';
+ALTER TABLE trace ADD COLUMN findings INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trace ADD COLUMN worst INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trace ADD COLUMN analysed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX trace_session ON trace(session_id, started_at_ns);
+CREATE INDEX trace_agent ON trace(agent_id, started_at_ns);
+CREATE INDEX trace_analysed ON trace(analysed, started_at_ns);
+CREATE INDEX trace_worst ON trace(worst, started_at_ns) WHERE worst > 0;
+CREATE TABLE finding(
+  id INTEGER PRIMARY KEY,
+  trace_id TEXT NOT NULL,
+  detector TEXT NOT NULL,
+  severity INTEGER NOT NULL,
+  verdict TEXT NOT NULL,
+  title TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  remedy TEXT NOT NULL,
+  nudge TEXT NOT NULL,
+  span_id TEXT NOT NULL,
+  span_ids TEXT NOT NULL,
+  tokens INTEGER NOT NULL,
+  cost_micros INTEGER NOT NULL,
+  duration_ns INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL
+);
+CREATE INDEX finding_trace ON finding(trace_id);
+CREATE INDEX finding_at ON finding(at_ns);
+""",
 )

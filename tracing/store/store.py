@@ -12,11 +12,13 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from tracing.finding import Finding, Severity
 from tracing.owner import is_alive
 from tracing.span import JsonValue, Owner
 from tracing.sqlite import StateError, connect, migrate, transaction
-from tracing.store import queries
+from tracing.store import findings, queries
 from tracing.store.detail import TraceDetail, read_trace
+from tracing.store.findings import FindingRow
 from tracing.store.interrupted import close_interrupted
 from tracing.store.payloads import read_conversation, read_payload
 from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
@@ -72,6 +74,18 @@ class TraceStore:
         """What model calls cost, summed by day (UTC), repo, story or model; the dearest first, days in order."""
         with self._lock:
             return queries.costs(self._connected(), GroupBy(group_by), since_ns)
+
+    def findings(self, trace_id: str) -> list[Finding]:
+        """What detectors found in one trace (by its whole id), the gravest first."""
+        with self._lock:
+            return findings.of_trace(self._connected(), trace_id)
+
+    def newest_findings(
+        self, *, since_ns: int = 0, least: Severity = Severity.NOTE, limit: int = 50
+    ) -> list[FindingRow]:
+        """What was found in any trace since then, the gravest first."""
+        with self._lock:
+            return findings.newest(self._connected(), since_ns=since_ns, least=least, limit=limit)
 
     def payload(self, payload_hash: str) -> JsonValue:
         """A stored payload; None where only its hash was kept, or it was deleted."""

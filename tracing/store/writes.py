@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from tracing import attributes as names
+from tracing.finding import Finding
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanState, SpanStatus, TraceState
 
 
@@ -107,6 +108,25 @@ class PutSpan:
         )
 
 
+@dataclass(frozen=True)
+class PutFindings:
+    """All that detectors found in a trace, in place of what was known. `version` is that of the detectors; 0: not finished."""
+
+    trace_id: str
+    findings: tuple[Finding, ...]
+    version: int
+    at_ns: int
+
+    def apply(self, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM finding WHERE trace_id = ?", (self.trace_id,))
+        connection.executemany(_PUT_FINDING, [_finding_row(self, one) for one in self.findings])
+        worst = max((one.severity for one in self.findings), default=0)
+        connection.execute(
+            "UPDATE trace SET findings = ?, worst = ?, analysed = ?, updated_at_ns = max(updated_at_ns, ?) WHERE trace_id = ?",
+            (len(self.findings), int(worst), self.version, self.at_ns, self.trace_id),
+        )
+
+
 _COUNTED = (
     "errors",
     "turns",
@@ -129,9 +149,16 @@ ON CONFLICT(trace_id) DO UPDATE SET status = excluded.status, error = excluded.e
   updated_at_ns = excluded.updated_at_ns
 """
 
+_PUT_FINDING = """
+INSERT INTO finding(trace_id, detector, severity, verdict, title, evidence, remedy, nudge, span_id, span_ids,
+  tokens, cost_micros, duration_ns, at_ns)
+VALUES (:trace_id, :detector, :severity, :verdict, :title, :evidence, :remedy, :nudge, :span_id, :span_ids,
+  :tokens, :cost_micros, :duration_ns, :at_ns)
+"""
+
 _SPAN_COLUMNS = (
     "trace_id", "span_id", "parent_span_id", "name", "kind", "status", "error", "started_at_ns", "ended_at_ns",
-    "attributes", "events", "input_hash", "output_hash", "system_hash", "tools_hash", "conversation_hash", "model",
+    "attributes", "events", "input_hash", "output_hash", "system_hash", "tools_hash", "conversation_hash", "model", "gist",
     *_COUNTED,
 )  # fmt: skip
 
@@ -164,7 +191,27 @@ def _span_row(state: SpanState) -> dict[str, str | int | None]:
         "system_hash": state.refs.system,
         "tools_hash": state.refs.tools,
         "conversation_hash": state.refs.conversation,
+        "gist": state.gist,
         "model": _text(state.attributes, names.RESPONSE_MODEL) or _text(state.attributes, names.REQUEST_MODEL),
+    }
+
+
+def _finding_row(put: PutFindings, finding: Finding) -> dict[str, str | int]:
+    return {
+        "trace_id": put.trace_id,
+        "detector": finding.detector,
+        "severity": int(finding.severity),
+        "verdict": finding.verdict.value,
+        "title": finding.title,
+        "evidence": finding.evidence,
+        "remedy": finding.remedy,
+        "nudge": finding.nudge,
+        "span_id": finding.span_id,
+        "span_ids": json.dumps(finding.span_ids),
+        "tokens": finding.waste.tokens,
+        "cost_micros": finding.waste.cost_micros,
+        "duration_ns": finding.waste.duration_ns,
+        "at_ns": put.at_ns,
     }
 
 
