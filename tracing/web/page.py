@@ -35,7 +35,7 @@ class Query:
     now_ns: int = 0
 
     def text(self, name: str) -> str:
-        """ "" where it is not given."""
+        """The argument, or "" where it is not given."""
         return self.args.get(name, "").strip()
 
     def number(self, name: str, default: int, *, least: int = 0, most: int = 10_000) -> int:
@@ -60,7 +60,7 @@ class Page:
     name: str  # for links: url("trace", trace_id=...)
     view: Callable[[Query], object]  # a frozen dataclass; called in a thread
     template: str  # of one of the site's template folders
-    title: Callable[[object], str] = lambda view: ""  # of the window; the site's name is added
+    title: Callable[[object], str] = lambda _view: ""  # of the window; the site's name is added
     nav: str = ""  # its words in the navigation; "" is not in it
     key: str = ""  # the letter that goes there after "g"
 
