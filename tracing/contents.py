@@ -30,13 +30,14 @@ class Content(StrEnum):
 class Kept:
     """What became of a value: the write (None where nothing is kept), whether a secret was cut, a line for the log.
 
-    `gist` is the value in a few words, for a list.
+    `gist` is the value in a few words, for a list; `text` what a search finds it by.
     """
 
     payload: PutPayload | None
     redacted: bool
     preview: str
     gist: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ class Contents:
         data = to_bytes(plain)
         name = hashlib.sha256(data).hexdigest()
         if self.content is Content.HASH:
-            return Kept(PutPayload(name, len(data), compressed=False, data=None, text=""), redacted, "")
+            return Kept(PutPayload(name, len(data), compressed=False, data=None), redacted, "")
         if self.content is Content.PREVIEW:
             plain, name = self._preview(plain, len(data), name)
         packed, compressed = compress(to_bytes(plain))
         text = leaf_text(plain, SEARCHED_CHARS)
-        payload = PutPayload(name, len(data), compressed=compressed, data=packed, text=text)
-        return Kept(payload, redacted, text[:LOG_PREVIEW_CHARS], gist(plain))
+        payload = PutPayload(name, len(data), compressed=compressed, data=packed)
+        return Kept(payload, redacted, text[:LOG_PREVIEW_CHARS], gist(plain), text)
 
     @staticmethod
     def _preview(plain: JsonValue, size_bytes: int, name: str) -> tuple[JsonValue, str]:

@@ -19,6 +19,7 @@ class Conversation:
         self._head: str | None = None
         self._length = 0
         self._preview = ""
+        self._unsaid: list[str] = []
 
     @property
     def head(self) -> str | None:
@@ -41,3 +42,9 @@ class Conversation:
         self.recorder.later(kept.payload)
         self.recorder.later(node)
         self._head = node.hash
+        self._unsaid.append(kept.text)
+
+    def take_texts(self) -> list[str]:
+        """What was appended since the last call asked, for the search."""
+        taken, self._unsaid = self._unsaid, []
+        return taken

@@ -108,8 +108,10 @@ class Span:
             events=(),
             refs=PayloadRefs(),
         )
+        self._texts: list[str] = []  # to be found by; with the next write they are in the index
         with self.recorder.guard("A span's name could not be recorded"):
             self._state = replace(self._state, name=self._contents.text(name))
+            self.findable(self._state.name)
 
     @property
     def span_id(self) -> str:
@@ -144,6 +146,7 @@ class Span:
     def set_input(self, value: object) -> None:
         kept = self._contents.keep(value)
         self._previews["input"] = kept.preview
+        self.findable(kept.text)
         if self._state.kind is not SpanKind.LLM:
             self._describe(kept.gist)
         self._refer(replace(self._state.refs, input=self._later(kept)), redacted=kept.redacted)
@@ -152,6 +155,7 @@ class Span:
     def set_output(self, value: object) -> None:
         kept = self._contents.keep(value)
         self._previews["output"] = kept.preview
+        self.findable(kept.text)
         if self._state.kind is SpanKind.LLM:
             self._describe(kept.gist)
         self._refer(replace(self._state.refs, output=self._later(kept)))
@@ -169,6 +173,8 @@ class Span:
         head = conversation.head if isinstance(conversation, Conversation) else conversation
         if isinstance(conversation, Conversation):
             self._previews["input"] = conversation.preview
+            for said in conversation.take_texts():
+                self.findable(said)
         refs = replace(self._state.refs, conversation=head)
         if system is not None:
             refs = replace(refs, system=_name(self.trace.keep_once(system)))
@@ -188,6 +194,7 @@ class Span:
     def error(self, message: str, type: str = "") -> None:  # noqa: A002  OTel's word is error.type
         """The step failed; it will end with status error."""
         text = self._contents.text(message)
+        self.findable(text)
         with self._lock:
             self._state = replace(self._state, status=SpanStatus.ERROR, error=text)
         self.set({names.ERROR_TYPE: type or "_OTHER"})
@@ -237,7 +244,15 @@ class Span:
         self.end()
 
     def write(self) -> PutSpan:
-        return PutSpan(self._state, self.trace.clock())
+        with self._lock:
+            texts, self._texts = tuple(self._texts), []
+        return PutSpan(self._state, self.trace.clock(), texts)
+
+    def findable(self, text: str) -> None:
+        """A search for these words, redacted already, leads to this span; from the next write on."""
+        if text:
+            with self._lock:
+                self._texts.append(text)
 
     def _final(self, status: SpanStatus | str | None) -> SpanStatus:
         if status is not None:

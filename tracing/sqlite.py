@@ -4,12 +4,14 @@ Knows nothing about spans or budgets. Several components may share one file; eac
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tracing.failpoint import failpoint
+
+Migration: TypeAlias = str | Callable[[sqlite3.Connection], None]
 
 
 class StateError(Exception):
@@ -82,10 +84,10 @@ def transaction(connection: sqlite3.Connection, what: str) -> Iterator[sqlite3.C
     failpoint(f"after {what}")
 
 
-def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence[str]) -> None:
+def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence[Migration]) -> None:
     """Bring `component`'s tables to the newest version; migrations are only ever appended to the list.
 
-    Each migration is one or more SQL statements separated by `;` at the end of a line.
+    Each migration is one or more SQL statements separated by `;` at the end of a line, or a function where SQL is not enough.
 
     Raises:
         StateError: the file was written by a newer Ralph.
@@ -103,15 +105,22 @@ def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence
                 f"{name}: written by a newer Ralph ({component} version {version}, this one knows {len(migrations)}). "
                 "Upgrade Ralph, or point RALPH_HOME at another folder."
             )
-        for script in migrations[version:]:
-            for statement in script.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
+        for migration in migrations[version:]:
+            _apply(connection, migration)
         connection.execute(
             "INSERT INTO schema_version(component, version) VALUES (?, ?) "
             "ON CONFLICT(component) DO UPDATE SET version = excluded.version",
             (component, len(migrations)),
         )
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+    if not isinstance(migration, str):
+        migration(connection)
+        return
+    for statement in migration.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def _version(connection: sqlite3.Connection, component: str) -> int:

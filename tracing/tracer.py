@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from tracing import attributes as names
-from tracing.contents import Content, Contents, Kept
+from tracing.contents import SEARCHED_CHARS, Content, Contents, Kept
 from tracing.conversation import Conversation
-from tracing.jsonlike import json_like
+from tracing.jsonlike import json_like, leaf_text
 from tracing.open_span import Span, current_span, enter, leave, use_span
 from tracing.owner import this_process
 from tracing.recorder import Recorder, unbreakable
@@ -119,6 +119,7 @@ class Trace:
                 metadata=self.contents.metadata(metadata),
             )
         self.root = Span(self, name, SpanKind.AGENT, None, self._state.started_at_ns, span_id=self._state.root_span_id)
+        self._make_findable()
         self._begin(parent)
 
     @property
@@ -132,6 +133,11 @@ class Trace:
     @property
     def session_id(self) -> str | None:
         return self._state.session_id
+
+    @unbreakable
+    def _make_findable(self) -> None:
+        """By its metadata too; the name is that of the root span."""
+        self.root.findable(leaf_text(dict(self._state.metadata), SEARCHED_CHARS))
 
     @unbreakable
     def _begin(self, parent: str) -> None:
@@ -207,6 +213,7 @@ class Trace:
     def set_metadata(self, metadata: Mapping[str, object]) -> None:
         """Add to the metadata, durable at once; `ralph.story.id` (or `story`) and `ralph.repo` (or `repo`) are filters."""
         added = self.contents.metadata(metadata)
+        self.root.findable(leaf_text(added, SEARCHED_CHARS))
         self._state = replace(self._state, metadata={**self._state.metadata, **added})
         self.recorder.now(PutTrace(self._state, self.clock()))
 

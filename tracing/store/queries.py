@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tracing.span import JsonValue, TraceStatus
+from tracing.store.search import places
 
 Parameter = str | int
 
@@ -114,6 +115,30 @@ def trace_row(row: sqlite3.Row) -> TraceRow:
 
 def traces(connection: sqlite3.Connection, filters: TraceFilter) -> list[TraceRow]:
     conditions, parameters = _conditions(filters)
+    if filters.text.strip():
+        return _with_text(connection, filters, conditions, parameters)
+    return _matching(connection, filters, conditions, parameters)
+
+
+def _with_text(
+    connection: sqlite3.Connection, filters: TraceFilter, conditions: list[str], parameters: list[Parameter]
+) -> list[TraceRow]:
+    """The words lead, newest places first, until enough of their traces match the rest."""
+    found: list[TraceRow] = []
+    seen: set[str] = set()
+    for batch in places(connection, filters.text):
+        new = {place.trace_id for place in batch} - seen
+        seen |= new
+        among = f"trace_id IN ({', '.join('?' * len(new))})"
+        found += _matching(connection, filters, [*conditions, among], [*parameters, *new]) if new else []
+        if len(found) >= filters.limit:
+            break
+    return sorted(found, key=lambda row: -row.started_at_ns)[: filters.limit]
+
+
+def _matching(
+    connection: sqlite3.Connection, filters: TraceFilter, conditions: list[str], parameters: list[Parameter]
+) -> list[TraceRow]:
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = connection.execute(
         f"SELECT {', '.join(COLUMNS)} FROM trace {where} ORDER BY started_at_ns DESC, rowid DESC LIMIT ?",  # noqa: S608
@@ -124,13 +149,7 @@ def traces(connection: sqlite3.Connection, filters: TraceFilter) -> list[TraceRo
 
 def _conditions(filters: TraceFilter) -> tuple[list[str], list[Parameter]]:
     found = list(_plain_conditions(filters))
-    conditions, parameters = [condition for condition, _ in found], [value for _, value in found]
-    words = _match(filters.text)
-    if words:
-        conditions.append(_HAS_TEXT)
-        like = f"%{_escaped(filters.text.strip())}%"
-        parameters += [like, like, like, like, words, words]
-    return conditions, parameters
+    return [condition for condition, _ in found], [value for _, value in found]
 
 
 def _plain_conditions(filters: TraceFilter) -> Iterator[tuple[str, Parameter]]:
@@ -145,29 +164,6 @@ def _plain_conditions(filters: TraceFilter) -> Iterator[tuple[str, Parameter]]:
     for condition, value in wanted:
         if value is not None:
             yield condition, value
-
-
-_HAS_TEXT = """(name LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\' OR metadata LIKE ? ESCAPE '\\' OR trace_id IN (
-  SELECT trace_id FROM span WHERE name LIKE ? ESCAPE '\\'
-  UNION SELECT span.trace_id FROM payload_text JOIN payload ON payload.id = payload_text.rowid
-    JOIN span ON payload.hash IN (span.input_hash, span.output_hash) WHERE payload_text MATCH ?
-  UNION SELECT span.trace_id FROM span WHERE span.conversation_hash IN (
-    WITH RECURSIVE has(hash) AS (
-      SELECT conversation.hash FROM payload_text JOIN payload ON payload.id = payload_text.rowid
-        JOIN conversation ON conversation.message_hash = payload.hash WHERE payload_text MATCH ?
-      UNION SELECT conversation.hash FROM conversation JOIN has ON conversation.parent_hash = has.hash
-    ) SELECT hash FROM has)
-))"""
-
-
-def _match(text: str) -> str:
-    """An FTS5 query for all words of `text` in any order, each quoted, the last one as a beginning."""
-    words = ['"' + word.replace('"', '""') + '"' for word in text.replace("\0", " ").split()]
-    return " ".join(words) + "*" if words else ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 _GROUPS: Mapping[GroupBy, str] = {

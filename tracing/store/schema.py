@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from tracing.sqlite import Migration
+from tracing.store.reindex import reindex
+
 COMPONENT = "traces"
 
-MIGRATIONS: Sequence[str] = (
+MIGRATIONS: Sequence[Migration] = (
     """
 CREATE TABLE trace(
   trace_id TEXT PRIMARY KEY,
@@ -121,5 +124,12 @@ CREATE TABLE finding(
 );
 CREATE INDEX finding_trace ON finding(trace_id);
 CREATE INDEX finding_at ON finding(at_ns);
+CREATE TABLE mention(
+  id INTEGER PRIMARY KEY,
+  span INTEGER NOT NULL
+);
+CREATE INDEX mention_span ON mention(span);
+CREATE VIRTUAL TABLE mention_text USING fts5(text, content='', tokenize='unicode61');
 """,
+    reindex,
 )

@@ -10,6 +10,7 @@ from typing import Protocol
 from tracing import attributes as names
 from tracing.finding import Finding
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanState, SpanStatus, TraceState
+from tracing.store.search import note_texts
 
 
 class Write(Protocol):
@@ -26,15 +27,12 @@ class PutPayload:
     size_bytes: int
     compressed: bool
     data: bytes | None
-    text: str
 
     def apply(self, connection: sqlite3.Connection) -> None:
-        added = connection.execute(
+        connection.execute(
             "INSERT INTO payload(hash, size_bytes, compressed, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (self.hash, self.size_bytes, self.compressed, self.data),
         )
-        if added.rowcount and self.text:
-            connection.execute("INSERT INTO payload_text(rowid, text) VALUES (?, ?)", (added.lastrowid, self.text))
 
 
 @dataclass(frozen=True)
@@ -88,19 +86,23 @@ class PutTrace:
 
 @dataclass(frozen=True)
 class PutSpan:
-    """A span as it is now; the trace's totals move by what changed since the last time."""
+    """A span as it is now; the trace's totals move by what changed since the last time. `texts` become findable."""
 
     state: SpanState
     at_ns: int
+    texts: tuple[str, ...] = ()
 
     def apply(self, connection: sqlite3.Connection) -> None:
         state = self.state
         before = connection.execute(
-            f"SELECT {', '.join(_COUNTED)} FROM span WHERE trace_id = ? AND span_id = ?",  # noqa: S608  constants
+            f"SELECT id, {', '.join(_COUNTED)} FROM span WHERE trace_id = ? AND span_id = ?",  # noqa: S608  constants
             (state.trace_id, state.span_id),
         ).fetchone()
         counted = _counted(state)
-        connection.execute(_PUT_SPAN, _span_row(state) | counted)
+        put = connection.execute(_PUT_SPAN, _span_row(state) | counted)
+        row_id = before["id"] if before else put.lastrowid
+        assert row_id is not None
+        note_texts(connection, row_id, self.texts)
         changes = {name: counted[name] - (before[name] if before else 0) for name in _COUNTED}
         connection.execute(
             _ADD_TO_TRACE,
