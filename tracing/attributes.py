@@ -74,6 +74,8 @@ DURATION_MS = "ralph.tool.duration_ms"
 TRUNCATED = "ralph.tool.truncated"
 FULL_OUTPUT = "ralph.tool.full_output"
 REDACTED = "ralph.redacted"
+CHECK_PASSED = "ralph.check.passed"
+CHECK_EXIT_CODE = "ralph.check.exit_code"
 PARENT_TRACE_ID = "ralph.parent.trace_id"
 PARENT_SPAN_ID = "ralph.parent.span_id"
 

@@ -3,12 +3,14 @@
 from tracing.store.detail import SpanRow, TraceDetail, TraceNotFoundError
 from tracing.store.findings import FindingRow
 from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
+from tracing.store.rows import SpanLine
 from tracing.store.store import TraceStore
 
 __all__ = [
     "CostRow",
     "FindingRow",
     "GroupBy",
+    "SpanLine",
     "SpanRow",
     "TraceDetail",
     "TraceFilter",

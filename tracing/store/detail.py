@@ -109,13 +109,13 @@ def read_trace(
     load: Callable[[str], JsonValue],
     load_conversation: Callable[[str | None], list[JsonValue]],
 ) -> TraceDetail:
-    trace = _find(connection, wanted)
+    trace = find_trace(connection, wanted)
     rows = connection.execute("SELECT * FROM span WHERE trace_id = ? ORDER BY started_at_ns, id", (trace.trace_id,))
     loader = Loader(load, load_conversation)
-    return TraceDetail(trace, tuple(_span_row(row, loader) for row in rows))
+    return TraceDetail(trace, tuple(span_row(row, loader) for row in rows))
 
 
-def _find(connection: sqlite3.Connection, wanted: str) -> TraceRow:
+def find_trace(connection: sqlite3.Connection, wanted: str) -> TraceRow:
     prefix = wanted.strip().lower()
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
         raise TraceNotFoundError(f"{wanted!r} is not a trace id: those are hex digits. `ralph traces` lists them.")
@@ -133,7 +133,7 @@ def _find(connection: sqlite3.Connection, wanted: str) -> TraceRow:
     return trace_row(rows[0])
 
 
-def _span_row(row: sqlite3.Row, loader: Loader) -> SpanRow:
+def span_row(row: sqlite3.Row, loader: Loader) -> SpanRow:
     return SpanRow(
         trace_id=row["trace_id"],
         span_id=row["span_id"],

@@ -16,12 +16,13 @@ from tracing.finding import Finding, Severity
 from tracing.owner import is_alive
 from tracing.span import JsonValue, Owner
 from tracing.sqlite import StateError, connect, migrate, transaction
-from tracing.store import findings, queries
-from tracing.store.detail import TraceDetail, read_trace
+from tracing.store import findings, queries, rows
+from tracing.store.detail import Loader, SpanRow, TraceDetail, find_trace, read_trace
 from tracing.store.findings import FindingRow
 from tracing.store.interrupted import close_interrupted
 from tracing.store.payloads import read_conversation, read_payload
 from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
+from tracing.store.rows import SpanLine
 from tracing.store.schema import COMPONENT, MIGRATIONS
 from tracing.store.writes import Write
 
@@ -69,6 +70,32 @@ class TraceStore:
         """
         with self._lock:
             return read_trace(self._connected(), trace_id, load=self.payload, load_conversation=self.conversation)
+
+    def trace_row(self, trace_id: str) -> TraceRow:
+        """One trace without its spans, by its id or a prefix that only it has.
+
+        Raises:
+            TraceNotFoundError: none has the prefix, or several have.
+        """
+        with self._lock:
+            return find_trace(self._connected(), trace_id)
+
+    def span_rows(self, trace_id: str, after_id: int = 0, *, since_ns: int = 0) -> list[SpanLine]:
+        """The spans of a trace (by its whole id) in the order they began, as the lines of a list: no payload is read.
+
+        After an id only what has changed: the spans stored after it, those that are open, those that ended since.
+        """
+        with self._lock:
+            return rows.span_lines(self._connected(), trace_id, after_id, since_ns)
+
+    def span(self, trace_id: str, prefix: str) -> SpanRow:
+        """One span of a trace (by its whole id), by its id or a prefix that only it has in that trace.
+
+        Raises:
+            TraceNotFoundError: none has the prefix, or several have.
+        """
+        with self._lock:
+            return rows.read_span(self._connected(), trace_id, prefix, Loader(self.payload, self.conversation))
 
     def costs(self, group_by: GroupBy | str, *, since_ns: int = 0) -> list[CostRow]:
         """What model calls cost, summed by day (UTC), repo, story or model; the dearest first, days in order."""

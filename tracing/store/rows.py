@@ -1,0 +1,93 @@
+"""Spans as the lines of a long list: narrow columns, no payload, no attribute but the few that a line shows.
+
+A trace of 30,000 spans is one query here. Knows nothing about trees, axes or pages.
+"""
+
+import sqlite3
+from typing import NamedTuple
+
+from tracing import attributes as names
+from tracing.span import SpanKind, SpanStatus
+from tracing.store.detail import Loader, SpanRow, TraceNotFoundError, span_row
+
+ERROR_CHARS = 300
+
+
+class SpanLine(NamedTuple):
+    """One span as a list shows it; `ended_at_ns` None is still open. `id` grows with every span that is stored.
+
+    A tuple, in the order of the query's columns: tens of thousands of them are made at once.
+    """
+
+    id: int
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: SpanKind
+    status: SpanStatus
+    error: str  # its beginning; "" without one
+    started_at_ns: int
+    ended_at_ns: int | None
+    input_tokens: int
+    cache_read_tokens: int
+    output_tokens: int
+    cost_micros: int
+    unseen_micros: int
+    gist: str
+    stop_reason: str  # of a model call; "" where it is not known
+    exit_code: int | None  # of a command
+    passed: int | None  # of a check: 1 or 0
+    cache_break: str  # of a model call: the likely cause; "" where the cache was not broken
+    attempts: int  # of a model call; 1 where it is not known
+
+    @property
+    def is_call(self) -> bool:
+        return self.kind is SpanKind.LLM
+
+    @property
+    def problem(self) -> bool:
+        return self.status in {SpanStatus.ERROR, SpanStatus.INTERRUPTED} or self.passed == 0
+
+
+def span_lines(connection: sqlite3.Connection, trace_id: str, after_id: int, since_ns: int) -> list[SpanLine]:
+    """The spans of a trace in the order they began: those stored after `after_id`, those open, those ended since then."""
+    rows = connection.execute(
+        _CHANGED if after_id else _ALL, (trace_id, after_id, since_ns) if after_id else (trace_id,)
+    )
+    return [SpanLine(row[0], row[1], row[2], row[3], _KINDS[row[4]], _STATUSES[row[5]], *row[6:]) for row in rows]
+
+
+def read_span(connection: sqlite3.Connection, trace_id: str, prefix: str, loader: Loader) -> SpanRow:
+    """Raises: TraceNotFoundError."""
+    wanted = prefix.strip().lower()
+    found = connection.execute(
+        "SELECT * FROM span WHERE trace_id = ? AND span_id >= ? AND span_id < ? LIMIT 2",
+        (trace_id, wanted, wanted + "g"),
+    ).fetchall()
+    if wanted and len(found) == 1:
+        return span_row(found[0], loader)
+    what = "Several spans" if found else "No span"
+    raise TraceNotFoundError(f"{what} of trace {trace_id[:8]} begin with {prefix!r}. The trace's page lists them.")
+
+
+def _attribute(name: str, then: str = "") -> str:
+    return f"""json_extract(attributes, '$."{name}"{then}')"""
+
+
+_ALL = f"""
+SELECT id, span_id, parent_span_id, name, kind, status, substr(coalesce(error, ''), 1, {ERROR_CHARS}) AS error, started_at_ns, ended_at_ns,
+  input_tokens, cache_read_tokens, output_tokens, cost_micros, unseen_micros, gist,
+  CASE kind WHEN 'LLM' THEN coalesce({_attribute(names.FINISH_REASONS, "[0]")}, '') ELSE '' END AS stop_reason,
+  CASE kind WHEN 'TOOL' THEN {_attribute(names.EXIT_CODE)} END AS exit_code,
+  CASE kind WHEN 'EVALUATOR' THEN {_attribute(names.CHECK_PASSED)} END AS passed,
+  CASE kind WHEN 'LLM' THEN coalesce({_attribute(names.CACHE_BREAK)}, '') ELSE '' END AS cache_break,
+  CASE kind WHEN 'LLM' THEN coalesce({_attribute(names.CALL_ATTEMPTS)}, 1) ELSE 1 END AS attempts
+FROM span WHERE trace_id = ? ORDER BY started_at_ns, id"""  # noqa: S608  constants
+
+_CHANGED = _ALL.replace(
+    "WHERE trace_id = ?", "WHERE trace_id = ? AND (id > ? OR ended_at_ns IS NULL OR ended_at_ns >= ?)"
+)
+
+
+_KINDS = {kind.value: kind for kind in SpanKind}
+_STATUSES = {status.value: status for status in SpanStatus}
