@@ -1,0 +1,305 @@
+"""A model call that failed without saying so: nothing, a refusal, or a provider's error in the place of an answer.
+
+Only short texts of known shapes count, read whole: an answer that talks about rate limits is an answer.
+Knows nothing of calls that failed openly; retries and tool cascades are somebody else's.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tracing.failures.answers import Answer, answer
+from tracing.failures.detector import Detector
+from tracing.failures.observed import Ending, Observed, StopReason, Subject
+from tracing.finding import Finding, Severity, Verdict, Waste
+from tracing.span import SpanKind, TraceStatus
+from tracing.words import cut, plain
+
+IN_A_ROW = 3  # so many failed answers in a row, and going on is pointless
+MOST_SPANS = 20
+LONGEST_ERROR_CHARS = 500
+LONGEST_REFUSAL_CHARS = 250
+MOST_EMPTY_TOKENS = 5  # an answer of more than that had something in it, even if the trace does not show it
+
+
+class Trouble(StrEnum):
+    EMPTY = "empty"
+    SYNTHETIC = "synthetic"
+    REFUSAL = "refusal"
+    PROVIDER = "provider"
+    UNCOUNTED = "uncounted"
+    FALLBACK = "fallback"
+
+
+_CERTAIN = (
+    r"API Error\b",
+    r"(?:Claude (?:AI |Code )?)?(?:usage |session |weekly |rate |\d+-hour )?limit reached\b",
+    r"You(?:'|\u2019)?(?:ve| have) (?:hit|reached|exceeded) (?:your|the) [\w -]{0,30}?(?:limit|quota)\b",
+    r"You(?:'|\u2019)re out of (?:extra )?(?:usage|credits?|tokens)\b",
+    r"You exceeded your current quota\b",
+    r"(?:Your )?credit balance is too low\b",
+    r"(?:Input is too long|Prompt is too long)\b(?: for requested model)?[.:\u00b7]?\s*(?:$|\d|/|Please|Press)",
+    r"This model(?:'|\u2019)s maximum context length is\b",
+    r"Request rejected \(\d{3}\)",
+    r"Failed to authenticate\b",
+    r"Not logged in\b",
+    r"Invalid API key\b",
+    r"\[?(?:litellm|openai|anthropic|google|botocore|httpx2?|requests)(?:\.\w+)*\.\w*(?:Error|Exception|Timeout)\b",
+    r"(?:Error code|HTTP|Status(?: code)?|Error):? ?(?:4(?:0[0-3]|08|13|29)|5(?:0\d|2\d))\b",
+    r"(?:429|500|502|503|504|529) (?:\{|Too Many|Internal|Bad Gateway|Service|Gateway|Overloaded|Server)",
+    r"upstream (?:connect error|request timeout)\b",
+    r"The (?:model|server|engine|service) is (?:currently |temporarily )?(?:overloaded|unavailable)\b",
+    r"The server had an error (?:while )?processing your request\b",
+)
+_ALONE = (  # words that an answer may begin with: only if nothing but a status or a plea follows
+    r"(?:Error: )?Rate limit(?:ed| exceeded| reached)?(?: error)?",
+    r"(?:Error: )?Too many requests",
+    r"(?:Error: )?(?:\d{3} )?Internal server error",
+    r"(?:Error: )?Service (?:is )?(?:temporarily )?unavailable",
+    r"(?:Error: )?(?:Bad gateway|Gateway time-?out)",
+    r"(?:Error: )?(?:overloaded(?:_error)?|rate_limit_error|api_error|insufficient_quota|context_length_exceeded)",
+    r"(?:Error: )?(?:Request timed out|Connection error|Network error|Quota exceeded)",
+)
+_REST = r"\s*[.:!,;\u00b7(-]*\s*(?:$|\(?\d|please\b|try again\b|retry\b|for (?:model|requests|organization)\b|overloaded|\{)"
+_PROVIDER = re.compile(rf"\W{{0,3}}(?:{'|'.join(_CERTAIN)}|(?:{'|'.join(_ALONE)}){_REST})", re.IGNORECASE)
+_PROVIDER_JSON = re.compile(
+    r"\s*(?:data: )?\{.{0,80}\"error\".{0,400}?(?:overloaded_error|rate_limit|api_error|server_error|invalid_request_error"
+    r"|insufficient_quota|authentication_error|billing_error|permission_error|context_length_exceeded|RESOURCE_EXHAUSTED)",
+    re.DOTALL,
+)
+_REFUSAL = re.compile(
+    r"(?:(?:I(?:'|\u2019)m|I am) (?:very |really |so )?sorry|I apologi[sz]e|Sorry|Apologies|Unfortunately)?[,.]?\s*(?:but )?"
+    r"(?:I|as an AI[\w ,]{0,40}I) ?(?:can(?:'|\u2019)?t|can ?not|won(?:'|\u2019)t|will not|(?:am|(?:'|\u2019)m) (?:not able|unable) to"
+    r"|must decline to) (?:\w+ )?(?:assist|help|comply|continue|fulfil+|engage|do)(?: you)?(?: with| in)?"
+    r"(?: (?:that|this|it|your|the|such)(?: \w+){0,3}| requests? like \w+)?[.!]?(?:\s+(?:Is there|If you|How|Please|Let me)[^\n]*)?$",
+    re.IGNORECASE,
+)
+
+
+def is_provider_error(text: str) -> bool:
+    """Whether the whole text is what a provider or a client says when a call has failed."""
+    stripped = text.strip()
+    if not stripped or len(stripped) > LONGEST_ERROR_CHARS or stripped.count("\n\n") > 1:
+        return False
+    return bool(_PROVIDER.match(stripped) or _PROVIDER_JSON.match(stripped))
+
+
+def is_refusal(text: str) -> bool:
+    """Whether the whole text only says that the model will not; saying what is against a rule is an answer."""
+    stripped = text.strip()
+    return len(stripped) <= LONGEST_REFUSAL_CHARS and bool(_REFUSAL.fullmatch(stripped))
+
+
+_DATE = re.compile(
+    r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|\d{4}|\d{2}-\d{2,4}|latest|preview|exp|experimental|v\d+(?::\d+)?)(?=$|[-@:])"
+)
+_FAMILY = re.compile(r"claude|gpt|gemini|llama|mistral|qwen|deepseek|grok|\bo[1345]\b|command|nova")
+
+
+def _bare(model: str) -> str:
+    """A model's name without provider, date and tags."""
+    name = re.sub(r"^(?:[\w.-]+/)+|^(?:\w{2,6}\.)?(?:anthropic|amazon|meta|openai|google)\.", "", model.strip().lower())
+    name = re.sub(r"[:\[].*$", "", name)
+    return _DATE.sub("", name)
+
+
+def is_other_model(asked: str, answered: str) -> bool:
+    """Whether another model answered; aliases, dates and names of deployments are not another model."""
+    one, other = _bare(asked), _bare(answered)
+    if one == other or not (_FAMILY.search(one) and _FAMILY.search(other)):
+        return False
+    is_alias = not re.search(r"\d", one) and one.removeprefix("claude-") in other
+    return not is_alias and f"-{other}-" not in f"-{one}-"
+
+
+@dataclass
+class _Seen:
+    """One kind of trouble in one trace: a row of spans, told as one finding."""
+
+    count: int = 0
+    span_ids: list[str] = field(default_factory=list)
+    waste: Waste = field(default_factory=Waste)
+    shown: str = ""
+    worst_row: int = 0
+
+    def add(self, span: Observed, shown: str, row: int) -> None:
+        self.count += 1
+        if len(self.span_ids) < MOST_SPANS:
+            self.span_ids.append(span.span_id)
+        self.waste += Waste(span.tokens, span.cost_micros, span.duration_ns)
+        self.shown = self.shown or cut(plain(shown), 160)
+        self.worst_row = max(self.worst_row, row)
+
+
+class SilentModelError(Detector):
+    name = "silent_model_error"
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self._seen: dict[Trouble, _Seen] = {}
+        self._row = 0  # failed answers in a row
+        self._last: Trouble | None = None  # what the newest answer was; None: an answer
+        self._maybe_empty: Observed | None = None  # a tool call may follow that the answer does not show
+        self._counts = False  # whether this trace counts output tokens at all
+
+    def began(self, span: Observed) -> Iterable[Finding]:
+        if span.kind is SpanKind.TOOL:
+            self._maybe_empty = None
+        elif span.kind is SpanKind.LLM:
+            yield from self._empty_after_all()
+
+    def ended(self, span: Observed) -> Iterable[Finding]:
+        if span.kind is SpanKind.AGENT:
+            yield from self._of_agent(span)
+        if span.kind is not SpanKind.LLM or span.is_error:
+            return
+        yield from self._empty_after_all()
+        yield from self._fallback(span)
+        said = answer(span.output)
+        trouble = self._trouble(span, said)
+        self._counts |= span.output_tokens > 0
+        if trouble is Trouble.EMPTY:
+            self._maybe_empty = span
+        elif trouble is None:
+            self._row, self._last = 0, None
+        else:
+            yield from self._note(trouble, span, said.text)
+
+    def closed(self, ending: Ending) -> Iterable[Finding]:
+        yield from self._empty_after_all()
+        if self._last is not None and self._last in self._seen:
+            yield self._finding(self._last, is_last=True, ending=ending)
+
+    def _trouble(self, span: Observed, said: Answer) -> Trouble | None:
+        models = {span.name, str(span.attributes.get("gen_ai.response.model", ""))}
+        if "<synthetic>" in models:
+            return Trouble.SYNTHETIC
+        if span.stop_reason is StopReason.REFUSAL:
+            return Trouble.REFUSAL
+        if said.calls or span.stop_reason in {
+            StopReason.TOOL_USE,
+            StopReason.MAX_TOKENS,
+            StopReason.CONTEXT,
+            StopReason.PAUSE,
+        }:
+            return None
+        if said.text:
+            return self._of_text(span, said.text)
+        return Trouble.EMPTY if _is_empty(span, said) else None
+
+    def _of_text(self, span: Observed, text: str) -> Trouble | None:
+        if is_provider_error(text):
+            return Trouble.PROVIDER
+        if is_refusal(text):
+            return Trouble.REFUSAL
+        is_uncounted = self._counts and span.input_tokens > 0 and span.output_tokens == 0
+        return Trouble.UNCOUNTED if is_uncounted else None
+
+    def _of_agent(self, span: Observed) -> Iterator[Finding]:
+        """An agent whose whole result is a provider's error: often the only trace of it when the agent is a program."""
+        if not span.is_error and self._last is None and isinstance(span.output, str) and is_provider_error(span.output):
+            yield from self._note(Trouble.PROVIDER, span, span.output)
+
+    def _empty_after_all(self) -> Iterator[Finding]:
+        span, self._maybe_empty = self._maybe_empty, None
+        if span is not None:
+            yield from self._note(Trouble.EMPTY, span, "")
+
+    def _note(self, trouble: Trouble, span: Observed, shown: str) -> Iterator[Finding]:
+        self._row, self._last = self._row + 1, trouble
+        self._seen.setdefault(trouble, _Seen()).add(span, shown, self._row)
+        yield self._finding(trouble)
+
+    def _fallback(self, span: Observed) -> Iterator[Finding]:
+        asked, answered = (str(span.attributes.get(f"gen_ai.{side}.model", "")) for side in ("request", "response"))
+        if asked and answered and is_other_model(asked, answered):
+            seen = self._seen.setdefault(Trouble.FALLBACK, _Seen())
+            seen.add(span, f"{asked} was asked, {answered} answered", 0)
+            yield self._finding(Trouble.FALLBACK)
+
+    def _finding(self, trouble: Trouble, *, is_last: bool = False, ending: Ending | None = None) -> Finding:
+        seen, words = self._seen[trouble], _WORDS[trouble]
+        times = "once" if seen.count == 1 else f"{seen.count} times"
+        shown = f' It said: "{seen.shown}".' if seen.shown and trouble is not Trouble.FALLBACK else ""
+        evidence = f"{words.evidence.format(times=times, shown=seen.shown)}{shown}"
+        verdict, severity = Verdict.NOTE, words.severity
+        if trouble in _POINTLESS and seen.worst_row >= IN_A_ROW:
+            verdict, severity = Verdict.STOP, Severity.CRITICAL
+            evidence += f" {seen.worst_row} failed answers came in a row."
+        if is_last and trouble in _POINTLESS:
+            severity = max(severity, Severity.WARNING)
+            evidence += " It was the last answer of the run."
+        if is_last and trouble is Trouble.PROVIDER and ending is not None and ending.status is TraceStatus.SUCCESS:
+            severity = Severity.CRITICAL
+            evidence += " Yet the run counts as a success."
+        return Finding(
+            detector=self.name,
+            severity=severity,
+            title=f"{words.title}{'' if seen.count == 1 else f', {seen.count} times'}",
+            evidence=evidence,
+            remedy=words.remedy,
+            span_ids=tuple(seen.span_ids),
+            waste=seen.waste if trouble in _POINTLESS else Waste(),
+            verdict=verdict,
+        )
+
+
+def _is_empty(span: Observed, said: Answer) -> bool:
+    """Nothing said and nothing called, as far as the trace can tell; a trace without contents tells nothing."""
+    if not said.understood or span.output_tokens > MOST_EMPTY_TOKENS:
+        return False
+    if span.output is None:
+        return span.input_tokens > 0 and span.output_tokens == 0 and span.stop_reason is StopReason.END
+    return True
+
+
+_POINTLESS = {Trouble.EMPTY, Trouble.SYNTHETIC, Trouble.REFUSAL, Trouble.PROVIDER}
+
+
+@dataclass(frozen=True)
+class _Words:
+    severity: Severity
+    title: str
+    evidence: str
+    remedy: str
+
+
+_WORDS = {
+    Trouble.EMPTY: _Words(
+        Severity.NOTE,
+        "The model answered nothing",
+        "The model's answer had neither text nor a tool call, {times}; the call itself counted as good.",
+        "Look at the end of the prompt before it: a finished conversation or an odd last message draws empty answers. Retry such a call once, then stop.",
+    ),
+    Trouble.SYNTHETIC: _Words(
+        Severity.WARNING,
+        "An answer was made up by the client, not by a model",
+        "The answer's model is <synthetic>, {times}: the client put its own text in the place of an answer.",
+        "Read the text: it is usually a limit or an API error. Mend that and run again; do not count the turn as work.",
+    ),
+    Trouble.REFUSAL: _Words(
+        Severity.WARNING,
+        "The model refused",
+        "The model declined instead of answering, {times}.",
+        "See what in the prompt or in a tool's output set it off, and say the task more plainly, or use another model.",
+    ),
+    Trouble.PROVIDER: _Words(
+        Severity.WARNING,
+        "A provider's error stands where an answer should be",
+        "The call counted as good, but the whole answer is an error message, {times}.",
+        "Mend what it names (limit, credit, key, prompt length), then run again from before this call.",
+    ),
+    Trouble.UNCOUNTED: _Words(
+        Severity.NOTE,
+        "An answer with text, but no output tokens",
+        "The call reports 0 output tokens though there is a text, {times}, unlike other calls of this run.",
+        "See whether a model wrote it at all (clients insert texts of their own), or whether the usage was lost.",
+    ),
+    Trouble.FALLBACK: _Words(
+        Severity.NOTE,
+        "Another model answered than was asked",
+        "{shown}, {times}.",
+        "If that is not wanted, turn off the fallback of the provider, router or client; prices and results differ.",
+    ),
+}
