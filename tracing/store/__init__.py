@@ -1,15 +1,18 @@
 """traces.db: what is written, how it is found again, and what a dead process left open."""
 
 from tracing.store.detail import SpanRow, TraceDetail, TraceNotFoundError
+from tracing.store.filters import Cursor, Sort, TraceFilter
 from tracing.store.findings import FindingRow
-from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
+from tracing.store.queries import CostRow, GroupBy, TraceRow
 from tracing.store.rows import SpanLine
 from tracing.store.store import TraceStore
 
 __all__ = [
     "CostRow",
+    "Cursor",
     "FindingRow",
     "GroupBy",
+    "Sort",
     "SpanLine",
     "SpanRow",
     "TraceDetail",

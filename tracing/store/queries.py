@@ -2,28 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tracing.span import JsonValue, TraceStatus
+from tracing.store.filters import Sort, TraceFilter, conditions, order
 from tracing.store.search import places
-
-Parameter = str | int
-
-
-@dataclass(frozen=True)
-class TraceFilter:
-    """Which traces; a field left at its default does not filter. `text` finds whole words (and their beginnings)."""
-
-    status: TraceStatus | str | None = None
-    story: str | None = None
-    repo: str | None = None
-    min_cost_micros: int | None = None
-    max_cost_micros: int | None = None
-    text: str = ""
-    since_ns: int | None = None
-    limit: int = 50
 
 
 @dataclass(frozen=True)
@@ -114,56 +99,52 @@ def trace_row(row: sqlite3.Row) -> TraceRow:
 
 
 def traces(connection: sqlite3.Connection, filters: TraceFilter) -> list[TraceRow]:
-    conditions, parameters = _conditions(filters)
-    if filters.text.strip():
-        return _with_text(connection, filters, conditions, parameters)
-    return _matching(connection, filters, conditions, parameters)
+    read = _with_text if filters.text.strip() else _matching
+    rows = read(connection, filters)
+    return rows[::-1] if filters.cursor and filters.cursor.back else rows
 
 
-def _with_text(
-    connection: sqlite3.Connection, filters: TraceFilter, conditions: list[str], parameters: list[Parameter]
-) -> list[TraceRow]:
-    """The words lead, newest places first, until enough of their traces match the rest."""
+def count(connection: sqlite3.Connection, filters: TraceFilter, most: int) -> int:
+    """How many match, counted to `most` and no further; full text is not looked at."""
+    wanted, parameters = conditions(filters)
+    row = connection.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM trace {_where(wanted)} LIMIT ?)",  # noqa: S608  constants
+        (*parameters, most),
+    ).fetchone()
+    return int(row[0])
+
+
+def _with_text(connection: sqlite3.Connection, filters: TraceFilter) -> list[TraceRow]:
+    """The words lead, newest places first: until enough of their traces match the rest, where the newest are wanted."""
+    newest = filters.sort is Sort.WHEN and not (filters.cursor and filters.cursor.back)
     found: list[TraceRow] = []
     seen: set[str] = set()
     for batch in places(connection, filters.text):
         new = {place.trace_id for place in batch} - seen
         seen |= new
-        among = f"trace_id IN ({', '.join('?' * len(new))})"
-        found += _matching(connection, filters, [*conditions, among], [*parameters, *new]) if new else []
-        if len(found) >= filters.limit:
+        found += _matching(connection, filters, new) if new else []
+        if newest and len(found) >= filters.limit:
             break
-    return sorted(found, key=lambda row: -row.started_at_ns)[: filters.limit]
+    return _matching(connection, filters, {row.trace_id for row in found}) if found else []
 
 
 def _matching(
-    connection: sqlite3.Connection, filters: TraceFilter, conditions: list[str], parameters: list[Parameter]
+    connection: sqlite3.Connection, filters: TraceFilter, among: Collection[str] | None = None
 ) -> list[TraceRow]:
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    """Those that match everything but the text; of these traces only, where they are given."""
+    wanted, parameters = conditions(filters)
+    if among is not None:
+        wanted.append(f"trace_id IN ({', '.join('?' * len(among))})")
+        parameters += among
     rows = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM trace {where} ORDER BY started_at_ns DESC, rowid DESC LIMIT ?",  # noqa: S608
+        f"SELECT {', '.join(COLUMNS)} FROM trace {_where(wanted)} ORDER BY {order(filters)} LIMIT ?",  # noqa: S608
         (*parameters, filters.limit),
     )
     return [trace_row(row) for row in rows]
 
 
-def _conditions(filters: TraceFilter) -> tuple[list[str], list[Parameter]]:
-    found = list(_plain_conditions(filters))
-    return [condition for condition, _ in found], [value for _, value in found]
-
-
-def _plain_conditions(filters: TraceFilter) -> Iterator[tuple[str, Parameter]]:
-    wanted: tuple[tuple[str, Parameter | None], ...] = (
-        ("status = ?", None if filters.status is None else TraceStatus(filters.status).value),
-        ("story = ?", filters.story),
-        ("repo = ?", filters.repo),
-        ("cost_micros >= ?", filters.min_cost_micros),
-        ("cost_micros <= ?", filters.max_cost_micros),
-        ("started_at_ns >= ?", filters.since_ns),
-    )
-    for condition, value in wanted:
-        if value is not None:
-            yield condition, value
+def _where(wanted: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(wanted)}" if wanted else ""
 
 
 _GROUPS: Mapping[GroupBy, str] = {

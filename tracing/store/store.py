@@ -18,10 +18,11 @@ from tracing.span import JsonValue, Owner
 from tracing.sqlite import StateError, connect, migrate, transaction
 from tracing.store import findings, queries, rows
 from tracing.store.detail import Loader, SpanRow, TraceDetail, find_trace, read_trace
+from tracing.store.filters import TraceFilter
 from tracing.store.findings import FindingRow
 from tracing.store.interrupted import close_interrupted
 from tracing.store.payloads import read_conversation, read_payload
-from tracing.store.queries import CostRow, GroupBy, TraceFilter, TraceRow
+from tracing.store.queries import CostRow, GroupBy, TraceRow
 from tracing.store.rows import SpanLine
 from tracing.store.schema import COMPONENT, MIGRATIONS
 from tracing.store.writes import Write
@@ -61,6 +62,11 @@ class TraceStore:
         """The traces that match, newest first."""
         with self._lock:
             return queries.traces(self._connected(), filters or TraceFilter())
+
+    def count_traces(self, filters: TraceFilter, *, most: int = 1_000) -> int:
+        """How many traces match, counted to `most` and no further; a text is not looked at."""
+        with self._lock:
+            return queries.count(self._connected(), filters, most)
 
     def trace(self, trace_id: str) -> TraceDetail:
         """One trace with its spans, by its id or a prefix that only it has; payloads load when asked for.
