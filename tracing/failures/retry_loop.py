@@ -1,0 +1,284 @@
+"""The same call again, with the same outcome, though nothing changed between: the agent goes in circles.
+
+Four shapes, each with its own patience: one call repeated; one call failing in the same way again; a cycle of two to four
+calls; one tool failing in the same way with arguments that hardly differ. Polling gets far more patience. Not loops, since
+call, outcome or state differ: paging, polling that sees progress, tests run again after an edit, a file read again after one.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tracing.failures.calls import CALLS, Call, call_of, text_of
+from tracing.failures.detector import Detector
+from tracing.failures.observed import Observed, Subject
+from tracing.failures.spent import Turns
+from tracing.failures.state_change import Effect, effect_of
+from tracing.finding import Finding, Severity, Verdict, Waste
+from tracing.gist import gist
+from tracing.words import cut
+
+
+@dataclass(frozen=True)
+class Patience:
+    """At how many occurrences something is noted, the agent is told, and it is stopped."""
+
+    note: int
+    nudge: int
+    stop: int
+
+    def verdict(self, times: int) -> Verdict | None:
+        for limit, verdict in ((self.stop, Verdict.STOP), (self.nudge, Verdict.NUDGE), (self.note, Verdict.NOTE)):
+            if times >= limit:
+                return verdict
+        return None
+
+
+SAME = Patience(note=3, nudge=4, stop=6)
+SAME_FAILURE = Patience(note=2, nudge=3, stop=6)
+CYCLE = Patience(note=3, nudge=3, stop=5)  # laps
+VARIED_FAILURE = Patience(note=4, nudge=5, stop=15)
+BLIND = Patience(note=5, nudge=8, stop=25)  # a call that acts and says little of it: a click, a key, "ok"
+POLLING = Patience(note=20, nudge=20, stop=60)
+
+_LONGEST_CYCLE = 4
+_SPANS_NAMED = 20
+_SIMILAR = 0.5  # at least so much of two calls' words in common
+
+_POLLING_TOOL = re.compile(r"(?:^|[_\W])(?:sleep|wait|poll|status|health|progress|watch)", re.IGNORECASE)
+_POLLING_COMMAND = re.compile(
+    r"\bsleep\s+[\d.$]|\btail\s+-\w*[fF]|\b(?:docker|podman|kubectl)\s.*\b(?:ps|get|logs)\b|\bsqueue\b|\bnvidia-smi\b"
+    r"|\bgh\s+run\b|\b(?:systemctl|service)\s.*status|\bcurl\b.*(?:health|status|ready)|\btime\.sleep\("
+)
+_PENDING = re.compile(
+    r"\b(?:pending|running|in[ _-]progress|queued|waiting|not (?:yet )?ready|starting|processing|building|initiali[sz]ing)\b",
+    re.IGNORECASE,
+)
+_PENDING_CHARS = 400
+_ASKED_CHARS = 2_000
+
+_SEVERITY = {Verdict.NOTE: Severity.NOTE, Verdict.NUDGE: Severity.WARNING, Verdict.STOP: Severity.CRITICAL}
+
+
+@dataclass
+class _Group:
+    """Occurrences of what counts as one thing."""
+
+    first_span: str
+    first_turn: int
+    times: int = 1
+    repeats: list[str] = field(default_factory=list)
+    waste: Waste = field(default_factory=Waste)
+    last_ended_ns: int = 0
+
+    def again(self, seen: "_Seen") -> None:
+        self.times += 1
+        self.waste += seen.spent
+        self.last_ended_ns = seen.span.ended_at_ns or 0
+        if len(self.repeats) < _SPANS_NAMED:
+            self.repeats.append(seen.span.span_id)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A call that just ended, with what the rules ask of it."""
+
+    span: Observed
+    call: Call
+    effect: Effect
+    spent: Waste
+    turn: int
+
+    @property
+    def polls(self) -> bool:
+        """Whether it waits for something outside: by its name, by what it runs, or because the answer is "not yet"."""
+        if _POLLING_TOOL.search(self.span.name) or _POLLING_COMMAND.search(text_of(self.span.input)[:_ASKED_CHARS]):
+            return True
+        brought = text_of(self.span.output)
+        return not self.call.failed and len(brought) <= _PENDING_CHARS and bool(_PENDING.search(brought))
+
+    @property
+    def blind(self) -> bool:
+        """Whether the same outcome proves nothing: a click that says "clicked" may have moved things every time."""
+        acts = self.effect is Effect.CHANGES or (self.effect is Effect.UNSURE and self.call.says_little)
+        return acts and not self.call.failed
+
+    @property
+    def label(self) -> str:
+        asked = gist(self.span.input)
+        return f"{self.span.name} `{cut(asked, 70)}`" if asked else self.span.name
+
+    @property
+    def brought(self) -> str:
+        return cut(gist(self.span.error or self.span.output), 100) or "an empty result"
+
+    def group(self) -> _Group:
+        return _Group(self.span.span_id, self.turn, last_ended_ns=self.span.ended_at_ns or 0)
+
+
+class RetryLoop(Detector):
+    """Notes, then nudges, then stops."""
+
+    name = "retry_loop"
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self._turns = Turns()
+        self._same: dict[str, _Group] = {}
+        self._varied: dict[str, tuple[_Group, frozenset[int]]] = {}
+        self._cycles = _Cycles()
+
+    def ended(self, span: Observed) -> Iterable[Finding]:
+        spent = self._turns.ended(span)
+        if span.kind not in CALLS:
+            return ()
+        call = call_of(span)
+        seen = _Seen(span, call, effect_of(span, failed=call.failed), spent, self._turns.number)
+        cycle = self._cycles.saw(seen)
+        same = self._saw_same(seen)
+        varied = self._saw_varied(seen)
+        found = cycle or same or varied
+        return () if found is None else (found,)
+
+    def _saw_same(self, seen: _Seen) -> Finding | None:
+        """A call that changed something makes every other call worth repeating."""
+        key = seen.call.both
+        group = self._same.get(key)
+        if seen.effect is not Effect.READS:
+            self._same = {} if group is None or seen.span.changed else {key: group}
+            self._varied = {}
+        if group is None or seen.span.changed:
+            self._same[key] = seen.group()
+            return None
+        if group.last_ended_ns > seen.span.started_at_ns:
+            return None  # asked for beside the other, before that one's outcome was known
+        group.again(seen)
+        return _of_repeats(group, seen)
+
+    def _saw_varied(self, seen: _Seen) -> Finding | None:
+        """One tool that brings the same failure for calls that hardly differ."""
+        if not seen.call.empty_handed or seen.call.says_little:
+            return None
+        key = seen.call.tool + seen.call.outcome
+        words = _words(seen.span)
+        group, before = self._varied.get(key, (None, frozenset()))
+        if group is None or not _alike(words, before):
+            self._varied[key] = seen.group(), words
+            return None
+        group.again(seen)
+        self._varied[key] = group, words
+        return _of_varied(group, seen)
+
+
+class _Cycles:
+    """Notices that the last calls repeat those before: for each length of a cycle, how long it has held. Constant memory."""
+
+    def __init__(self) -> None:
+        self._last: deque[_Seen] = deque(maxlen=_LONGEST_CYCLE)
+        self._held: dict[int, int] = {}
+        self._groups: dict[int, _Group] = {}
+
+    def saw(self, seen: _Seen) -> Finding | None:
+        found = None
+        for length in range(2, _LONGEST_CYCLE + 1):
+            self._match(length, seen)
+            if found is None:
+                found = self._judge(length, seen)
+        self._last.append(seen)
+        return found
+
+    def _match(self, length: int, seen: _Seen) -> None:
+        before = self._last[-length] if len(self._last) >= length else None
+        if before is None or before.call.both != seen.call.both:
+            self._held.pop(length, None)
+            self._groups.pop(length, None)
+            return
+        self._held[length] = self._held.get(length, 0) + 1
+        self._groups.setdefault(length, before.group()).again(seen)
+
+    def _judge(self, length: int, seen: _Seen) -> Finding | None:
+        lap = [*self._last, seen][-length:]
+        laps = 1 + self._held.get(length, 0) // length
+        if laps == 1 or len({one.call.call for one in lap}) == 1:
+            return None
+        verdict = _patience_with_cycle(lap).verdict(laps)
+        return None if verdict is None else _of_cycle(self._groups[length], laps, lap, verdict)
+
+
+def _patience_with_cycle(lap: list[_Seen]) -> Patience:
+    if any(one.polls for one in lap):
+        return POLLING
+    return BLIND if all(one.blind or one.call.says_little for one in lap) else CYCLE
+
+
+def _patience_with(seen: _Seen) -> Patience:
+    if seen.polls:
+        return POLLING
+    if seen.call.failed:
+        return SAME_FAILURE
+    return BLIND if seen.blind else SAME
+
+
+def _words(span: Observed) -> frozenset[int]:
+    return frozenset(hash(word) for word in re.findall(r"\w+", text_of(span.input)[:_ASKED_CHARS]))
+
+
+def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
+    return len(one & other) >= _SIMILAR * max(len(one | other), 1)
+
+
+def _of_repeats(group: _Group, seen: _Seen) -> Finding | None:
+    verdict = _patience_with(seen).verdict(group.times)
+    what = "failed in the same way" if seen.call.failed else "brought the same result"
+    return None if verdict is None else _finding(
+        group, verdict,
+        title=f"The same {seen.span.name} call {what} {group.times} times",
+        evidence=f"{seen.label} {what} {group.times} times, {_between(group, seen)}, and nothing was changed between. "
+        f"Each time: {seen.brought}",
+        nudge=f"You have made the same call {group.times} times and it {what}: {seen.label}. Nothing has changed between, "
+        "so it will not bring anything else. Use what it told you, change something, or try another way.",
+    )  # fmt: skip
+
+
+def _of_varied(group: _Group, seen: _Seen) -> Finding | None:
+    verdict = VARIED_FAILURE.verdict(group.times)
+    return None if verdict is None else _finding(
+        group, verdict,
+        title=f"{seen.span.name} failed in the same way {group.times} times with hardly different arguments",
+        evidence=f"{group.times} {seen.span.name} calls, {_between(group, seen)}, differ little and failed alike; the latest: "
+        f"{seen.label}. Each time: {seen.brought}",
+        nudge=f"{group.times} calls of {seen.span.name} with hardly different arguments failed in the same way: {seen.brought}. "
+        "Another small variation will fail too. Find the cause first, or take another way.",
+    )  # fmt: skip
+
+
+def _of_cycle(group: _Group, laps: int, lap: list[_Seen], verdict: Verdict) -> Finding:
+    calls = ", then ".join(one.label for one in lap)
+    return _finding(
+        group, verdict,
+        title=f"The same {len(lap)} calls with the same results, {laps} times round",
+        evidence=f"A circle of {len(lap)} calls went round {laps} times with the same results, {_between(group, lap[-1])}: "
+        f"{calls}. The last one brought: {lap[-1].brought}",
+        nudge=f"You are going in a circle: the same {len(lap)} calls brought the same results {laps} times ({calls}). "
+        "Stop repeating them. Say what you have learned, then try another way.",
+    )  # fmt: skip
+
+
+def _between(group: _Group, seen: _Seen) -> str:
+    return f"from turn {group.first_turn} to {seen.turn}"
+
+
+def _finding(group: _Group, verdict: Verdict, *, title: str, evidence: str, nudge: str) -> Finding:
+    return Finding(
+        detector=RetryLoop.name,
+        severity=_SEVERITY[verdict],
+        title=title,
+        evidence=evidence,
+        remedy="Look at the first repeat and at what the agent was told before it: the result did not help it on, and "
+        "nothing said so. Make the tool's answer say what to do instead, or give the agent what it was looking for.",
+        span_ids=(*group.repeats, group.first_span),
+        waste=group.waste,
+        verdict=verdict,
+        nudge=nudge,
+    )

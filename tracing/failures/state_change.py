@@ -1,0 +1,127 @@
+"""Whether a call may have changed what the agent works on, so that the same call after it is worth making again.
+
+Said by `Observed.changed` where the agent's own runner looked; else a guess from the tool's name, and for shell
+commands and code from what they do. The guess errs towards "may change": a loop is then seen later, never wrongly.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+from tracing.failures.observed import Observed
+from tracing.span import JsonValue
+
+
+class Effect(StrEnum):
+    """What a call does to the state."""
+
+    READS = "reads"
+    UNSURE = "unsure"  # may change it
+    CHANGES = "changes"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_NAME_PARTS = re.compile(r"[a-z]+|[A-Z][a-z]*")
+_CHANGING = _words(
+    "write edit create delete remove insert update apply patch replace move rename append put post set add save "
+    "upload install book cancel send submit modify commit push merge undo click type press fill goto navigate "
+    "scroll select drag drop hover tap swipe back forward reply transfer pay buy order return exchange open close "
+    "start stop launch restart reset mkdir copy make build deploy schedule assign register"
+)
+_READING = _words(
+    "read get list search find view show look lookup fetch query grep glob ls cat check status describe inspect "
+    "calculate calculator think plan wait sleep poll visit web retrieve count compare browse wiki wikipedia "
+    "load extract validate verify test lint diff log head tail stat tree answer ask"
+)
+_SHELLS = re.compile(r"bash|shell|terminal|command|exec|run_cmd|cmd|computer_terminal", re.IGNORECASE)
+_CODE = re.compile(r"python|interpreter|ipython|jupyter|notebook|code|repl", re.IGNORECASE)
+
+_SHELL_CHANGES = re.compile(
+    r"""
+    (?<![-=<&\d])\d?>>?(?!\s*(?:/dev/null|&\d|/dev/std))           # a redirect into a file
+    | \bsed\b[^|;&]*\s-\w*i | \bperl\b[^|;&]*\s-\w*i
+    | (?:^|[;&|(]|\bsudo\s|\bxargs\s)\s*(?:rm|mv|cp|mkdir|rmdir|touch|ln|chmod|chown|tee|patch|dd|truncate|unzip|tar|rsync
+        |install|kill|pkill|killall|wget|make|cmake|docker|systemctl|service)\b
+    | \bgit\s+(?:-\S+\s+)*(?:apply|checkout|commit|stash|reset|restore|switch|merge|rebase|add|rm|mv|clean|pull|push
+        |cherry-pick|revert|init|clone|am|tag|fetch|config)\b
+    | \b(?:pip3?|uv|conda|poetry|npm|yarn|pnpm|apt|apt-get|brew|cargo|gem|go)\s+(?:\S+\s+)?(?:install|add|remove|uninstall|update|upgrade|sync|ci|get|mod)\b
+    | \bcurl\b.*\s(?:-X\s*(?:POST|PUT|DELETE|PATCH)|-o|-O|--data|-d)\b
+    | --fix\b | --write\b | \bsed\b.*\bw\s
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+_CODE_CHANGES = re.compile(
+    r"""open\([^)]*['"][rb]*[wax]\+?b?['"] | \.write(?:_text|_bytes|lines)?\( | \bos\.(?:remove|rename|unlink|mkdir|makedirs|system)
+    | \bshutil\. | \bsubprocess\. | \.to_(?:csv|excel|json|parquet)\( | \.save\w*\( | requests\.(?:post|put|delete|patch)
+    | \.unlink\( | \.mkdir\( | \.commit\( | ^\s*[!%]\w""",
+    re.VERBOSE | re.MULTILINE,
+)
+_READ_PROGRAMS = _words(
+    "ls cat head tail grep egrep fgrep rg ag find fd wc sort uniq cut awk sed tr nl less more file stat du df tree pwd cd "
+    "echo printf which whereis type env printenv date whoami uname ps top free id hostname diff cmp git pytest tox nox mypy "
+    "ruff flake8 pylint pyright eslint tsc jq yq xxd od hexdump strings md5sum sha256sum sleep true false test [ basename "
+    "dirname realpath readlink column pip npm cargo go ping nslookup dig curl seq rev tac comm join paste fold man help set "
+    "export source . timeout time nice sudo xargs"
+)
+_PROGRAM = re.compile(r"(?:^|\|\||&&|[;|\n(])\s*(?:\w+=\S*\s+)*([^\s;|&()]+)")
+_HEREDOC = re.compile(r"<<-?\s*['\"]?(\w+)['\"]?(.*?)\n.*?^\s*\1\s*$", re.DOTALL | re.MULTILINE)
+_RUNS_TESTS = re.compile(
+    r"\b(?:pytest|unittest|runtests\.py|manage\.py test|(?:go|cargo|npm|yarn|pnpm|make|mvn|gradle)\s+(?:run\s+)?(?:test|check|vet|lint))\b"
+)
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
+_LOOKED_AT_CHARS = 16_384
+
+
+def effect_of(span: Observed, *, failed: bool) -> Effect:
+    """What is known or guessed of a finished call; `failed` as its outcome reads, whatever the span's status is."""
+    if span.changed is not None:
+        return Effect.CHANGES if span.changed else Effect.READS
+    return guessed(span.name, span.input, failed=failed)
+
+
+def guessed(tool: str, value: JsonValue, *, failed: bool = False) -> Effect:
+    """From the tool's name and its arguments; a call of a changing tool that failed changed nothing, a failed script may have."""
+    code = _longest_text(value)[:_LOOKED_AT_CHARS]
+    if _SHELLS.search(tool):
+        return of_shell(code)
+    by_name = _of_name(tool)
+    if by_name is not Effect.READS and _CODE.search(tool):
+        return Effect.CHANGES if _CODE_CHANGES.search(code) else Effect.READS
+    return Effect.READS if failed else by_name
+
+
+def _of_name(tool: str) -> Effect:
+    words = [word.lower() for word in _NAME_PARTS.findall(tool)]
+    for word in words:
+        if word in _CHANGING:
+            return Effect.CHANGES
+        if word in _READING:
+            return Effect.READS
+    return Effect.UNSURE
+
+
+def of_shell(command: str) -> Effect:
+    """Of a command line: quoted texts and here-documents do not count as what it does, but code fed to a program does."""
+    plain = _HEREDOC.sub(r"<<\1\2", command)
+    bare = _QUOTED.sub("''", plain)
+    if _SHELL_CHANGES.search(bare):
+        return Effect.CHANGES
+    if plain != command or re.search(r"\bpython3?\s+-c\b|\bnode\s+-e\b", bare):
+        return Effect.CHANGES if _CODE_CHANGES.search(command) else Effect.READS
+    programs = {program.rsplit("/", 1)[-1] for program in _PROGRAM.findall(bare)}
+    if programs <= _READ_PROGRAMS or _RUNS_TESTS.search(bare):
+        return Effect.READS
+    return Effect.UNSURE
+
+
+def _longest_text(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return max((_longest_text(item) for item in value.values()), key=len, default="")
+    if isinstance(value, list):
+        return " ".join(_longest_text(item) for item in value)
+    return ""
