@@ -1,5 +1,6 @@
 """What a model said and called, and what a shell was told to run, whichever system wrote the span. Knows no detector."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -80,11 +81,23 @@ def command_of(span: Observed) -> str:
 
 
 def command_in(arguments: JsonValue) -> str:
+    arguments = decoded(arguments)
     if isinstance(arguments, Mapping):
         arguments = next((arguments[key] for key in _COMMAND_KEYS if arguments.get(key)), None)
     if isinstance(arguments, list) and all(isinstance(word, str) for word in arguments):
         arguments = " ".join(str(word) for word in arguments)
     return _HEREDOC.sub(" ", arguments[:_MOST_COMMAND]) if isinstance(arguments, str) else ""
+
+
+def decoded(arguments: JsonValue) -> JsonValue:
+    """Arguments that came as the text of a JSON object; anything else as it is."""
+    if not isinstance(arguments, str) or not arguments.lstrip().startswith("{") or len(arguments) > _MOST_COMMAND:
+        return arguments
+    try:
+        parsed: JsonValue = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+    return parsed
 
 
 def commands(text: str) -> list[str]:

@@ -20,6 +20,7 @@ from tracing.store import findings, queries, rows
 from tracing.store.detail import Loader, SpanRow, TraceDetail, find_trace, read_trace
 from tracing.store.filters import TraceFilter
 from tracing.store.findings import FindingRow
+from tracing.store.history_rows import HistoryRow, history_rows
 from tracing.store.interrupted import close_interrupted
 from tracing.store.payloads import read_conversation, read_payload
 from tracing.store.queries import CostRow, GroupBy, TraceRow
@@ -119,6 +120,16 @@ class TraceStore:
         """What was found in any trace since then, the gravest first."""
         with self._lock:
             return findings.newest(self._connected(), since_ns=since_ns, least=least, limit=limit)
+
+    def unanalysed(self, version: int, *, limit: int) -> list[str]:
+        """Ids of ended traces that detectors of this version have not seen, the newest first."""
+        with self._lock:
+            return findings.unanalysed(self._connected(), version, limit)
+
+    def history_rows(self, agent_id: str, *, before_ns: int, limit: int = 50, repo: str = "") -> list[HistoryRow]:
+        """What the agent's finished traces cost and took that began before then, newest first."""
+        with self._lock:
+            return history_rows(self._connected(), agent_id, before_ns=before_ns, limit=limit, repo=repo)
 
     def payload(self, payload_hash: str) -> JsonValue:
         """A stored payload; None where only its hash was kept, or it was deleted."""
