@@ -1,0 +1,294 @@
+"""The checks and the integrity guard of one trace: before the work, and at each verification, in order.
+
+Reads spans as `ralph.verify` writes them; knows nothing of repos or pages.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ralph.checks.reports.printed.failing import tally
+from ralph.excerpts import clean_text
+from ralph.history.trace_reading import failing_lines, verdict_of
+from tracing import attributes as names
+from tracing.span import JsonValue, SpanKind
+from tracing.store import SpanRow, TraceDetail, TraceFilter, TraceNotFoundError, TraceStore
+
+FAILING_LINES = 12
+MOST_LOOKED_THROUGH = 20  # traces of the same repo, for the outputs of a baseline that was known from before
+CHECK = "check "
+OLD_TESTS = "the old tests on the work"
+NEW_TESTS = "the new tests without the work, where some should fail"
+SOME_TESTS = "once more, with tests exchanged"
+
+
+@dataclass(frozen=True)
+class CheckRun:
+    """One check, run once."""
+
+    name: str
+    command: str
+    passed: bool | None  # None: it was not seen to its end
+    exit_code: int | None
+    duration_ns: int | None
+    failing: tuple[str, ...]  # names of tests, where the output has them
+    lines: tuple[str, ...]  # of a failed one: those that say what failed
+    output: str
+    trace_id: str  # where it was run: another trace, where the result was known from before
+    span_id: str
+
+    @property
+    def word(self) -> str:
+        return {True: "passed", False: "failed", None: "not finished"}[self.passed]
+
+
+@dataclass(frozen=True)
+class Before:
+    """The checks on the commit that the work starts from."""
+
+    span_id: str
+    commit: str
+    runs: tuple[CheckRun, ...]
+    red: tuple[str, ...]
+    known_from: str  # the trace that ran them, where this one did not; "" where none is known
+    cached: bool
+
+
+@dataclass(frozen=True)
+class GuardFinding:
+    rule: str
+    weight: int
+    text: str
+    place: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A check that was run once more for the guard, and on what."""
+
+    what: str
+    run: CheckRun
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What the integrity guard said, and the tests that were run for it."""
+
+    span_id: str
+    refused: bool | None  # None: it did not come to its end
+    weight: int
+    findings: tuple[GuardFinding, ...]
+    runs: tuple[Rerun, ...]
+
+    @property
+    def word(self) -> str:
+        if self.refused is None:
+            return "not finished"
+        return "refused" if self.refused else "passed, worth a look" if self.findings else "passed"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Ralph's verdict on the work at one moment."""
+
+    title: str  # "first try", "after repair 1", "on top of what landed"
+    span_id: str
+    at_ns: int
+    passed: bool | None
+    text: str
+    on_top: bool  # of what landed meanwhile: no repair
+    runs: tuple[CheckRun, ...]
+    guard: Guard | None
+    before: Before | None  # where it was held against another base than the first
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check: before the work, and in each verification; None where it was not run."""
+
+    name: str
+    command: str
+    before: CheckRun | None
+    after: tuple[CheckRun | None, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    before: Before | None
+    verifications: tuple[Verification, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def repairs(self) -> int:
+        """How often failing output went back to the agent and work came again."""
+        return max(sum(not one.on_top for one in self.verifications) - 1, 0)
+
+    @property
+    def failed(self) -> tuple[tuple[str, CheckRun], ...]:
+        """Each failed run with the verification that it belongs to."""
+        return tuple((one.title, run) for one in self.verifications for run in one.runs if run.passed is False)
+
+    @property
+    def guard(self) -> Guard | None:
+        """The guard's last word."""
+        return next((one.guard for one in reversed(self.verifications) if one.guard), None)
+
+
+def checked(store: TraceStore, detail: TraceDetail) -> Checked:
+    children = _children(detail)
+    befores = [span for span in detail.spans if span.name == "baseline" and span.kind is SpanKind.CHAIN]
+    verifying = [span for span in detail.spans if span.name == "verify" and span.kind is SpanKind.CHAIN]
+    own = {span.span_id for span in verifying}
+    first = next((span for span in befores if span.parent_span_id not in own), None)
+    before = _before(store, detail, first, children) if first else None
+    verifications = tuple(_verifications(store, detail, verifying, children))
+    return Checked(before, verifications, tuple(_rows(before, verifications)))
+
+
+Children = Mapping[str, Sequence[SpanRow]]
+
+
+def _children(detail: TraceDetail) -> Children:
+    found: dict[str, list[SpanRow]] = {}
+    for span in detail.spans:
+        found.setdefault(span.parent_span_id or "", []).append(span)
+    return found
+
+
+def _verifications(
+    store: TraceStore, detail: TraceDetail, spans: Sequence[SpanRow], children: Children
+) -> Iterator[Verification]:
+    rebases = {span.span_id for span in detail.spans if span.name == "rebase"}
+    repairs = 0
+    for number, span in enumerate(spans):
+        on_top = span.parent_span_id in rebases
+        repairs += bool(number) and not on_top
+        below = children.get(span.span_id, ())
+        again = next((one for one in below if one.name == "baseline"), None)
+        guard = next((one for one in below if one.kind is SpanKind.GUARDRAIL), None)
+        verdict = verdict_of(span)
+        yield Verification(
+            title="on top of what landed" if on_top else f"after repair {repairs}" if repairs else "first try",
+            span_id=span.span_id,
+            at_ns=span.started_at_ns,
+            passed=bool(verdict["passed"]) if "passed" in verdict else None,
+            text=str(verdict.get("text") or ""),
+            on_top=on_top,
+            runs=tuple(_runs(below)),
+            guard=_guard(guard, children) if guard else None,
+            before=_before(store, detail, again, children) if again else None,
+        )
+
+
+def _runs(spans: Sequence[SpanRow]) -> Iterator[CheckRun]:
+    """Checks, and a `setup` that failed."""
+    for span in spans:
+        if span.kind is SpanKind.EVALUATOR:
+            yield check_run(span)
+
+
+def check_run(span: SpanRow) -> CheckRun:
+    known, output = span.attributes, clean_text(_text(span.output()))
+    passed, code = known.get("ralph.check.passed"), known.get(names.CHECK_EXIT_CODE)
+    failed = passed is False
+    return CheckRun(
+        name=span.name.removeprefix(CHECK),
+        command=_text(span.input()),
+        passed=passed if isinstance(passed, bool) else None,
+        exit_code=code if isinstance(code, int) else None,
+        duration_ns=span.duration_ns,
+        failing=tally(output).failing if failed else (),
+        lines=tuple(failing_lines(output, FAILING_LINES)) if failed else (),
+        output=output,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+    )
+
+
+def _before(store: TraceStore, detail: TraceDetail, span: SpanRow, children: Children) -> Before:
+    runs = tuple(_runs(children.get(span.span_id, ())))
+    given, output = _mapping(span.input()), _mapping(span.output())
+    commit, cached = str(given.get("commit") or ""), bool(span.attributes.get("ralph.baseline.cached"))
+    if cached and not runs:
+        runs = _known_from_before(store, detail, commit)
+    red = output.get("red")
+    return Before(
+        span_id=span.span_id,
+        commit=commit,
+        runs=runs,
+        red=tuple(map(str, red)) if isinstance(red, list) else (),
+        known_from=runs[0].trace_id if cached and runs else "",
+        cached=cached,
+    )
+
+
+def _known_from_before(store: TraceStore, detail: TraceDetail, commit: str) -> tuple[CheckRun, ...]:
+    """The checks on the same commit in an earlier trace of the same repo, if it is one of the last ones."""
+    trace = detail.trace
+    near = TraceFilter(repo=trace.repo, until_ns=trace.started_at_ns, limit=MOST_LOOKED_THROUGH)
+    for row in store.traces(near):
+        try:
+            other = store.trace(row.trace_id)
+        except TraceNotFoundError:
+            continue
+        found = [span for span in other.spans if span.name == "baseline"]
+        same = [span for span in found if _mapping(span.input()).get("commit") == commit]
+        if runs := tuple(run for span in same for run in _runs(other.children(span.span_id))):
+            return runs
+    return ()
+
+
+def _guard(span: SpanRow, children: Children) -> Guard:
+    output = _mapping(span.output())
+    listed = output.get("findings")
+    weight = span.attributes.get("ralph.integrity.weight")
+    return Guard(
+        span_id=span.span_id,
+        refused=bool(output["refused"]) if "refused" in output else None,
+        weight=weight if isinstance(weight, int) else 0,
+        findings=tuple(_finding(one) for one in listed if isinstance(one, Mapping)) if isinstance(listed, list) else (),
+        runs=tuple(_reruns(list(_runs(children.get(span.span_id, ()))))),
+    )
+
+
+def _reruns(runs: Sequence[CheckRun]) -> Iterator[Rerun]:
+    """First the base's tests on the work, then the new tests on the base; which one it was when there is only one of
+    them shows in its end: what fails and is no trouble are tests that need the work.
+    """
+    seen = set[str]()
+    twice = len({run.name for run in runs}) < len(runs)
+    for run in runs:
+        is_old = run.name not in seen if twice else run.passed is not False
+        seen.add(run.name)
+        yield Rerun(OLD_TESTS if is_old and twice else NEW_TESTS if not is_old else SOME_TESTS, run)
+
+
+def _finding(given: Mapping[str, JsonValue]) -> GuardFinding:
+    path, line, weight = str(given.get("path") or ""), given.get("line"), given.get("weight")
+    return GuardFinding(
+        rule=str(given.get("rule") or ""),
+        weight=weight if isinstance(weight, int) else 0,
+        text=str(given.get("text") or ""),
+        place=f"{path}:{line}" if path and line else path,
+        evidence=str(given.get("evidence") or ""),
+    )
+
+
+def _rows(before: Before | None, verifications: Sequence[Verification]) -> Iterator[Row]:
+    columns = [_by_name(before.runs if before else ()), *(_by_name(one.runs) for one in verifications)]
+    for name in dict.fromkeys(name for column in columns for name in column):
+        runs = [column.get(name) for column in columns]
+        command = next((run.command for run in reversed(runs) if run), "")
+        yield Row(name, command, runs[0], tuple(runs[1:]))
+
+
+def _by_name(runs: Sequence[CheckRun]) -> dict[str, CheckRun]:
+    return {run.name: run for run in runs}
+
+
+def _mapping(value: JsonValue) -> Mapping[str, JsonValue]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
