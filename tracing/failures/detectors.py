@@ -3,11 +3,13 @@
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Subject
 from tracing.failures.retry_loop import RetryLoop
+from tracing.failures.tool_schema import ToolSchema
 
 VERSION = 1
 
 DETECTORS: tuple[type[Detector], ...] = (
     RetryLoop,
+    ToolSchema,
 )  # fmt: skip
 
 
