@@ -73,6 +73,7 @@ EXIT_CODE = "ralph.tool.exit_code"
 DURATION_MS = "ralph.tool.duration_ms"
 TRUNCATED = "ralph.tool.truncated"
 FULL_OUTPUT = "ralph.tool.full_output"
+CHANGED = "ralph.tool.changed"  # whether the call changed what the agent works on
 REDACTED = "ralph.redacted"
 CHECK_PASSED = "ralph.check.passed"
 CHECK_EXIT_CODE = "ralph.check.exit_code"
@@ -188,7 +189,12 @@ def tool_attributes(*, name: str, call_id: str = "") -> Attributes:
 
 
 def tool_result_attributes(
-    *, exit_code: int | None = None, duration_ms: float | None = None, truncated: bool = False, full_output: str = ""
+    *,
+    exit_code: int | None = None,
+    duration_ms: float | None = None,
+    truncated: bool = False,
+    full_output: str = "",
+    changed: bool | None = None,
 ) -> Attributes:
     """What a finished tool call reports; its result is the span's output."""
     given: dict[str, AttributeValue | None] = {
@@ -196,5 +202,6 @@ def tool_result_attributes(
         DURATION_MS: duration_ms,
         TRUNCATED: truncated,
         FULL_OUTPUT: full_output or None,
+        CHANGED: changed,
     }
     return {name: value for name, value in given.items() if value is not None}

@@ -33,6 +33,15 @@ def newest(connection: sqlite3.Connection, *, since_ns: int, least: Severity, li
     return [FindingRow(row["trace_id"], row["at_ns"], _finding(row)) for row in rows]
 
 
+def unanalysed(connection: sqlite3.Connection, version: int, limit: int) -> list[str]:
+    """Traces that ended and that detectors of this version have not seen, the newest first."""
+    rows = connection.execute(
+        "SELECT trace_id FROM trace WHERE analysed < ? AND ended_at_ns IS NOT NULL ORDER BY started_at_ns DESC LIMIT ?",
+        (version, limit),
+    )
+    return [row["trace_id"] for row in rows]
+
+
 def _finding(row: sqlite3.Row) -> Finding:
     return Finding(
         detector=row["detector"],
