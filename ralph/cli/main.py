@@ -72,6 +72,12 @@ COMMANDS = {
     ),
     "traces": Entry(Part.LOOK_BACK, "ralph.cli.traces", "traces_command", "List traces, newest first."),
     "trace": Entry(Part.LOOK_BACK, "ralph.cli.traces", "trace_command", "Show one trace as a tree, or one span whole."),
+    "ui": Entry(
+        Part.LOOK_BACK,
+        "ralph.cli.ui",
+        "ui_command",
+        "Open the trace viewer: what ran, what it cost, where it went wrong.",
+    ),
     "costs": Entry(
         Part.LOOK_BACK,
         "ralph.cli.costs",

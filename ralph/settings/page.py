@@ -16,6 +16,7 @@ TITLES = {
     "run": "`[run]`",
     "tracing": "`[tracing]`",
     "resources": "`[resources]`: what one command may take of the machine",
+    "ui": "`[ui]`: the viewer, `ralph ui`",
     "prices": '`[prices."model"]`',
 }
 MAY = {Repo.ANY: "may set", Repo.TIGHTEN: "may tighten", Repo.NEVER: "may not set"}

@@ -19,7 +19,7 @@ from ralph.settings.kinds import (
     SandboxLevel,
     Section,
 )
-from ralph.settings.sections import Agent, Judge, Limits, Resources, Run, Tracing
+from ralph.settings.sections import Agent, Judge, Limits, Resources, Run, Tracing, Ui
 from tracing.prices import ModelPrice
 
 Named = tuple[Check, ...] | tuple[Service, ...] | None
@@ -80,6 +80,7 @@ class Settings(Section):
     run: Run = Run()
     tracing: Tracing = Tracing()
     resources: Resources = Resources()
+    ui: Ui = Ui()
     sandbox: Annotated[
         SandboxLevel,
         About(

@@ -264,3 +264,30 @@ class Tracing(Section):
             repo=Repo.TIGHTEN,
         ),
     ] = "full"
+
+
+class Ui(Section):
+    """Where the viewer is found."""
+
+    port: Annotated[
+        StrictInt | None,
+        Field(ge=0, le=65_535),
+        About(
+            "The port of 127.0.0.1 that `ralph ui` listens at; 0 takes any that is free.",
+            "a whole number from 0 to 65535",
+            "7007",
+            repo=Repo.NEVER,
+            unset="7007, or the next that is free",
+        ),
+    ] = None
+    public_url: Annotated[
+        str | None,
+        Field(strict=True, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$"),
+        About(
+            "Where people reach the viewer through a proxy of yours. Links lead there, and requests for this host are answered.",
+            "an address that starts with http:// or https:// and does not end with /",
+            '"https://ralph.example.com"',
+            repo=Repo.NEVER,
+            unset="it is reached at 127.0.0.1 only",
+        ),
+    ] = None

@@ -1,0 +1,24 @@
+"""The first page of a site that has none of its own: what ran last, and what needs a look. Knows any agent's traces alone."""
+
+from dataclasses import dataclass
+
+from tracing.store import TraceFilter, TraceRow
+from tracing.store.findings import FindingRow
+from tracing.web.page import Page, Query
+
+NEWEST = 12
+LOOK_BACK_NS = 7 * 86_400 * 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Index:
+    traces: tuple[TraceRow, ...]
+    findings: tuple[FindingRow, ...]  # of the last seven days, the gravest first
+
+
+def index(query: Query) -> Index:
+    found = query.store.newest_findings(since_ns=query.now_ns - LOOK_BACK_NS, limit=NEWEST)
+    return Index(tuple(query.store.traces(TraceFilter(limit=NEWEST))), tuple(found))
+
+
+PAGE = Page("/", "index", index, "index.html", lambda _view: "What ran last", nav="Overview", key="o")

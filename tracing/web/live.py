@@ -1,0 +1,146 @@
+"""Tells browsers that something changed, as server-sent events: one look at the file for all of them.
+
+Knows of traces only when they last changed. What changed, the browser fetches itself.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+POLL_S = 0.5
+HEARTBEAT_S = 15.0
+MOST_CLIENTS = 32
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """When one trace, or any of them (trace_id ""), last changed."""
+
+    trace_id: str
+    updated_at_ns: int = 0
+    spans: int = 0
+    status: str = ""  # of one trace
+    running: bool = False
+
+
+@dataclass(eq=False)
+class Watcher:
+    """One browser's page."""
+
+    trace_id: str
+    last: Pulse | None = None
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Live:
+    """Looks every half second while somebody watches, and not otherwise."""
+
+    def __init__(self, path: Path, *, poll_s: float = POLL_S, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self.path = path
+        self.poll_s = poll_s
+        self.heartbeat_s = heartbeat_s
+        self.watchers: set[Watcher] = set()
+        self._pulses: Mapping[str, Pulse] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def stream(self, request: Request) -> StreamingResponse:
+        """`/live?trace=ID` tells of one trace until it has ended, `/live` of all of them."""
+        if len(self.watchers) >= MOST_CLIENTS:
+            raise HTTPException(503, "Too many pages watch at once. Close a few tabs.", {"Retry-After": "5"})
+        events = self.events(request.query_params.get("trace", ""))
+        return StreamingResponse(events, media_type="text/event-stream")
+
+    def stop(self) -> None:
+        """Every stream ends; a new one ends at once."""
+        self._stopped = True
+        for watcher in self.watchers:
+            watcher.woken.set()
+
+    async def events(self, trace_id: str) -> AsyncIterator[str]:
+        watcher = Watcher(trace_id)
+        self.watchers.add(watcher)
+        try:
+            yield "retry: 2000\n\n"
+            while not self._stopped:
+                self._look()
+                pulse = self._pulses.get(trace_id)
+                if pulse and pulse != watcher.last:
+                    yield _event("state" if watcher.last is None else "changed", pulse)
+                    watcher.last = pulse
+                    if trace_id and not pulse.running:
+                        yield _event("ended", pulse)
+                        return
+                elif not await self._woken(watcher):
+                    yield ": still here\n\n"
+        finally:
+            self.watchers.discard(watcher)
+
+    async def _woken(self, watcher: Watcher) -> bool:
+        try:
+            await asyncio.wait_for(watcher.woken.wait(), self.heartbeat_s)
+        except TimeoutError:
+            return False
+        watcher.woken.clear()
+        return True
+
+    def _look(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._poll())
+
+    async def _poll(self) -> None:
+        """Until nobody watches any more."""
+        with closing(_read_only(self.path)) as connection:
+            version, known = -1, set[str]()
+            while self.watchers and not self._stopped:
+                wanted = {watcher.trace_id for watcher in self.watchers}
+                now = await run_in_threadpool(_version, connection)
+                if now != version or wanted - known:
+                    version, known = now, wanted
+                    self._pulses = await run_in_threadpool(_pulses, connection, wanted)
+                    for watcher in self.watchers:
+                        watcher.woken.set()
+                await asyncio.sleep(self.poll_s)
+        self._pulses = {}
+
+
+def _event(kind: str, pulse: Pulse) -> str:
+    return f"event: {kind}\ndata: {json.dumps(asdict(pulse))}\n\n"
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """Another number whenever another connection, of this process or any, has changed the file."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _pulses(connection: sqlite3.Connection, wanted: set[str]) -> dict[str, Pulse]:
+    return {trace_id: _one(connection, trace_id) if trace_id else _all(connection) for trace_id in wanted}
+
+
+def _one(connection: sqlite3.Connection, trace_id: str) -> Pulse:
+    """A trace that is not there (any more) has ended."""
+    row = connection.execute(
+        "SELECT updated_at_ns, spans, status, ended_at_ns IS NULL FROM trace WHERE trace_id = ?", (trace_id,)
+    ).fetchone()
+    return Pulse(trace_id, row[0], row[1], row[2], bool(row[3])) if row else Pulse(trace_id)
+
+
+def _all(connection: sqlite3.Connection) -> Pulse:
+    running = connection.execute("SELECT max(updated_at_ns), count(*), sum(spans) FROM trace WHERE ended_at_ns IS NULL")
+    newest = connection.execute("SELECT trace_id, updated_at_ns FROM trace ORDER BY started_at_ns DESC LIMIT 1")
+    (open_at, count, spans), last = running.fetchone(), newest.fetchone()
+    return Pulse("", max(open_at or 0, last[1] if last else 0), spans or 0, running=bool(count))
