@@ -36,10 +36,12 @@ def history_rows(
         (agent_id, before_ns, *([repo] if repo else []), *_UNFINISHED, limit),
     ).fetchall()
     calls = _call_durations(connection, [row["trace_id"] for row in rows if row["spans"] <= _MOST_SPANS][:_CALL_TRACES])
-    return [
-        HistoryRow(*row[:5], call_durations_ns=tuple(ns for trace_id, ns in calls if trace_id == row["trace_id"]))
-        for row in rows
-    ]
+    return [_row(row, tuple(ns for trace_id, ns in calls if trace_id == row["trace_id"])) for row in rows]
+
+
+def _row(row: sqlite3.Row, calls: tuple[int, ...]) -> HistoryRow:
+    trace_id, started_at_ns, cost_micros, duration_ns, turns, _ = row
+    return HistoryRow(trace_id, started_at_ns, cost_micros, duration_ns, turns, calls)
 
 
 def _call_durations(connection: sqlite3.Connection, trace_ids: Sequence[str]) -> list[tuple[str, int]]:
