@@ -132,4 +132,8 @@ CREATE INDEX mention_span ON mention(span);
 CREATE VIRTUAL TABLE mention_text USING fts5(text, content='', tokenize='unicode61');
 """,
     reindex,
+    """
+CREATE INDEX span_turns ON span(trace_id, started_at_ns) WHERE turns > 0;
+CREATE INDEX finding_detector ON finding(detector, severity, trace_id);
+""",
 )

@@ -16,7 +16,8 @@ from tracing.finding import Finding, Severity
 from tracing.owner import is_alive
 from tracing.span import JsonValue, Owner
 from tracing.sqlite import StateError, connect, migrate, transaction
-from tracing.store import findings, queries, rows
+from tracing.store import agents, findings, queries, rows, snippets
+from tracing.store.agents import AgentRow, FindingKind, SessionRow
 from tracing.store.detail import Loader, SpanRow, TraceDetail, find_trace, read_trace
 from tracing.store.filters import TraceFilter
 from tracing.store.findings import FindingRow
@@ -26,6 +27,7 @@ from tracing.store.payloads import read_conversation, read_payload
 from tracing.store.queries import CostRow, GroupBy, TraceRow
 from tracing.store.rows import SpanLine
 from tracing.store.schema import COMPONENT, MIGRATIONS
+from tracing.store.snippets import Snippet
 from tracing.store.writes import Write
 
 
@@ -130,6 +132,36 @@ class TraceStore:
         """What the agent's finished traces cost and took that began before then, newest first."""
         with self._lock:
             return history_rows(self._connected(), agent_id, before_ns=before_ns, limit=limit, repo=repo)
+
+    def agents(self, *, since_ns: int = 0, agent: str | None = None) -> list[AgentRow]:
+        """Every agent with a run since then, or this one; whoever ran last first."""
+        with self._lock:
+            return agents.agents(self._connected(), since_ns, agent)
+
+    def agent_names(self) -> list[str]:
+        """Of the first hundred agents, "" among them where one has no name."""
+        with self._lock:
+            return agents.agent_names(self._connected())
+
+    def sessions(self, agent: str, *, since_ns: int = 0) -> list[SessionRow]:
+        """The newest sessions of an agent."""
+        with self._lock:
+            return agents.sessions(self._connected(), agent, since_ns)
+
+    def finding_kinds(self, agent: str, *, since_ns: int = 0) -> list[FindingKind]:
+        """What is found most often in an agent's traces."""
+        with self._lock:
+            return agents.finding_kinds(self._connected(), agent, since_ns)
+
+    def detectors(self) -> list[str]:
+        """The names of the detectors that found anything."""
+        with self._lock:
+            return agents.detectors(self._connected())
+
+    def snippets(self, text: str, trace_id: str, *, limit: int = 3) -> list[Snippet]:
+        """Where in one trace (by its whole id) these words stand, with what is around them."""
+        with self._lock:
+            return snippets.snippets(self._connected(), text, trace_id, limit)
 
     def payload(self, payload_hash: str) -> JsonValue:
         """A stored payload; None where only its hash was kept, or it was deleted."""
