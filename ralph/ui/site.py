@@ -1,19 +1,39 @@
-"""The viewer as Ralph serves it: the generic pages of any agent's traces, and Ralph's own."""
+"""The viewer as Ralph serves it: the generic pages of any agent's traces, Ralph's own, and the outcome beside a trace."""
 
 import importlib
 import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 
 from ralph.home import Home
+from ralph.ui.outcome import outcome
 from tracing.store import TraceStore
-from tracing.web.page import Page, Site
+from tracing.web.page import Page, Panel, Site
 
+HERE = Path(__file__).parent
 GENERIC = ("traces", "agents", "costs", "trace", "span", "compare")
 
 
 def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
-    del home
-    return Site(store, name="Ralph", pages=tuple(_generic_pages()), public_url=public_url)
+    """All that `ralph ui` serves. Looking changes nothing: not the repos, not the ledger, not the traces."""
+    return Site(
+        store,
+        name="Ralph",
+        pages=tuple(_generic_pages()),
+        panels=(
+            Panel(
+                "outcome",
+                "Outcome",
+                lambda query, detail: outcome(query.store, home, detail),
+                "outcome.html",
+                first=True,
+            ),
+        ),
+        templates=(HERE / "templates",),
+        statics={"ralph": HERE / "static"},
+        styles=("ralph/ralph.css",),
+        public_url=public_url,
+    )
 
 
 def _generic_pages() -> Iterator[Page]:
