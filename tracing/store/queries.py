@@ -5,10 +5,14 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from tracing.span import JsonValue, TraceStatus
 from tracing.store.filters import Sort, TraceFilter, conditions, order
-from tracing.store.search import places
+from tracing.store.search import places, says
+
+FEW_TRACES = 2_000
+COMMON_AFTER = 1  # batches of places: words that are found more often than that are common
 
 
 @dataclass(frozen=True)
@@ -115,17 +119,32 @@ def count(connection: sqlite3.Connection, filters: TraceFilter, most: int) -> in
 
 
 def _with_text(connection: sqlite3.Connection, filters: TraceFilter) -> list[TraceRow]:
-    """The words lead, newest places first: until enough of their traces match the rest, where the newest are wanted."""
+    """The words lead, newest places first; where few traces match the rest, and the words are common, those lead."""
     newest = filters.sort is Sort.WHEN and not (filters.cursor and filters.cursor.back)
     found: list[TraceRow] = []
     seen: set[str] = set()
-    for batch in places(connection, filters.text):
+    for number, batch in enumerate(places(connection, filters.text)):
         new = {place.trace_id for place in batch} - seen
         seen |= new
         found += _matching(connection, filters, new) if new else []
         if newest and len(found) >= filters.limit:
             break
+        if number == COMMON_AFTER and (few := _few(connection, filters)):
+            having = says(connection, filters.text, few)
+            return _matching(connection, filters, list(islice(having, filters.limit)))
     return _matching(connection, filters, {row.trace_id for row in found}) if found else []
+
+
+def _few(connection: sqlite3.Connection, filters: TraceFilter) -> list[str]:
+    """The ids of all that match everything but the text, in order, if they are few; else none."""
+    wanted, parameters = conditions(filters)
+    if not wanted:
+        return []
+    rows = connection.execute(
+        f"SELECT trace_id FROM trace {_where(wanted)} ORDER BY {order(filters)} LIMIT ?",  # noqa: S608  constants
+        (*parameters, FEW_TRACES + 1),
+    ).fetchall()
+    return [row["trace_id"] for row in rows] if len(rows) <= FEW_TRACES else []
 
 
 def _matching(

@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-PLACES_AT_ONCE = 2_000
-MOST_PLACES = 200_000
+FIRST_BATCH, BATCH = 200, 4_000
+MOST_PLACES = 100_000
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,27 @@ def note_texts(connection: sqlite3.Connection, span_row_id: int, texts: Iterable
 
 
 def places(connection: sqlite3.Connection, text: str) -> Iterator[list[Place]]:
-    """The newest first, in batches; ends after 200,000 of them: who asks for "the" has to ask for more."""
-    words, before = match(text), 1 << 62
-    for _ in range(MOST_PLACES // PLACES_AT_ONCE if words else 0):
-        rows = connection.execute(_PLACES, (words, before, PLACES_AT_ONCE)).fetchall()
+    """The newest first, in batches; ends after 100,000 of them: who asks for "the" has to ask for more."""
+    words, before, given, size = _words(connection, text), 1 << 62, 0, FIRST_BATCH
+    while words and given < MOST_PLACES:
+        rows = connection.execute(_PLACES, (words, before, size)).fetchall()
         if not rows:
             return
-        before = rows[-1]["id"]
+        before, given, size = rows[-1]["id"], given + len(rows), BATCH
         yield [Place(row["trace_id"], row["span_id"]) for row in rows]
+
+
+def says(connection: sqlite3.Connection, text: str, trace_ids: Iterable[str]) -> Iterator[str]:
+    """Those of the traces that have the words, in the order given; each is looked at alone."""
+    words = _words(connection, text)
+    for trace_id in trace_ids if words else ():
+        if connection.execute(_PLACES_IN, (words, trace_id, 1)).fetchone():
+            yield trace_id
 
 
 def places_in(connection: sqlite3.Connection, text: str, trace_id: str, limit: int = 20) -> list[Place]:
     """Where in one trace the words are found, the first place first."""
-    words = match(text)
+    words = _words(connection, text)
     rows = connection.execute(_PLACES_IN, (words, trace_id, limit)).fetchall() if words else []
     return [Place(trace_id, row["span_id"]) for row in rows]
 
@@ -60,7 +68,18 @@ GROUP BY span.span_id ORDER BY min(mention_text.rowid) LIMIT ?3
 """
 
 
-def match(text: str) -> str:
-    """An FTS5 query for all words of `text` in any order, each quoted, the last one as a beginning; "" without a word."""
-    words = ['"' + word.replace('"', '""') + '"' for word in text.replace("\0", " ").split()]
-    return " ".join(words) + "*" if words else ""
+def match(text: str, *, beginning: bool = False) -> str:
+    """An FTS5 query for all words of `text` in any order, each quoted; "" without a word.
+
+    `beginning`, or a `*` at the end of the text: the last word may go on.
+    """
+    words = ['"' + word.replace('"', '""') + '"' for word in text.replace("\0", " ").rstrip("* ").split()]
+    more = beginning or text.rstrip().endswith("*")
+    return " ".join(words) + ("*" if more else "") if words else ""
+
+
+def _words(connection: sqlite3.Connection, text: str) -> str:
+    """The whole words; where nothing has them, the last one as a beginning. (Beginnings of common words are dear.)"""
+    whole = match(text)
+    found = whole and connection.execute("SELECT 1 FROM mention_text WHERE mention_text MATCH ? LIMIT 1", (whole,))
+    return whole if not found or found.fetchone() else match(text, beginning=True)
