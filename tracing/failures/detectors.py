@@ -1,15 +1,23 @@
 """All detectors, in the order in which they are asked. A change of what any of them finds raises VERSION: stored findings are then made anew."""
 
+from tracing.failures.answer_loop import AnswerLoop
 from tracing.failures.detector import Detector
+from tracing.failures.failure_cascade import FailureCascade
 from tracing.failures.observed import Subject
+from tracing.failures.provider_retries import ProviderRetries
 from tracing.failures.retry_loop import RetryLoop
+from tracing.failures.token_exhaustion import TokenExhaustion
 from tracing.failures.tool_schema import ToolSchema
 
 VERSION = 1
 
 DETECTORS: tuple[type[Detector], ...] = (
     RetryLoop,
+    AnswerLoop,
+    ProviderRetries,
+    TokenExhaustion,
     ToolSchema,
+    FailureCascade,
 )  # fmt: skip
 
 

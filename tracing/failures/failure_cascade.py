@@ -1,0 +1,142 @@
+"""One failure that makes others fail: the first cause, the chain it started, what the chain cost. And errors that came as successes.
+
+A later failure belongs to a chain where it names something (a path, an id, a module) that only failed calls have named since the
+chain began, or where nothing at all worked in between. What a successful call names is proven to work and links nothing. In a shell
+only the surroundings count (a missing command, file, module, right, network): a red test and a search without a match are the
+everyday verdicts of programs. The same call again is a retry, which is for the loop detector to judge.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tracing.failures.calls import CALLS
+from tracing.failures.detector import Detector
+from tracing.failures.error_text import environment_error, error_in, is_unmarked
+from tracing.failures.observed import Observed, Subject
+from tracing.failures.result_text import exit_code, is_shell, text_of
+from tracing.failures.terms import of_call, specific
+from tracing.finding import Finding, Severity, Verdict, Waste
+from tracing.span import SpanKind
+
+FAILURES = 3  # of which two are consequences, before a chain is told
+DIFFERENT_CALLS = 2  # beside which it would be a retry
+NUDGE_FAILURES, NUDGE_CALLS = 5, 3
+_MOST_CHAINS, _MOST_TERMS, _MOST_PROVEN, _TOLD = 20, 200, 20_000, 6
+_MOST_SPANS = 50
+
+
+@dataclass(frozen=True)
+class _Failure:
+    span: str
+    tool: str
+    call: int  # tells calls apart
+    words: str
+    unmarked: bool
+
+
+@dataclass
+class _Chain:
+    failures: list[_Failure]
+    terms: set[str]
+    unbroken: bool = True  # nothing has worked since it began
+    waste: Waste = field(default_factory=Waste)
+    calls: set[int] = field(default_factory=set)  # the different ones that failed
+
+
+class FailureCascade(Detector):
+    name = "failure_cascade"
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        self._chains: list[_Chain] = []
+        self._proven: dict[str, None] = {}
+        self._unmarked: dict[str, list[_Failure]] = {}  # of each tool
+        self._told: set[str] = set()  # first causes of chains, which say more than that a tool answered with an error
+        self._turn = Waste()  # of the model calls since the last tool call
+
+    def ended(self, span: Observed) -> Iterable[Finding]:
+        if span.kind is SpanKind.LLM:
+            self._turn += Waste(span.tokens, span.cost_micros, span.duration_ns)
+            return ()
+        if span.kind not in CALLS:
+            return ()
+        turn, self._turn = self._turn, Waste()
+        words = error_in(span)
+        if not words:
+            self._worked(span)
+            return ()
+        words = _counted(span, words)
+        return self._failed(span, words, turn + Waste(duration_ns=span.duration_ns)) if words else ()
+
+    def _worked(self, span: Observed) -> None:
+        named = of_call(span.input)
+        if len(self._proven) < _MOST_PROVEN:
+            self._proven |= dict.fromkeys(named)
+        for chain in self._chains:
+            chain.unbroken = False
+            chain.terms -= named
+        self._chains = [chain for chain in self._chains if chain.terms]
+
+    def _failed(self, span: Observed, words: str, cost: Waste) -> Iterable[Finding]:
+        asked = of_call(span.input)
+        terms = {term for term in asked | specific(words) if term not in self._proven}
+        failure = _Failure(span.span_id, span.name, hash((span.name, text_of(span.input))), words, is_unmarked(span))
+        if failure.unmarked and not is_shell(span.name):
+            yield from self._dressed_as_success(failure)
+        chain = next((chain for chain in reversed(self._chains) if chain.unbroken or chain.terms & terms), None)
+        if chain is None:
+            self._chains = [*self._chains[-_MOST_CHAINS + 1 :], _Chain([failure], terms, calls={failure.call})]
+            return
+        chain.failures.append(failure)
+        chain.calls.add(failure.call)
+        chain.waste += cost
+        chain.terms |= set(list(terms)[: max(_MOST_TERMS - len(chain.terms), 0)])
+        if len(chain.failures) >= FAILURES and len(chain.calls) >= DIFFERENT_CALLS:
+            self._told.add(chain.failures[0].span)
+            yield self._cascade(chain)
+
+    def _cascade(self, chain: _Chain) -> Finding:
+        first, *later = chain.failures
+        nudged = len(chain.failures) >= NUDGE_FAILURES and len(chain.calls) >= NUDGE_CALLS
+        unmarked = " (it was marked as a success)" if first.unmarked else ""
+        told = [f"- `{failure.tool}`: {failure.words}" for failure in later[:_TOLD]]
+        if len(later) > _TOLD:
+            told.append(f"- and {len(later) - _TOLD} more")
+        return Finding(
+            self.name,
+            Severity.WARNING,
+            f"One failure of `{first.tool}` was followed by {len(later)} that go back to it",
+            f"First, `{first.tool}` failed{unmarked}: {first.words}\nThen, without the cause being mended:\n"
+            + "\n".join(told),
+            "Look at the first failure: mend its cause (a missing file, module, right or wrong argument), and the later ones have no "
+            "reason left. If the tool reported it as a success, let it report failures as such.",
+            tuple(failure.span for failure in chain.failures[:_MOST_SPANS]),
+            chain.waste,
+            Verdict.NUDGE if nudged else Verdict.NOTE,
+            f"Your last {len(later)} failed calls go back to an earlier failure of {first.tool}: {first.words}. "
+            "Deal with that first, or take another way."
+            if nudged
+            else "",
+        )
+
+    def _dressed_as_success(self, failure: _Failure) -> Iterable[Finding]:
+        tool = failure.tool
+        failures = self._unmarked.setdefault(tool, [])
+        failures.append(failure)
+        if failures[0].span in self._told:
+            return
+        times = "once" if len(failures) == 1 else f"{len(failures)} times"
+        yield Finding(
+            self.name,
+            Severity.NOTE,
+            f"`{tool}` answered with an error {times}, marked as a success",
+            f"The result of `{tool}` was: {failures[0].words}\nNothing marked it as a failure, so the agent may have read it as data.",
+            "Check what the agent made of that answer. Let the tool report errors as errors (is_error, an exception, a status).",
+            tuple(failed.span for failed in failures[:_MOST_SPANS]),
+        )
+
+
+def _counted(span: Observed, words: str) -> str:
+    """The error where it counts: of a shell's failures only those of its surroundings."""
+    ran_something = is_shell(span.name) or exit_code(span) is not None
+    return environment_error(f"{span.error}\n{text_of(span.output)}") if ran_something else words
