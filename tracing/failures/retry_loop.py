@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from tracing.failures.calls import CALLS, Call, call_of, text_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Observed, Subject
+from tracing.failures.owners import Owners
 from tracing.failures.spent import Turns
 from tracing.failures.state_change import Effect, effect_of
 from tracing.finding import Finding, Severity, Verdict, Waste
 from tracing.gist import gist
+from tracing.span import SpanKind
 from tracing.words import cut
 
 
@@ -42,6 +44,7 @@ VARIED_FAILURE = Patience(note=4, nudge=5, stop=15)
 BLIND = Patience(note=5, nudge=8, stop=25)  # a call that acts and says little of it: a click, a key, "ok"
 POLLING = Patience(note=20, nudge=20, stop=60)
 
+_ASKED = CALLS | {SpanKind.AGENT}  # a sub-agent is asked for something too
 _LONGEST_CYCLE = 4
 _SPANS_NAMED = 20
 _SIMILAR = 0.5  # at least so much of two calls' words in common
@@ -124,32 +127,64 @@ class RetryLoop(Detector):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        self._turns = Turns()
+        self._owners = Owners()
+        self._agents: dict[str, _Agent] = {}
+        self._changes = 0  # how often the state may have changed
+
+    def began(self, span: Observed) -> Iterable[Finding]:
+        self._owners.began(span)
+        return ()
+
+    def ended(self, span: Observed) -> Iterable[Finding]:
+        self._agents.pop(span.span_id, None)
+        agent = self._agents.setdefault(self._owners.ended(span), _Agent())
+        spent = agent.turns.ended(span)
+        if span.kind not in _ASKED:
+            return ()
+        call = call_of(span)
+        seen = _Seen(span, call, effect_of(span, failed=call.failed), spent, agent.turns.number)
+        agent.forget_before(self._changes)
+        if seen.effect is not Effect.READS:
+            self._changes += 1
+            agent.may_have_changed_state(seen, self._changes)
+        found = agent.saw(seen)
+        return () if found is None else (found,)
+
+
+class _Agent:
+    """What one agent has called since something changed."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self._changes = 0
         self._same: dict[str, _Group] = {}
         self._varied: dict[str, tuple[_Group, frozenset[int]]] = {}
         self._cycles = _Cycles()
 
-    def ended(self, span: Observed) -> Iterable[Finding]:
-        spent = self._turns.ended(span)
-        if span.kind not in CALLS:
-            return ()
-        call = call_of(span)
-        seen = _Seen(span, call, effect_of(span, failed=call.failed), spent, self._turns.number)
+    def forget_before(self, changes: int) -> None:
+        """What another agent may have changed makes every call worth repeating."""
+        if changes != self._changes:
+            self._changes, self._same, self._varied = changes, {}, {}
+
+    def may_have_changed_state(self, seen: _Seen, changes: int) -> None:
+        """Every other call is worth repeating now; this one too if it surely changed something."""
+        same, varied = seen.call.both, seen.call.tool + seen.call.outcome
+        sure = bool(seen.span.changed)
+        self._same = {same: self._same[same]} if same in self._same and not sure else {}
+        self._varied = {varied: self._varied[varied]} if varied in self._varied and not sure else {}
+        self._changes = changes
+
+    def saw(self, seen: _Seen) -> Finding | None:
+        """The gravest shape counts, once."""
         cycle = self._cycles.saw(seen)
         same = self._saw_same(seen)
         varied = self._saw_varied(seen)
-        found = cycle or same or varied
-        return () if found is None else (found,)
+        return cycle or same or varied
 
     def _saw_same(self, seen: _Seen) -> Finding | None:
-        """A call that changed something makes every other call worth repeating."""
-        key = seen.call.both
-        group = self._same.get(key)
-        if seen.effect is not Effect.READS:
-            self._same = {} if group is None or seen.span.changed else {key: group}
-            self._varied = {}
-        if group is None or seen.span.changed:
-            self._same[key] = seen.group()
+        group = self._same.get(seen.call.both)
+        if group is None:
+            self._same[seen.call.both] = seen.group()
             return None
         if group.last_ended_ns > seen.span.started_at_ns:
             return None  # asked for beside the other, before that one's outcome was known

@@ -1,10 +1,8 @@
 """Traces as files of steps, one JSON object a line: each step a model's turn and the call it made. Lenient: anything may be missing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 
 from tracing.failures.observed import Ending, Observed, Subject, stop_reason
-from tracing.failures.watch import Watch
 from tracing.span import JsonValue, SpanKind, TraceStatus
 
 _NO_TOOL = frozenset({"", "none", "null", "(no action)", "no_action"})
@@ -76,37 +74,6 @@ def _whole(step: Mapping[str, JsonValue]) -> JsonValue:
     if isinstance(output, str) and length > len(output) >= 1_000:
         return f"{output}\n[{length} characters in all]"
     return output
-
-
-def tell(watch: Watch, spans: Sequence[Observed], ending: Ending) -> Watch:
-    """A finished trace as it happened: every span's beginning and end in the order of time."""
-    for began, span in in_order(spans):
-        if began:
-            watch.began(span)
-        else:
-            watch.ended(span)
-    watch.closed(ending)
-    return watch
-
-
-def in_order(spans: Iterable[Observed]) -> Iterator[tuple[bool, Observed]]:
-    """(True, span as it began) and (False, span as it ended), by time; parents begin before and end after their children."""
-    events: list[tuple[int, int, Observed]] = []
-    for place, span in enumerate(spans):
-        events.append((span.started_at_ns, 2 * place, span))
-        if span.ended_at_ns is not None:
-            events.append((span.ended_at_ns, 2 * place + 1, span))
-    for _, place, span in sorted(events, key=lambda event: event[:2]):
-        yield place % 2 == 0, as_begun(span) if place % 2 == 0 else span
-
-
-def as_begun(span: Observed) -> Observed:
-    """What was known of a span when it began."""
-    return replace(
-        span, ended_at_ns=None, is_error=False, error="", output=None, exit_code=None, changed=None,
-        input_tokens=0, cache_read_tokens=0, cache_write_tokens=0, output_tokens=0, cost_micros=0,
-        attempts=1, attempt_errors=(),
-    )  # fmt: skip
 
 
 def _text(value: JsonValue) -> str:
