@@ -30,7 +30,8 @@ class Content(StrEnum):
 class Kept:
     """What became of a value: the write (None where nothing is kept), whether a secret was cut, a line for the log.
 
-    `gist` is the value in a few words, for a list; `text` what a search finds it by.
+    `gist` is the value in a few words, for a list; `text` what a search finds it by; `shown` what detectors see: what is
+    kept, or its hash where only that is. None: nothing is kept.
     """
 
     payload: PutPayload | None
@@ -38,6 +39,7 @@ class Kept:
     preview: str
     gist: str = ""
     text: str = ""
+    shown: JsonValue = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ class Contents:
         data = to_bytes(plain)
         name = hashlib.sha256(data).hexdigest()
         if self.content is Content.HASH:
-            return Kept(PutPayload(name, len(data), compressed=False, data=None), redacted, "")
+            return Kept(PutPayload(name, len(data), compressed=False, data=None), redacted, "", shown={"sha256": name})
         if self.content is Content.PREVIEW:
             plain, name = self._preview(plain, len(data), name)
         packed, compressed = compress(to_bytes(plain))
         text = leaf_text(plain, SEARCHED_CHARS)
         payload = PutPayload(name, len(data), compressed=compressed, data=packed)
-        return Kept(payload, redacted, text[:LOG_PREVIEW_CHARS], gist(plain), text)
+        return Kept(payload, redacted, text[:LOG_PREVIEW_CHARS], gist(plain), text, "" if plain is None else plain)
 
     @staticmethod
     def _preview(plain: JsonValue, size_bytes: int, name: str) -> tuple[JsonValue, str]:

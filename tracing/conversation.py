@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tracing.contents import Contents
+from tracing.failures.messages import first_user_text
 from tracing.recorder import Recorder, unbreakable
 from tracing.store.writes import PutNode
 
@@ -20,6 +21,7 @@ class Conversation:
         self._length = 0
         self._preview = ""
         self._unsaid: list[str] = []
+        self.asked = ""  # the first thing that a user says in it, redacted
 
     @property
     def head(self) -> str | None:
@@ -35,6 +37,7 @@ class Conversation:
         """Add one message; it reaches the disk with the next span that is written."""
         kept = self._contents.keep(message)
         self._preview = kept.preview
+        self.asked = self.asked or first_user_text([kept.shown])
         if kept.payload is None:
             return
         self._length += 1

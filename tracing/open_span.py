@@ -16,8 +16,19 @@ from tracing.calls_log import log_call
 from tracing.contents import Contents, Kept
 from tracing.conversation import Conversation
 from tracing.recorder import Recorder, unbreakable
-from tracing.span import AttributeValue, Ids, PayloadRefs, SpanEvent, SpanKind, SpanState, SpanStatus, traceparent
+from tracing.span import (
+    AttributeValue,
+    Ids,
+    JsonValue,
+    PayloadRefs,
+    SpanEvent,
+    SpanKind,
+    SpanState,
+    SpanStatus,
+    traceparent,
+)
 from tracing.store.writes import PutSpan
+from tracing.watching import Watching
 
 STACKTRACE_CHARS = 8_000
 _CURRENT: contextvars.ContextVar["Span | None"] = contextvars.ContextVar("tracing_current_span", default=None)
@@ -57,6 +68,7 @@ class OpenTrace(Protocol):
     contents: Contents
     clock: Callable[[], int]  # ns since the epoch
     ids: Ids
+    watch: Watching
 
     @property
     def trace_id(self) -> str: ...
@@ -94,6 +106,7 @@ class Span:
         self._contents = trace.contents
         self._lock = threading.RLock()
         self._previews = {"input": "", "output": ""}
+        self._shown: dict[str, JsonValue] = {"input": None, "output": None}  # to detectors; only until the end
         self._state = SpanState(
             trace_id=trace.trace_id,
             span_id=span_id or trace.ids.span_id(),
@@ -145,7 +158,7 @@ class Span:
     @unbreakable
     def set_input(self, value: object) -> None:
         kept = self._contents.keep(value)
-        self._previews["input"] = kept.preview
+        self._previews["input"], self._shown["input"] = kept.preview, kept.shown
         self.findable(kept.text)
         if self._state.kind is not SpanKind.LLM:
             self._describe(kept.gist)
@@ -154,7 +167,7 @@ class Span:
     @unbreakable
     def set_output(self, value: object) -> None:
         kept = self._contents.keep(value)
-        self._previews["output"] = kept.preview
+        self._previews["output"], self._shown["output"] = kept.preview, kept.shown
         self.findable(kept.text)
         if self._state.kind is SpanKind.LLM:
             self._describe(kept.gist)
@@ -173,6 +186,7 @@ class Span:
         head = conversation.head if isinstance(conversation, Conversation) else conversation
         if isinstance(conversation, Conversation):
             self._previews["input"] = conversation.preview
+            self.trace.watch.asked(conversation.asked)
             for said in conversation.take_texts():
                 self.findable(said)
         refs = replace(self._state.refs, conversation=head)
@@ -211,6 +225,11 @@ class Span:
         )
         self.error(message, kind)
 
+    def began(self) -> None:
+        """On disk, and known to the detectors."""
+        self.flush()
+        self.trace.watch.began(self._state, self._shown["input"])
+
     @unbreakable
     def flush(self) -> None:
         """Put the span on disk as it is now."""
@@ -225,6 +244,8 @@ class Span:
             ended = self.trace.clock() if at_ns is None else at_ns
             self._state = replace(self._state, status=self._final(status), ended_at_ns=ended)
         self.trace.forget(self)
+        self.trace.watch.ended(self._state, self._shown["input"], self._shown["output"], host=self)
+        self._shown.update(input=None, output=None)
         self.flush()
         if self._state.kind is SpanKind.LLM:
             log_call(self._state, input_preview=self._previews["input"], output_preview=self._previews["output"])

@@ -4,19 +4,19 @@ Knows nothing about models or PRDs. Everything passes the redactor first; a fail
 """
 
 import contextvars
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
 from tracing import attributes as names
 from tracing.contents import SEARCHED_CHARS, Content, Contents, Kept
 from tracing.conversation import Conversation
-from tracing.jsonlike import json_like, leaf_text
+from tracing.failures.trace_facts import outcome
+from tracing.jsonlike import leaf_text
+from tracing.kept_once import KeptOnce
 from tracing.open_span import Span, current_span, enter, leave, use_span
 from tracing.owner import this_process
 from tracing.recorder import Recorder, unbreakable
@@ -35,12 +35,16 @@ from tracing.span import (
 from tracing.steady import SteadyClock
 from tracing.store.store import TraceStore
 from tracing.store.writes import PutTrace
+from tracing.watching import WatchFor, Watching, with_all_detectors
 
 __all__ = ["Content", "Conversation", "Span", "Trace", "Tracer", "current_span", "use_span"]
 
 
 class Tracer:
-    """Makes traces and writes them to one store. Clock (ns since the epoch) and ids are arguments, for tests."""
+    """Makes traces and writes them to one store. Clock (ns since the epoch) and ids are arguments, for tests.
+
+    Detectors watch each trace while it is open (`Trace.watch`); `watch` None leaves that to `ralph analyze`.
+    """
 
     def __init__(
         self,
@@ -50,12 +54,14 @@ class Tracer:
         content: Content = Content.FULL,
         clock: Callable[[], int] | None = None,
         ids: Ids | None = None,
+        watch: WatchFor | None = with_all_detectors,
     ) -> None:
         self.store = store
         self.recorder = Recorder(store)
         self.contents = Contents(redact if redact is not None else Redactor(), Content(content))
         self.clock = clock or SteadyClock()
         self.ids: Ids = ids or RandomIds()
+        self.watch = watch
 
     def start_trace(
         self,
@@ -95,7 +101,8 @@ class Trace:
         self.clock, self.ids = tracer.clock, tracer.ids
         self._open: dict[str, Span] = {}
         self._lock = threading.RLock()
-        self._known: dict[str, Kept] = {}
+        self._once = KeptOnce(self.recorder, self.contents)
+        self.watch = Watching(tracer.store, self.recorder, self.clock, tracer.watch, self._open.get)
         self._token: contextvars.Token[Span | None] | None = None
         self._state = TraceState(
             trace_id=self.ids.trace_id(),
@@ -146,6 +153,8 @@ class Trace:
             self.root.set({names.PARENT_TRACE_ID: linked[0], names.PARENT_SPAN_ID: linked[1]})
         self._open[self.root.span_id] = self.root
         self.recorder.now(PutTrace(self._state, self._state.started_at_ns), self.root.write())
+        self.watch.opened(self._state)
+        self.watch.began(self.root.state, None)
 
     def start_span(
         self,
@@ -167,7 +176,7 @@ class Trace:
             span.set_input(input)
         with self._lock:
             self._open[span.span_id] = span
-        span.flush()
+        span.began()
         return span
 
     @contextmanager
@@ -215,7 +224,12 @@ class Trace:
         added = self.contents.metadata(metadata)
         self.root.findable(leaf_text(added, SEARCHED_CHARS))
         self._state = replace(self._state, metadata={**self._state.metadata, **added})
+        self.watch.opened(self._state)
         self.recorder.now(PutTrace(self._state, self.clock()))
+
+    def set_outcome(self, *, passed: bool, words: str) -> None:
+        """What somebody else than the agent says of its work so far; claims of success are held against it."""
+        self.set_metadata(outcome(passed=passed, words=words))
 
     @unbreakable
     def end(self, status: TraceStatus | str = TraceStatus.SUCCESS, error: str | None = None) -> None:
@@ -230,7 +244,7 @@ class Trace:
         self.root.end(ROOT_STATUS[how], at_ns=now_ns)
         text = None if error is None else self.contents.text(error)
         self._state = replace(self._state, status=how, error=text, ended_at_ns=now_ns)
-        self.recorder.now(PutTrace(self._state, now_ns))
+        self.recorder.now(PutTrace(self._state, now_ns), *self.watch.closed(self._state))
 
     def _close_children(self) -> None:
         with self._lock:
@@ -248,15 +262,8 @@ class Trace:
             self._open.pop(span.span_id, None)
 
     def keep_once(self, value: object) -> Kept:
-        """As `Contents.keep`, for what comes again with each call (system text, tools): worked out only the first time."""
-        plain = json_like(value)
-        key = sha256(json.dumps(plain).encode()).hexdigest()
-        if key not in self._known:
-            kept = self.contents.keep(plain)
-            if kept.payload is not None:
-                self.recorder.later(kept.payload)
-            self._known[key] = kept
-        return self._known[key]
+        """As `Contents.keep`, for what comes again with each call."""
+        return self._once.keep(value)
 
     @contextmanager
     def ending(self) -> Iterator[None]:
