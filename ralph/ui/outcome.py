@@ -4,8 +4,8 @@ Everything is read from where it is kept: the trace, git's objects, the PRD, Ral
 """
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from ralph.history.explain import ENDED, VERIFIED
 from ralph.home import Home
@@ -41,7 +41,7 @@ class Work:
     branch: str
     ref: str  # that keeps work which was not committed; "" where there is none
     diff: Diff | None
-    files: tuple[str, ...]  # the changed files, as the trace knows them
+    files: tuple[str, ...]  # the files that the agent changed, as the trace knows them
     note: str  # why there is no diff, or what has happened to the commit since
     is_merged: bool  # the user's checkout has the commit
 
@@ -65,6 +65,7 @@ class Outcome:
     status: TraceStatus
     headline: str
     reason: str  # one or two sentences behind the headline; ""
+    parked: str  # why the story is parked now, where the reason does not say it already; ""
     story: StoryTold | None
     said: Said | None
     checked: Checked
@@ -94,6 +95,7 @@ def outcome(store: TraceStore, home: Home, detail: TraceDetail) -> Outcome | Non
         status=trace.status,
         headline=headline,
         reason=reason,
+        parked=story.parked if story and not (reason and reason[:80] in story.parked) else "",
         story=story,
         said=said,
         checked=seen,
@@ -165,10 +167,17 @@ def _work(objects: Objects | None, detail: TraceDetail, seen: Checked) -> Work:
         commit=commit,
         branch=branch,
         ref=ref,
-        diff=objects.diff(base, sha),
+        diff=_agents_first(objects.diff(base, sha), files),
         files=files,
         note=_moved(objects, sha, branch) if commit and branch else "",
         is_merged=bool(commit) and objects.contains("HEAD", sha),
+    )
+
+
+def _agents_first(diff: Diff | None, files: Collection[str]) -> Diff | None:
+    """What Ralph added to the commit (the PRD's flag, progress notes) stands behind the agent's own work."""
+    return diff and replace(
+        diff, files=tuple(sorted(diff.files, key=lambda file: bool(files) and file.path not in files))
     )
 
 

@@ -22,6 +22,7 @@ from ralph.workspace.repo import Repo
 from tracing.span import JsonValue, SpanKind
 from tracing.store import SpanRow, TraceDetail
 
+OTHER_WORDS = 0.4  # below it, a criterion in the agent's words is shown beside the PRD's
 ALIKE = 0.8  # how much of a criterion the agent must have repeated for its evidence to count for it
 EDITED = "The PRD was edited since: the agent worked on other words."
 
@@ -135,7 +136,7 @@ def matched(wanted: Sequence[str], given: Sequence[Criterion]) -> tuple[tuple[Cr
 def _answered(text: str, said: Criterion | None) -> Criterion:
     if said is None:
         return Criterion(text, "")
-    return Criterion(text, said.evidence, said.text if _likeness(said.text, text) < 1 else "")
+    return Criterion(text, said.evidence, said.text if _likeness(said.text, text) < OTHER_WORDS else "")
 
 
 def _most_like(text: str, given: Sequence[Criterion]) -> Criterion | None:
