@@ -27,6 +27,7 @@ from tracing.store.payloads import read_conversation, read_payload
 from tracing.store.queries import CostRow, GroupBy, TraceRow
 from tracing.store.rows import SpanLine
 from tracing.store.schema import COMPONENT, MIGRATIONS
+from tracing.store.search import places_in
 from tracing.store.snippets import Snippet
 from tracing.store.writes import Write
 
@@ -96,6 +97,11 @@ class TraceStore:
         """
         with self._lock:
             return rows.span_lines(self._connected(), trace_id, after_id, since_ns)
+
+    def spans_with(self, trace_id: str, text: str, limit: int = 1_000) -> list[str]:
+        """The ids of the spans of a trace (by its whole id) that were given, told or brought all of these words."""
+        with self._lock:
+            return [place.span_id for place in places_in(self._connected(), text, trace_id, limit)]
 
     def span(self, trace_id: str, prefix: str) -> SpanRow:
         """One span of a trace (by its whole id), by its id or a prefix that only it has in that trace.
