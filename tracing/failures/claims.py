@@ -61,7 +61,7 @@ class Claim:
 def claim_of(span: Observed) -> Claim | None:
     """What a model's turn, or a call that ends the work, claims; the strongest of it."""
     if span.kind is SpanKind.TOOL:
-        return _finishing(span.span_id, span.name, span.input)
+        return _finishing(span.span_id, span.name, span.input) or _submitting(span)
     if span.kind is not SpanKind.LLM:
         return None
     said = answer(span.output)
@@ -81,7 +81,15 @@ def _finishing(span_id: str, name: str, arguments: JsonValue) -> Claim | None:
     texts = [given] if isinstance(given, str) else [value for value in fields.values() if isinstance(value, str)]
     text = "\n".join(texts)[:_LOOKED_AT]
     status = f"status={fields['status']}" if fields.get("status") else ""
-    return Claim(span_id, f"{name}({status})", about_tests=bool(_sentence(_TESTS, text)))
+    return Claim(span_id, f"success: {name}({status})", about_tests=bool(_sentence(_TESTS, text)))
+
+
+def _submitting(span: Observed) -> Claim | None:
+    """Some agents end by a command (SWE-agent, mini-swe-agent)."""
+    command = command_of(span)
+    if "SUBMIT_FINAL_OUTPUT" in command or command.strip() == "submit":
+        return Claim(span.span_id, "that it is done, by submitting its work", about_tests=False)
+    return None
 
 
 def _said(span_id: str, said: Answer) -> Claim | None:
