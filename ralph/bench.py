@@ -11,6 +11,7 @@ from prd.story import Story
 from prd.writeback import mark
 from ralph.agents.base import Ending, Finish, Session
 from ralph.agents.turns import Task
+from ralph.agents.verdicts import is_told, told
 from ralph.board import Board
 from ralph.brief.briefing import Brief, first_message
 from ralph.brief.feedback import repair_message
@@ -29,6 +30,8 @@ from ralph.workspace.rebase import Conflict, rebase
 from ralph.workspace.snapshot import Snapshot, collect
 from ralph.workspace.worktree import Worktree, open_worktree
 from tracing.budget import NO_LIMIT_MICROS, Limit
+from tracing.failures.trace_facts import CRITERIA, TITLE
+from tracing.finding import Finding
 from tracing.span import SpanKind, TraceStatus
 from tracing.tracer import Trace
 
@@ -48,7 +51,8 @@ def prepare(shared: Workbench, board: Board, story: Story, number: int) -> "Iter
         session_id=shared.run_id,
         metadata={
             "ralph.story.id": story.id,
-            "ralph.story.title": story.title,
+            TITLE: story.title,
+            CRITERIA: list(story.acceptance_criteria),
             "ralph.repo": str(shared.repo.root),
             "ralph.branch": shared.plan.name,
             "ralph.iteration": number,
@@ -85,6 +89,7 @@ class Bench:
         self._attempt = shared.states.attempts(shared.repo.id, story) + 1
         self._inspection = shared.verifier.inspection(worktree, trace, story)
         self._prepared = shared.verifier.preparation.of(worktree, trace, self._report)
+        trace.watch.listen(self._tell_finding)
         self._snapshot: Snapshot | None = None
         self._last_failures = ""
         self.is_kept = True  # False: the worktree alone has the work, since nothing can be written (a full disk, say)
@@ -132,8 +137,10 @@ class Bench:
         return verdict
 
     def _verdict_on(self, snapshot: Snapshot) -> Verdict:
-        """The verdict; what the integrity guard refuses is remembered."""
+        """The verdict; what the integrity guard refuses is remembered, and the trace knows what became of its claims."""
         shared, verdict = self._shared, self._inspection.verify(snapshot)
+        if verdict.stopped is None and shared.verifier.checks:
+            self._trace.set_outcome(passed=verdict.passed, words=verdict.text)
         if verdict.distrusted:
             reason = self._redact(verdict.text)
             shared.states.note_refusal(shared.repo.id, self._story, self._trace.trace_id, reason)
@@ -315,6 +322,11 @@ class Bench:
             where = f"{shared.place.name} on {shared.plan.name}"
             self._tell(EventKind.NOTE, f"{where} has no {self._story.id} yet; the commit says that it is done")
             return {}
+
+    def _tell_finding(self, finding: Finding) -> None:
+        """What goes wrong is said while it goes wrong."""
+        if is_told(finding):
+            self._tell(EventKind.WARNING, told(finding), detector=finding.detector, span=finding.span_id)
 
     def _redact(self, text: str) -> str:
         return self._shared.tracer.contents.redactor.text(text)

@@ -18,7 +18,7 @@ class Ending(StrEnum):
     RUN_BUDGET = "run_budget"
     WORST_CASE = "worst_case"  # a call cost more than was reserved for it: no limit can be promised any more
     DEADLINE = "deadline"
-    STUCK = "stuck"  # the same call with the same result again and again
+    STUCK = "stuck"  # a detector stopped it: the same call with the same result again and again, say
     FORMAT_ERRORS = "format_errors"
     REFUSED = "refused"
     CUT = "cut"  # answers that hit the output limit, or a stop reason that nobody knows

@@ -1,16 +1,13 @@
-"""Notices an agent that goes in circles: the same call again, nothing new for many turns, one malformed call after another.
+"""Notices an agent that gets nowhere: nothing new for many turns, one malformed call after another.
 
-Knows nothing about models or tools: it is told what was called and what came back, and says what to do about it.
+Knows nothing about models or tools: it is told what came back, and says what to do about it. Calls that are repeated are
+the detectors' business (`tracing.failures`).
 """
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-WARN_AT_IDENTICAL_CALLS = 4
-STOP_AT_IDENTICAL_CALLS = 6
 NUDGE_AT_IDLE_TURNS = 15
 STOP_AT_FORMAT_ERRORS = 3
 
@@ -26,24 +23,18 @@ def _digest(text: str) -> str:
 
 @dataclass
 class LoopGuard:
-    """What the session has seen so far. A change of the working tree makes every call worth repeating."""
+    """What the session has seen so far."""
 
-    _repeats: dict[str, int] = field(default_factory=dict)  # digest of call and result -> times since the last change
     _seen_results: set[str] = field(default_factory=set)
     _idle_turns: int = 0
     _format_errors: int = 0
     _progressed: bool = False
 
-    def saw(self, name: str, arguments: Mapping[str, object], result: str, *, changed: bool) -> int:
-        """Note a finished call; returns how often this call has brought this result since the tree last changed [1..]."""
+    def saw(self, result: str, *, changed: bool) -> None:
+        """Note a finished call: a change of the working tree is progress, and so is a result that was not seen before."""
         outcome = _digest(_NOISE.sub("#", result))
-        call = _digest(json.dumps([name, arguments, outcome], sort_keys=True, default=str))
-        if changed:
-            self._repeats.clear()
         self._progressed |= changed or outcome not in self._seen_results
         self._seen_results.add(outcome)
-        self._repeats[call] = self._repeats.get(call, 0) + 1
-        return self._repeats[call]
 
     def turn_idled(self) -> bool:
         """Close a turn; True when so many turns brought nothing new that the agent should be told (then counts afresh)."""

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
 
-from ralph.agents.loop_guard import STOP_AT_IDENTICAL_CALLS, WARN_AT_IDENTICAL_CALLS, LoopGuard
+from ralph.agents.loop_guard import LoopGuard
 from ralph.brief.marks import without_marks
 from ralph.events import Event, EventKind, EventValue, Reporter
-from ralph.model.blocks import Block, append_text, scrub
-from ralph.prompts import prompt
+from ralph.model.blocks import Block, scrub
 from ralph.screen_text import last_lines, one_line
 from ralph.tools.result import ToolResult
 from tracing import attributes as names
@@ -53,7 +52,6 @@ class Batch:
 
     results: list[Block]
     well_formed: bool  # at least one call could be run
-    stuck_on: str = ""  # the tool whose same call brought the same result too often
     refusal: str = ""  # why the last call that could not be run was refused
 
 
@@ -72,16 +70,12 @@ class ToolCalls:
     def run(self, calls: Sequence[Block], malformed: Mapping[str, str]) -> Batch:
         """Answer every call of a turn whose stop reason is `tool_use`."""
         problems = {call["id"]: self._problem(call, malformed) for call in calls}
-        answers: list[tuple[Block, int]] = []
+        results: list[Block] = []
         for side_by_side, group in groupby(calls, key=lambda call: call["name"] in self.tools.read_only):
-            answers += self._run_group(list(group), problems, side_by_side=side_by_side)
-        stuck = [
-            call["name"] for call, (_, times) in zip(calls, answers, strict=True) if times >= STOP_AT_IDENTICAL_CALLS
-        ]
+            results += self._run_group(list(group), problems, side_by_side=side_by_side)
         return Batch(
-            results=[result for result, _ in answers],
+            results=results,
             well_formed=not all(problems.values()),
-            stuck_on=stuck[0] if stuck else "",
             refusal=next((problem for problem in reversed(problems.values()) if problem), ""),
         )
 
@@ -90,33 +84,32 @@ class ToolCalls:
             return f"{call['name']}: the input is not valid JSON, nothing was run. {malformed[call['id']]}"
         return self.tools.validate(call["name"], call["input"]) or (NOT_ALONE if call["name"] == FINISH else None)
 
-    def _run_group(
-        self, calls: list[Block], problems: Mapping[str, str | None], *, side_by_side: bool
-    ) -> list[tuple[Block, int]]:
+    def _run_group(self, calls: list[Block], problems: Mapping[str, str | None], *, side_by_side: bool) -> list[Block]:
         above = current_span()  # a thread of the pool has no current span
         if not side_by_side or len(calls) == 1:
             return [self._answer(call, problems[call["id"]], above) for call in calls]
         with ThreadPoolExecutor(min(READERS, len(calls))) as pool:
             return list(pool.map(lambda call: self._answer(call, problems[call["id"]], above), calls))
 
-    def _answer(self, call: Block, problem: str | None, above: Span | None) -> tuple[Block, int]:
-        """The result for the model, and how often this very call has had it."""
+    def _answer(self, call: Block, problem: str | None, above: Span | None) -> Block:
+        """The result for the model."""
         attributes = names.tool_attributes(name=str(call["name"]), call_id=call["id"])
         span = self.trace.start_span(
             f"execute_tool {call['name']}", kind=SpanKind.TOOL, parent=above, input=call["input"], attributes=attributes
         )
         with span.ending():
-            result, times = self._refused(call, problem) if problem else self._carried_out(call, span)
+            result = self._refused(call, problem) if problem else self._carried_out(call, span)
             if problem:
                 span.error(problem, "refused_call")
+                span.set({names.CHANGED: False})
             span.set_output(result["content"])
-        return result, times
+        return result
 
-    def _refused(self, call: Block, problem: str) -> tuple[Block, int]:
+    def _refused(self, call: Block, problem: str) -> Block:
         self._tell(call, "refused", is_error=True)
-        return answer(call, without_marks(problem), is_error=True), 0
+        return answer(call, without_marks(problem), is_error=True)
 
-    def _carried_out(self, call: Block, span: Span) -> tuple[Block, int]:
+    def _carried_out(self, call: Block, span: Span) -> Block:
         left_s = self.seconds_left()
         if left_s is not None and left_s <= 0:
             return self._refused(call, NO_TIME)
@@ -129,17 +122,15 @@ class ToolCalls:
                 duration_ms=result.duration_s * 1000,
                 truncated=result.truncated,
                 full_output=str(result.full_output or ""),
+                changed=result.changed,
             )
         )
         if result.is_error:
             span.error(str(result.content)[:500], "tool_error")
         self._tell(call, _outcome(result), is_error=result.is_error, lines=last_lines(result.content))
-        block = answer(call, _own_words(result.content), is_error=result.is_error)
         with self._lock:
-            times = self.guard.saw(call["name"], call["input"], str(result.content), changed=result.changed)
-        if times == WARN_AT_IDENTICAL_CALLS:
-            block = append_text(block, prompt("nudge_identical", count=times))
-        return block, times
+            self.guard.saw(str(result.content), changed=result.changed)
+        return answer(call, _own_words(result.content), is_error=result.is_error)
 
     def _tell_started(self, call: Block) -> None:
         gist = _gist(call["input"])

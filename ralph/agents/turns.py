@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from ralph.agents.endings import ending_of
 from ralph.agents.loop_guard import NUDGE_AT_IDLE_TURNS, STOP_AT_FORMAT_ERRORS, LoopGuard
 from ralph.agents.tool_calls import FINISH, ToolCalls, Tools, answer
+from ralph.agents.verdicts import nudge_words, why_stopped
 from ralph.errors import ServiceError
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.finish import Ending, Finish, finish_of
-from ralph.model.blocks import Block, append_text, text
+from ralph.model.blocks import Block, text, with_words
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
 from ralph.model.dialogue import Dialogue
@@ -26,6 +27,7 @@ from ralph.prompts import SYSTEM, prompt
 from ralph.spending import Spending
 from ralph.steer.steering import Control, Helm, NobodySpeaks, as_said
 from tracing.budget import Limit, OverBudgetError
+from tracing.finding import Verdict
 
 if TYPE_CHECKING:
     from tracing.tracer import Trace, Tracer
@@ -100,7 +102,7 @@ class TurnLoop:
         self._hear(message)
         try:
             while True:
-                if finish := self._ordered() or self._limit_reached() or self._turn():
+                if finish := self._ordered() or self._limit_reached() or self._judged() or self._turn():
                     return finish
         finally:
             self._helm.leave()
@@ -132,6 +134,16 @@ class TurnLoop:
             return Finish(Ending.TURN_LIMIT, detail=f"{task.turns} turns were not enough (`turns` raises the limit)")
         if self._dialogue.reported_tokens >= task.context_cap_tokens:
             return self._compact(f"the conversation has {self._dialogue.reported_tokens} tokens")
+        return None
+
+    def _judged(self) -> Finish | None:
+        """What the detectors want before the next call: nothing, a word to the agent, or an end."""
+        finding = self._trace.watch.due()
+        if finding is None:
+            return None
+        if finding.verdict is Verdict.STOP:
+            return Finish(Ending.STUCK, detail=why_stopped(finding))
+        self._unsent = with_words(self._unsent, nudge_words(finding))
         return None
 
     def _ask(self) -> Reply:
@@ -174,10 +186,6 @@ class TurnLoop:
             return self._nudge(reply)
         gives_up = self._guard.too_many_format_errors(malformed=not batch.well_formed)
         self._answer(batch.results, self._note())
-        if batch.stuck_on:
-            return Finish(
-                Ending.STUCK, detail=f"the same {batch.stuck_on} call brought the same result again and again"
-            )
         if gives_up:
             why = " ".join(batch.refusal.split())[:MOST_REFUSAL_CHARS].rstrip(".")
             said = f"{STOP_AT_FORMAT_ERRORS} turns in a row without a valid tool call, the last one: {why}"
@@ -268,9 +276,7 @@ class TurnLoop:
     def _answer(self, results: list[Block], note: str = "") -> None:
         """All results in one message, results only; what else is to be said goes into the last of them."""
         notes = [words for words in (note, self._spending.warning()) if words]
-        if results and notes:
-            results = [*results[:-1], append_text(results[-1], "\n\n".join(notes))]
-        self._unsent += results
+        self._unsent += with_words(results, "\n\n".join(notes)) if results and notes else results
 
     def _answer_or_say(self, reply: Reply, refusal: str, words: str) -> None:
         if reply.tool_calls:

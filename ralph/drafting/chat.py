@@ -9,10 +9,11 @@ from typing import Protocol
 
 from ralph.agents.loop_guard import STOP_AT_FORMAT_ERRORS, LoopGuard
 from ralph.agents.tool_calls import ToolCalls, Tools, answer
+from ralph.agents.verdicts import nudge_words, why_stopped
 from ralph.drafting.desk import Desk
 from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
-from ralph.model.blocks import Block, append_text, text
+from ralph.model.blocks import Block, text, with_words
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms
 from ralph.model.dialogue import Dialogue
@@ -21,6 +22,7 @@ from ralph.model.reply import Reply
 from ralph.model.stop_reasons import NEXT_STEP, NextStep
 from ralph.prompts import prompt
 from ralph.screen_text import one_line
+from tracing.finding import Verdict
 from tracing.tracer import Trace
 
 MOST_TURNS = 30
@@ -85,6 +87,7 @@ class Chat:
             unsent = self._warned(self._steps[NEXT_STEP[reply.stop_reason]](reply))
             if self._tools.is_over:
                 return
+            unsent = self._judged(unsent)
         self._give_up(f"{MOST_TURNS} turns were not enough")
 
     def _call(self) -> Reply:
@@ -102,8 +105,6 @@ class Chat:
     def _run_tools(self, reply: Reply) -> list[Block]:
         self._tools.turn_began(len(reply.tool_calls))
         batch = self._calls.run(reply.tool_calls, reply.malformed)
-        if batch.stuck_on:
-            self._give_up(f"the model made the same {batch.stuck_on} call again and again")
         if self._guard.too_many_format_errors(malformed=not batch.well_formed):
             self._give_up(f"{STOP_AT_FORMAT_ERRORS} turns in a row had no valid tool call")
         self._nudges = self._cuts = 0
@@ -129,9 +130,16 @@ class Chat:
         if self._was_warned or not self._desk.is_nearly_spent:
             return blocks
         self._was_warned = True
-        words, last = prompt("draft_wrap_up", tool=self._tools.schemas[-1]["name"]), blocks[-1]
-        added = [append_text(last, words)] if last["type"] == "tool_result" else [last, text(words)]
-        return [*blocks[:-1], *added]
+        return with_words(blocks, prompt("draft_wrap_up", tool=self._tools.schemas[-1]["name"]))
+
+    def _judged(self, blocks: list[Block]) -> list[Block]:
+        """With what the detectors have to say of the conversation so far."""
+        finding = self._trace.watch.due()
+        if finding is None:
+            return blocks
+        if finding.verdict is Verdict.STOP:
+            self._give_up(why_stopped(finding).rstrip("."))
+        return with_words(blocks, nudge_words(finding))
 
     def _give_up(self, why: str) -> list[Block]:
         raise NothingCameError(f"{why}. The conversation is kept: ralph trace {self._trace.trace_id[:8]}")

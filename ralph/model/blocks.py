@@ -44,3 +44,10 @@ def append_text(result: Block, words: str) -> Block:
     if isinstance(content, str):
         return {**result, "content": f"{content}\n\n{scrub(words)}"}
     return {**result, "content": [*content, text(words)]}
+
+
+def with_words(blocks: Sequence[Block], words: str) -> list[Block]:
+    """A user message with something that the harness has to say: inside its last tool result, else as a text of its own."""
+    if blocks and blocks[-1]["type"] == "tool_result":
+        return [*blocks[:-1], append_text(blocks[-1], words)]
+    return [*blocks, text(words)]

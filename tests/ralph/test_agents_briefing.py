@@ -151,5 +151,5 @@ def test_the_system_text_is_short_and_tells_of_no_story_place_or_budget() -> Non
 
 
 def test_a_placeholder_without_a_value_is_an_error_of_the_programmer() -> None:
-    with pytest.raises(KeyError, match="count"):
-        prompt("nudge_identical")
+    with pytest.raises(KeyError, match="turns"):
+        prompt("nudge_no_progress")
