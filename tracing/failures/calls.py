@@ -113,7 +113,12 @@ class Call:
     tool: str
     failed: bool
     empty_handed: bool  # failed, or brought nothing, in words
-    says_little: bool  # the outcome is too short to prove that nothing moved: "ok", "clicked", ""
+    outcome_chars: int
+
+    @property
+    def says_little(self) -> bool:
+        """Whether the outcome is too short to prove that nothing moved: "ok", "clicked", ""."""
+        return self.outcome_chars <= _LITTLE_CHARS
 
     @property
     def both(self) -> str:
@@ -133,5 +138,5 @@ def call_of(span: Observed) -> Call:
         tool=span.name,
         failed=failed,
         empty_handed=failed or reads_like_nothing(outcome),
-        says_little=len(outcome) <= _LITTLE_CHARS,
+        outcome_chars=len(outcome),
     )

@@ -193,7 +193,7 @@ class _Agent:
 
     def _saw_varied(self, seen: _Seen) -> Finding | None:
         """One tool that brings the same failure for calls that hardly differ."""
-        if not seen.call.empty_handed or seen.call.says_little:
+        if not seen.call.empty_handed or not seen.call.outcome_chars:
             return None
         key = seen.call.tool + seen.call.outcome
         words = _words(seen.span)
