@@ -72,6 +72,7 @@ class SubAgents(Detector):
         self._entered: deque[int] = deque()
         self._ids: set[str] = set()
         self._addressed: set[str] = set()
+        self._names: set[str] = set()  # of agents below others
         self._first_ns = 0
         self._started = self._most_at_once = self._at_work = self._deepest = 0
         self._guilty: list[str] = []
@@ -121,6 +122,7 @@ class SubAgents(Detector):
             self._start(span, 1)
         if call is not None:
             call.seen += 1
+        self._names.add(span.name)
         parent.children[span.name] = (others or 0) + 1
         deeper = parent.works or parent.name == span.name or len(parent.children) > 1
         parent.works = True
@@ -186,9 +188,9 @@ class SubAgents(Detector):
     def _grounds(self, span: Observed) -> Iterator[tuple[Verdict, str]]:
         asked, started = self._asked, self._started
         quick = self._quick if self._has_clock(span) else 0
-        if asked:
+        if asked and not self._is_as_asked:
             yield _over(started, max(2 * asked, asked + 5), max(4 * asked, asked + 12), f"{asked} were asked for")
-        else:
+        elif not asked:
             yield _over(started, MANY_IN_ALL, RUNAWAY_IN_ALL, "nobody asked for a number")
         many, runaway = max(MANY, 2 * asked), max(RUNAWAY, 4 * asked)
         yield _over(quick, many, runaway, f"{quick} of them were started within a minute")
@@ -196,6 +198,11 @@ class SubAgents(Detector):
         yield _over(self._deepest, DEEP, RUNAWAY_DEPTH, f"agents started agents, {self._deepest} levels deep")
         if self._is_churning(span):
             yield Verdict.NUDGE, f"{RE_ENTERED} agents were entered within a minute"
+
+    @property
+    def _is_as_asked(self) -> bool:
+        """Whether no more than the agents asked for take turns, however often each is started."""
+        return 2 <= len(self._names) <= self._asked and self._most_at_once <= self._asked
 
     def _count(self, span: Observed, agent: _Agent | None) -> None:
         self._all.add(span)
