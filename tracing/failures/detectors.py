@@ -1,6 +1,8 @@
 """All detectors, in the order in which they are asked. A change of what any of them finds raises VERSION: stored findings are then made anew."""
 
 from tracing.failures.answer_loop import AnswerLoop
+from tracing.failures.cache_breaks import CacheBreaks
+from tracing.failures.context_growth import ContextGrowth
 from tracing.failures.detector import Detector
 from tracing.failures.failure_cascade import FailureCascade
 from tracing.failures.observed import Subject
@@ -18,6 +20,8 @@ DETECTORS: tuple[type[Detector], ...] = (
     TokenExhaustion,
     ToolSchema,
     FailureCascade,
+    ContextGrowth,
+    CacheBreaks,
 )  # fmt: skip
 
 
