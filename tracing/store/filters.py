@@ -53,6 +53,7 @@ class TraceFilter:
     limit: int = 50
     agent: str | None = None  # "" is the agent without a name
     session: str | None = None
+    model: str | None = None  # has a call of this model
     until_ns: int | None = None  # began before it
     detector: str = ""  # has a finding of this detector
     min_severity: int = 0  # has a finding (of that detector, where one is given) at least as grave
@@ -62,7 +63,7 @@ class TraceFilter:
 
 def conditions(filters: TraceFilter) -> tuple[list[str], list[Parameter]]:
     """Everything but `text` and `limit`, to be joined by AND."""
-    found = [*_plain(filters), *_findings(filters), *_beyond(filters)]
+    found = [*_plain(filters), *_spans(filters), *_beyond(filters)]
     return [condition for condition, _ in found], [value for _, values in found for value in values]
 
 
@@ -89,7 +90,10 @@ def _plain(filters: TraceFilter) -> Iterator[Condition]:
             yield condition, (value,)
 
 
-def _findings(filters: TraceFilter) -> Iterator[Condition]:
+def _spans(filters: TraceFilter) -> Iterator[Condition]:
+    if filters.model is not None:
+        calls = "SELECT 1 FROM span WHERE span.trace_id = trace.trace_id AND span.turns > 0 AND span.model = ?"
+        yield f"EXISTS ({calls})", (filters.model,)
     if filters.min_severity:
         yield "worst >= ? AND worst > 0", (filters.min_severity,)
     if filters.detector:
