@@ -78,6 +78,9 @@ COMMANDS = {
         "ui_command",
         "Open the trace viewer: what ran, what it cost, where it went wrong.",
     ),
+    "diff": Entry(
+        Part.LOOK_BACK, "ralph.cli.diff", "diff_command", "Compare two traces: where they part, cost, tools, findings."
+    ),
     "costs": Entry(
         Part.LOOK_BACK,
         "ralph.cli.costs",

@@ -1,9 +1,11 @@
 """Traces, spans and costs as plain data for `--json`. Money in micro-dollars and dollars, times in ISO 8601 and ns."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TypeAlias
 
 from ralph.history.costs import CostGroup
+from tracing.finding import Finding
 from tracing.span import AttributeValue, JsonValue
 from tracing.store import SpanRow, TraceDetail, TraceRow
 from tracing.words import MICROS_PER_USD, iso_time
@@ -34,8 +36,8 @@ def cost_facts(group: CostGroup, by: str) -> Facts:
     }
 
 
-def detail_facts(detail: TraceDetail) -> Facts:
-    """The trace and every span. A call's request stands as what is new in it: the first `messages_kept` messages are those
+def detail_facts(detail: TraceDetail, findings: Sequence[Finding] = ()) -> Facts:
+    """The trace, what detectors found in it, and every span. A call's request stands as what is new in it: the first `messages_kept` messages are those
     of the call before, so that the whole is as long as the conversation and not its square.
     """
     before: list[JsonValue] = []
@@ -48,7 +50,8 @@ def detail_facts(detail: TraceDetail) -> Facts:
             facts |= {"messages_kept": kept, "messages": messages[kept:]}
             before = messages
         spans.append(facts)
-    return {**trace_facts(detail.trace), "spans": spans}
+    found = [{**asdict(one), "severity": one.severity.name.lower()} for one in findings]
+    return {**trace_facts(detail.trace), "findings_found": found, "spans": spans}
 
 
 def span_facts(span: SpanRow, *, whole: bool = False) -> Facts:

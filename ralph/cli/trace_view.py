@@ -1,12 +1,14 @@
 """Traces for a person in a terminal: the list, the costs, and one trace as a tree that tells what happened and why."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ralph.cli.finding_view import MARKS, findings_lines, pinned
 from ralph.cli.span_notes import OUTPUT, Turns, details, label, mark, note
 from ralph.cli.table import Column, screen_width, short_id, table
 from ralph.spending import unseen_words
+from tracing.finding import Finding, Severity
 from tracing.span import SpanKind, TraceStatus
 from tracing.store import SpanRow, TraceDetail, TraceRow
 from tracing.words import cut, length, local_time, money, percent, plain, tokens
@@ -29,7 +31,13 @@ DURATION_WIDTH, TOKENS_WIDTH, COST_WIDTH, NOTE_WIDTH = 7, 11, 8, 22
 
 
 def traces_table(rows: Sequence[TraceRow]) -> list[str]:
-    return table(COLUMNS, [_trace_cells(row) for row in rows])
+    cells = [_trace_cells(row) for row in rows]
+    if not any(row.findings for row in rows):
+        return table(COLUMNS, cells)
+    found = [f"{MARKS[Severity(row.worst)]} {row.findings}" if row.findings else "" for row in rows]
+    return table(
+        (*COLUMNS, Column("found", right=True)), [[*known, one] for known, one in zip(cells, found, strict=True)]
+    )
 
 
 def _trace_cells(row: TraceRow) -> list[str]:
@@ -51,13 +59,14 @@ def title(row: TraceRow) -> str:
     return plain(row.metadata.get("ralph.story.title") or row.name)
 
 
-def trace_lines(detail: TraceDetail) -> list[str]:
-    """What happened, in words; then every span."""
+def trace_lines(detail: TraceDetail, findings: Sequence[Finding] = ()) -> list[str]:
+    """What happened, in words; what went wrong; then every span, with what was found pinned to it."""
     turns = Turns.of(detail)
     return [
         *_header(detail, turns),
+        *findings_lines(findings, detail.trace.trace_id, _id_chars(detail)),
         "",
-        *_tree(detail, turns),
+        *_tree(detail, turns, pinned(findings)),
         "",
         f"One span whole: ralph trace {detail.trace.trace_id[:ID_CHARS]} --span ID (the first column)",
     ]
@@ -110,14 +119,15 @@ class _Placed:
     under: str
 
 
-def _tree(detail: TraceDetail, turns: Turns) -> list[str]:
+def _tree(detail: TraceDetail, turns: Turns, found: Mapping[str, str]) -> list[str]:
     id_chars = _id_chars(detail)
     lines: list[str] = []
     for placed in _placed(detail):
         lines.append(_line(placed, turns, id_chars))
         lead = " " * (id_chars + 4) + placed.under
         room = screen_width() - len(lead) - 2
-        lines += [f"{lead}  {line}" for text in details(placed.span, turns) for line in _fitted(text, room)]
+        here = [found[placed.span.span_id]] if placed.span.span_id in found else []
+        lines += [f"{lead}  {line}" for text in [*here, *details(placed.span, turns)] for line in _fitted(text, room)]
     return lines
 
 

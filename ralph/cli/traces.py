@@ -15,7 +15,7 @@ from ralph.durations import parse_duration_s
 from ralph.errors import RalphError
 
 if TYPE_CHECKING:
-    from tracing.store import TraceStore
+    from tracing.store import TraceDetail, TraceStore
 
 STATUSES = ("running", "success", "error", "timeout", "blocked", "over_budget", "interrupted")
 GROUPS = ("day", "repo", "story", "model", "agent")
@@ -106,27 +106,77 @@ def traces_command(
         click.echo("no trace matches" if any_at_all else NO_TRACES)
 
 
-@click.command("trace", epilog="Example: ralph trace latest    or, for one span whole: ralph trace 45f0 --span ef65")
+@click.command(
+    "trace",
+    epilog="Example: ralph trace latest -f    or, for one span whole: ralph trace 45f0 --span ef65",
+)
 @click.argument("trace_id", metavar="ID")
 @click.option("--span", "span_id", metavar="SPANID", help="One span whole: its request, input, output, attributes.")
+@click.option("-f", "--follow", is_flag=True, help="A line for each span as it ends, until the trace does.")
 @json_option
-def trace_command(trace_id: str, *, span_id: str | None, as_json: bool) -> None:
-    """Show the trace whose id begins with ID as a tree; `latest` is the newest one."""
-    from ralph.cli.span_view import span_lines  # noqa: PLC0415  # heavy, and --help must be fast
-    from ralph.cli.trace_json import detail_facts, span_facts  # noqa: PLC0415
+def trace_command(trace_id: str, *, span_id: str | None, follow: bool, as_json: bool) -> None:
+    """Show the trace whose id begins with ID as a tree, with what went wrong in it; `latest` is the newest one."""
+    if follow and (as_json or span_id):
+        raise click.UsageError("--follow prints lines of a whole trace: leave out --json and --span.")
+    with opened_traces() as store:
+        detail = read_trace(store, trace_id)
+        if follow:
+            _follow(store, detail.trace.trace_id)
+        elif span_id is not None:
+            _show_span(detail, span_id, as_json=as_json)
+        else:
+            _show_trace(store, detail, as_json=as_json)
+
+
+def _show_trace(store: "TraceStore", detail: "TraceDetail", *, as_json: bool) -> None:
+    from ralph.cli.trace_json import detail_facts  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.cli.trace_view import trace_lines  # noqa: PLC0415
+    from tracing.failures.stored import known_findings  # noqa: PLC0415
+
+    findings = known_findings(store, detail.trace)
+    if as_json:
+        echo_json(detail_facts(detail, findings))
+    else:
+        click.echo("\n".join(trace_lines(detail, findings)))
+
+
+def _show_span(detail: "TraceDetail", span_id: str, *, as_json: bool) -> None:
+    from ralph.cli.span_view import span_lines  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.cli.trace_json import span_facts  # noqa: PLC0415
     from tracing.store import TraceNotFoundError  # noqa: PLC0415
 
-    with opened_traces() as store:
-        try:
-            detail = store.trace(_latest(store) if trace_id == "latest" else trace_id)
-            span = None if span_id is None else detail.span(span_id)
-        except TraceNotFoundError as error:
-            raise RalphError(str(error)) from error
-        if as_json:
-            echo_json(detail_facts(detail) if span is None else span_facts(span, whole=True))
-        else:
-            click.echo("\n".join(trace_lines(detail) if span is None else span_lines(span)))
+    try:
+        span = detail.span(span_id)
+    except TraceNotFoundError as error:
+        raise RalphError(str(error)) from error
+    if as_json:
+        echo_json(span_facts(span, whole=True))
+    else:
+        click.echo("\n".join(span_lines(span)))
+
+
+def _follow(store: "TraceStore", trace_id: str) -> None:
+    from ralph.cli.follow import followed  # noqa: PLC0415  # heavy, and --help must be fast
+
+    try:
+        for line in followed(store, trace_id):
+            click.echo(line)
+    except KeyboardInterrupt:
+        return
+
+
+def read_trace(store: "TraceStore", trace_id: str) -> "TraceDetail":
+    """The trace whose id begins so; `latest` is the newest one.
+
+    Raises:
+        RalphError: there is no such trace, or several.
+    """
+    from tracing.store import TraceNotFoundError  # noqa: PLC0415  # heavy, and --help must be fast
+
+    try:
+        return store.trace(_latest(store) if trace_id == "latest" else trace_id)
+    except TraceNotFoundError as error:
+        raise RalphError(str(error)) from error
 
 
 @contextmanager

@@ -78,6 +78,7 @@ def test_what_was_written_before_the_index_knew_of_spans_is_found_after_an_upgra
     with contextlib.closing(TraceStore.open(path)) as store:
         for text in ("alpha", "beta answered", "US-9", "chat"):
             assert names(store, text) == ["old"], text
+        assert [span.gist for span in store.trace(trace.trace_id).spans[1:]] == ["alpha answered", "beta answered"]
 
 
 def _as_before_the_index(path: Path) -> None:

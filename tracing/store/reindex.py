@@ -1,9 +1,10 @@
-"""Makes the texts of spans findable that were written before the index knew of spans: one pass, as part of a migration."""
+"""Makes findable, and describes in a few words, the spans that were written before the store did so: one pass of a migration."""
 
 import json
 import sqlite3
 from collections.abc import Iterator
 
+from tracing.gist import gist
 from tracing.jsonlike import leaf_text
 from tracing.store.payloads import read_payload
 from tracing.store.search import note_texts
@@ -18,6 +19,9 @@ def reindex(connection: sqlite3.Connection) -> None:
     titles = {row["root_span_id"]: row for row in connection.execute("SELECT root_span_id, name, metadata FROM trace")}
     for row in connection.execute("SELECT * FROM span ORDER BY id").fetchall():
         note_texts(connection, row["id"], _texts(connection, row, titles.get(row["span_id"]), seen))
+        described = row["output_hash"] if row["kind"] == "LLM" else row["input_hash"]
+        words = gist(read_payload(connection, described)) if described else ""
+        connection.execute("UPDATE span SET gist = ? WHERE id = ?", (words, row["id"]))
 
 
 def _texts(
