@@ -13,6 +13,7 @@ from tracing.failures.watch import Watch
 from tracing.finding import Finding
 from tracing.span import JsonValue, SpanKind
 from tracing.store.detail import SpanRow, TraceDetail
+from tracing.store.queries import TraceRow
 from tracing.store.store import TraceStore
 from tracing.store.writes import PutFindings
 
@@ -64,6 +65,13 @@ def analyse_pending(store: TraceStore, *, limit: int) -> int:
     for trace_id in pending:
         analyse(store, trace_id)
     return len(pending)
+
+
+def known_findings(store: TraceStore, row: TraceRow) -> tuple[Finding, ...]:
+    """What is stored where it is up to date, else analysed now; a trace that runs is analysed as far as it has come."""
+    if row.analysed == VERSION or (row.ended_at_ns is None and row.findings):
+        return tuple(store.findings(row.trace_id))
+    return analyse(store, row.trace_id, write=row.ended_at_ns is not None)
 
 
 def _first_message(detail: TraceDetail) -> str:
