@@ -2,11 +2,13 @@
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ralph.home import Home
+from ralph.ui.board import stories_view
 from ralph.ui.outcome import outcome
+from ralph.ui.overview import overview
 from tracing.store import TraceStore
 from tracing.web.page import Page, Panel, Site
 
@@ -19,7 +21,27 @@ def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
     return Site(
         store,
         name="Ralph",
-        pages=tuple(_generic_pages()),
+        pages=(
+            Page(
+                "/",
+                "overview",
+                lambda query: overview(query, home),
+                "overview.html",
+                _named("Overview"),
+                "Overview",
+                "o",
+            ),
+            Page(
+                "/stories",
+                "stories",
+                lambda query: stories_view(query, home),
+                "stories.html",
+                _named("Stories"),
+                "Stories",
+                "s",
+            ),
+            *_generic_pages(),
+        ),
         panels=(
             Panel(
                 "outcome",
@@ -34,6 +56,10 @@ def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
         styles=("ralph/ralph.css",),
         public_url=public_url,
     )
+
+
+def _named(title: str) -> Callable[[object], str]:
+    return lambda _view: title
 
 
 def _generic_pages() -> Iterator[Page]:

@@ -1,0 +1,191 @@
+"""What needs a look first, ranked: findings, stories that failed or are parked, a red base, money that nobody can account for.
+
+Each has one line that says why, and leads straight to the span where it shows.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from ralph.history.costs import trace_of
+from ralph.history.explain import ENDED
+from ralph.history.trace_reading import finish_call
+from ralph.home import Home
+from ralph.ui.board import Board, Card, Lane
+from tracing.finding import Severity
+from tracing.reconcile import Books, OpenReservation
+from tracing.span import SpanKind, SpanStatus, TraceStatus
+from tracing.store import TraceDetail, TraceNotFoundError, TraceRow, TraceStore
+from tracing.words import money, plain
+
+MOST_PER_TRACE = 2
+BAD = {TraceStatus.ERROR, TraceStatus.OVER_BUDGET, TraceStatus.TIMEOUT, TraceStatus.INTERRUPTED}
+
+
+@dataclass(frozen=True)
+class Look:
+    """`command` is what to type, where the remedy is no page; `cost_micros` is what it wasted, for the ranking."""
+
+    kind: str  # "finding", "failed", "parked", "red before", "unknown cost"
+    severity: Severity
+    title: str
+    why: str
+    cost_micros: int
+    trace_id: str
+    span_id: str
+    story: str = ""
+    command: str = ""
+
+
+def looks(
+    store: TraceStore, home: Home, since_ns: int, rows: Sequence[TraceRow], boards: Sequence[Board]
+) -> list[Look]:
+    """The gravest first, then the dearest."""
+    parked = list(_parked(store, boards))
+    found = list(_findings(store, since_ns))
+    told = {look.trace_id for look in parked}
+    everything = [*found, *parked, *_failed(store, rows, told), *_red(store, rows), *_unknown(store, home)]
+    return sorted(everything, key=lambda look: (-look.severity, -look.cost_micros))
+
+
+def guilty_span(detail: TraceDetail) -> str:
+    """Where it shows why the work was not committed: the last check that failed on it, else how the agent ended."""
+    spans = detail.spans
+    verifying = {span.span_id for span in spans if span.name == "verify" and span.kind is SpanKind.CHAIN}
+    ways: list[Callable[[int], bool]] = [
+        lambda at: spans[at].parent_span_id in verifying and spans[at].status is SpanStatus.ERROR,
+        lambda at: spans[at].kind is SpanKind.LLM and (spans[at].error is not None or bool(finish_call(spans[at]))),
+        lambda at: spans[at].kind is SpanKind.LLM,
+    ]
+    backwards = range(len(spans) - 1, -1, -1)
+    return next((spans[at].span_id for way in ways for at in backwards if way(at)), detail.trace.root_span_id)
+
+
+def _guilty(store: TraceStore, trace_id: str) -> str:
+    try:
+        return guilty_span(store.trace(trace_id))
+    except TraceNotFoundError:
+        return ""
+
+
+def _findings(store: TraceStore, since_ns: int) -> Iterator[Look]:
+    counts: dict[str, int] = {}
+    for row in store.newest_findings(since_ns=since_ns, least=Severity.WARNING):
+        counts[row.trace_id] = counts.get(row.trace_id, 0) + 1
+        trace = trace_of(store, row.trace_id) if counts[row.trace_id] <= MOST_PER_TRACE else None
+        if trace:
+            one = row.finding
+            yield Look(
+                "finding",
+                one.severity,
+                one.title,
+                plain(one.evidence),
+                one.waste.cost_micros,
+                row.trace_id,
+                one.span_id,
+                trace.story,
+            )
+
+
+def _parked(store: TraceStore, boards: Sequence[Board]) -> Iterator[Look]:
+    for board in boards:
+        for card in (card for column in board.columns if column.lane is Lane.PARKED for card in column.cards):
+            yield _parked_look(store, card)
+
+
+def _parked_look(store: TraceStore, card: Card) -> Look:
+    newest = card.tries[0].trace_id if card.tries else ""
+    return Look(
+        "parked",
+        Severity.WARNING,
+        f"{card.id} is parked: {card.title}",
+        card.why.removeprefix("parked: "),
+        card.cost_micros,
+        newest,
+        _guilty(store, newest) if newest else "",
+        card.id,
+    )
+
+
+def _failed(store: TraceStore, rows: Sequence[TraceRow], told: Collection[str]) -> Iterator[Look]:
+    """Traces that ended badly, where the story has not been done since."""
+    done = {(row.repo, row.story): row.started_at_ns for row in reversed(rows) if row.status is TraceStatus.SUCCESS}
+    for row in rows:
+        is_mended = row.story and done.get((row.repo, row.story), 0) > row.started_at_ns
+        if row.status in BAD and row.trace_id not in told and not is_mended:
+            title = f"{row.story or row.agent_id or row.name}: {ENDED[row.status] if row.story else row.status}"
+            yield Look(
+                "failed",
+                Severity.WARNING,
+                title,
+                plain(row.error or ""),
+                row.cost_micros,
+                row.trace_id,
+                _guilty(store, row.trace_id),
+                row.story,
+            )
+
+
+def _red(store: TraceStore, rows: Sequence[TraceRow]) -> Iterator[Look]:
+    """Of the newest trace of each repo: what did not even pass before the work began."""
+    newest = {row.repo: row for row in reversed(rows) if row.repo and row.agent_id == "ralph"}
+    for row in newest.values():
+        detail = store.trace(row.trace_id)
+        base = next((span for span in detail.spans if span.name == "baseline"), None)
+        output = base.output() if base else None
+        red = output.get("red") if isinstance(output, dict) else None
+        if base and isinstance(red, list) and red:
+            names = ", ".join(map(str, red))
+            failed = [span for span in detail.children(base.span_id) if span.status is SpanStatus.ERROR]
+            yield Look(
+                "red before",
+                Severity.WARNING,
+                f"Red before any work in {row.repo.rpartition('/')[2]}: {names}",
+                "It is not blamed on a story, and vouches for none. Mend it, or take the check out.",
+                0,
+                row.trace_id,
+                (failed or [base])[0].span_id,
+            )
+
+
+def _unknown(store: TraceStore, home: Home) -> Iterator[Look]:
+    """Calls whose cost nobody knows, in one line, and those that cost more than their worst case."""
+    open_calls = open_reservations(home)
+    if unknown := [one for one in open_calls if one.is_unknown]:
+        micros = sum(one.counted_micros for one in unknown)
+        some = (
+            "a call whose end was never seen" if len(unknown) == 1 else f"{len(unknown)} calls whose end was never seen"
+        )
+        yield Look(
+            "unknown cost",
+            Severity.NOTE,
+            f"{money(micros)} counts as spent for {some}",
+            "It counts against your limits until you say what it cost.",
+            0,
+            _known_trace(store, unknown[-1].trace_id),
+            "",
+            command="ralph costs reconcile",
+        )
+    for one in open_calls:
+        if one.is_broken:
+            yield Look(
+                "unknown cost",
+                Severity.CRITICAL,
+                f"A call cost {money(one.counted_micros)}, more than its worst case of {money(one.reserved_micros)}",
+                "Nothing more is called until you have looked: the price table is wrong, or the bound on the input.",
+                one.counted_micros - one.reserved_micros,
+                _known_trace(store, one.trace_id),
+                "",
+                command=f"ralph costs reconcile {one.id} --accept",
+            )
+
+
+def _known_trace(store: TraceStore, trace_id: str) -> str:
+    return trace_id if trace_of(store, trace_id) else ""
+
+
+def open_reservations(home: Home) -> tuple[OpenReservation, ...]:
+    if not home.ledger_db.is_file():
+        return ()
+    with closing(Books.open(home.ledger_db)) as books:
+        return books.open_reservations()
