@@ -81,6 +81,9 @@ COMMANDS = {
     "diff": Entry(
         Part.LOOK_BACK, "ralph.cli.diff", "diff_command", "Compare two traces: where they part, cost, tools, findings."
     ),
+    "analyze": Entry(
+        Part.LOOK_BACK, "ralph.cli.analyze", "analyze_command", "Say what went wrong in traces or in a file of traces."
+    ),
     "costs": Entry(
         Part.LOOK_BACK,
         "ralph.cli.costs",

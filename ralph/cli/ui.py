@@ -82,4 +82,4 @@ def can_open() -> bool:
     """Not on a server: a browser in the terminal would take it over."""
     if sys.platform in {"darwin", "win32"}:
         return not os.environ.get("SSH_CONNECTION")
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

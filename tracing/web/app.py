@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -146,15 +146,15 @@ class Pages:
         self, request: Request, status: int, message: str, headers: Mapping[str, str] | None = None
     ) -> Response:
         problem = Problem(status, TITLES.get(status, "Something went wrong"), message)
-        if request.url.path.endswith(".json") or "json" in request.headers.get("accept", ""):
+        if request.scope["path"].endswith(".json") or "json" in request.headers.get("accept", ""):
             return JSONResponse({"error": message, "status": status}, status, headers)
-        where = _where(request, self.renderer.base)
+        where = replace(_where(request, self.renderer.base), twin="")
         return HTMLResponse(self.renderer.template("error.html", problem, where, title=problem.title), status, headers)
 
     async def http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         messages = {
-            404: f"{request.url.path} is not an address of this viewer. The pages above are.",
+            404: f"{request.scope['path']} is not an address of this viewer. The pages above are.",
             405: f"It answers {' and '.join(sorted(SAFE_METHODS))} here, not {request.method}.",
         }
         said = messages.get(error.status_code, error.detail)
@@ -211,7 +211,7 @@ async def _health(request: Request) -> Response:
 def _where(request: Request, base: str, page: Page | None = None) -> Where:
     bare = request.query_params.get("bare") == "1" or request.headers.get("x-bare") == "1"
     args = [(name, value) for name, value in request.query_params.multi_items() if name not in NOT_ARGUMENTS]
-    twin = base + json_path(request.url.path) + (f"?{urlencode(args)}" if args else "")
+    twin = base + quote(json_path(request.scope["path"])) + (f"?{urlencode(args)}" if args else "")
     return Where(page, twin, bare)
 
 

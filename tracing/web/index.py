@@ -15,6 +15,11 @@ class Index:
     traces: tuple[TraceRow, ...]
     findings: tuple[FindingRow, ...]  # of the last seven days, the gravest first
 
+    def name_of(self, trace_id: str) -> str:
+        """Of one that is listed; else its id, cut."""
+        found = next((row for row in self.traces if row.trace_id == trace_id), None)
+        return f"trace {trace_id[:8]}" if found is None else found.story or found.name
+
 
 def index(query: Query) -> Index:
     found = query.store.newest_findings(since_ns=query.now_ns - LOOK_BACK_NS, limit=NEWEST)

@@ -14,7 +14,7 @@ from pathlib import Path
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
@@ -53,12 +53,14 @@ class Live:
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
-    async def stream(self, request: Request) -> StreamingResponse:
+    async def stream(self, request: Request) -> Response:
         """`/live?trace=ID` tells of one trace until it has ended, `/live` of all of them."""
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if len(self.watchers) >= MOST_CLIENTS:
             raise HTTPException(503, "Too many pages watch at once. Close a few tabs.", {"Retry-After": "5"})
         events = self.events(request.query_params.get("trace", ""))
-        return StreamingResponse(events, media_type="text/event-stream")
+        return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     def stop(self) -> None:
         """Every stream ends; a new one ends at once."""

@@ -128,15 +128,15 @@ class Guard:
     def _answer(self, scope: Scope, headers: Headers) -> Response | None:
         """None: let it through."""
         if refusal := self._stranger(scope, headers) or _too_much(scope, headers):
-            return _refused(refusal, scope)
+            return _refused(refusal, scope, self.security.base)
         if scope["path"] in OPEN_PATHS:
             return None
-        arguments = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if any(name == "token" and self.security.is_token(value) for name, value in arguments):
-            return self._welcome(scope, headers, arguments)
+        given = [value for name, value in _arguments(scope) if name == "token"]
+        if scope["method"] in SAFE_METHODS and any(map(self.security.is_token, given)):
+            return self._welcome(scope, headers)
         if self._is_known(headers):
             return None
-        return _refused(Refusal(401, "This viewer needs its token", GET_IN), scope)
+        return _refused(Refusal(401, "This viewer needs its token", GET_IN), scope, self.security.base)
 
     def _stranger(self, scope: Scope, headers: Headers) -> Refusal | None:
         host = headers.get("host", "").lower()
@@ -171,15 +171,13 @@ class Guard:
             return True
         return any(self.security.is_token(value) for value in _cookies(headers.getlist("cookie"), self.security.cookie))
 
-    def _welcome(self, scope: Scope, headers: Headers, arguments: Iterable[tuple[str, str]]) -> Response:
+    def _welcome(self, scope: Scope, headers: Headers) -> Response:
         """The token goes from the address into a cookie.
 
         Whoever followed a link from elsewhere gets a page instead of a redirect: after that, a browser would hold the
         cookie back once more.
         """
-        rest = urlencode([(name, value) for name, value in arguments if name != "token"])
-        target = self.security.base * self._is_public(headers) + quote(scope["path"]) + (f"?{rest}" if rest else "")
-        target = "/" + target.lstrip("/\\")  # never another host
+        target = self.security.base + _without_token(scope)
         if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
             answer = _plain_page("Welcome", "The viewer opens.", 200, onward=target)
         else:
@@ -193,6 +191,16 @@ class Guard:
     def _is_public(self, headers: Headers) -> bool:
         public = urlsplit(self.security.public_url).netloc.lower()
         return bool(public) and headers.get("host", "").lower() == public
+
+
+def _arguments(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _without_token(scope: Scope) -> str:
+    """The same address; never one of another host, however many slashes it begins with."""
+    rest = urlencode([(name, value) for name, value in _arguments(scope) if name != "token"])
+    return "/" + quote(scope["path"].lstrip("/")) + (f"?{rest}" if rest else "")
 
 
 def _too_much(scope: Scope, headers: Headers) -> Refusal | None:
@@ -224,11 +232,11 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-def _refused(refusal: Refusal, scope: Scope) -> Response:
+def _refused(refusal: Refusal, scope: Scope, base: str) -> Response:
     if scope["path"].endswith(".json") or "json" in Headers(scope=scope).get("accept", ""):
         body = {"error": f"{refusal.title}. {refusal.message}", "status": refusal.status}
         return Response(json.dumps(body), refusal.status, media_type="application/json")
-    again = scope["path"] if refusal.status == 401 and scope["method"] in SAFE_METHODS else ""
+    again = base + _without_token(scope) if refusal.status == 401 and scope["method"] in SAFE_METHODS else ""
     return _plain_page(refusal.title, refusal.message, refusal.status, again=again)
 
 
@@ -237,7 +245,9 @@ def _plain_page(title: str, message: str, status: int, *, again: str = "", onwar
     refresh = f'<meta http-equiv="refresh" content="0;url={escape(onward)}">' if onward else ""
     link = f'<p><a href="{escape(onward)}">Go on</a></p>' if onward else ""
     if again:
-        link = f'<p>Already signed in, and here by a link from elsewhere? <a href="{escape(quote(again))}">Open it again</a>.</p>'
+        link = (
+            f'<p>Already signed in, and here by a link from elsewhere? <a href="{escape(again)}">Open it again</a>.</p>'
+        )
     text = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>{refresh}'
         f'<meta name="viewport" content="width=device-width"><style>{PLAIN_STYLE}</style></head>'
