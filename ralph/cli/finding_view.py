@@ -12,7 +12,10 @@ SHOWN_SPANS = 6
 
 
 def findings_lines(findings: Sequence[Finding], trace_id: str, id_chars: int = 8) -> list[str]:
-    """The gravest first, each with its evidence and remedy; nothing where nothing was found."""
+    """The gravest first, each with its evidence and remedy; nothing where nothing was found.
+
+    Without a trace id (the trace is not in the store) the spans are named, and no command shows them.
+    """
     return [line for finding in findings for line in ("", *_lines(finding, trace_id, id_chars))]
 
 
@@ -25,10 +28,15 @@ def _lines(finding: Finding, trace_id: str, id_chars: int) -> Iterator[str]:
         yield f"    cost: {words}"
     yield from _wrapped("    do: ", plain(finding.remedy))
     if finding.span_id:
-        more = len(finding.span_ids) - SHOWN_SPANS
-        others = ", ".join(one[:id_chars] for one in finding.span_ids[1:SHOWN_SPANS])
-        beside = f"   (also {others}{f' and {more} more' if more > 0 else ''})" if others else ""
-        yield f"    see: ralph trace {trace_id[:8]} --span {finding.span_id[:id_chars]}{beside}"
+        yield f"    {_where(finding, trace_id, id_chars)}"
+
+
+def _where(finding: Finding, trace_id: str, id_chars: int) -> str:
+    shown = [plain(one)[:id_chars] if trace_id else plain(one) for one in finding.span_ids[:SHOWN_SPANS]]
+    more = len(finding.span_ids) - SHOWN_SPANS
+    others = ", ".join(shown[1:]) + (f" and {more} more" if more > 0 else "")
+    see = f"see: ralph trace {trace_id[:8]} --span {shown[0]}" if trace_id else f"span: {shown[0]}"
+    return f"{see}   (also {others})" if others else see
 
 
 def cost_words(waste: Waste) -> str:
@@ -36,7 +44,7 @@ def cost_words(waste: Waste) -> str:
     known = {
         money(waste.cost_micros): waste.cost_micros,
         f"{tokens(waste.tokens)} tokens": waste.tokens,
-        length(waste.duration_ns): waste.duration_ns,
+        length(waste.duration_ns): waste.duration_ns // 1_000_000,
     }
     return ", ".join(words for words, amount in known.items() if amount)
 

@@ -11,12 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from tracing.failures.detectors import detectors
 from tracing.failures.messages import given, goal, result
 from tracing.failures.observed import Ending, History, Observed, Subject
 from tracing.failures.reading import AGENTS, READ_INPUT, READ_OUTPUT, first, over
+from tracing.failures.replaying import replay
 from tracing.failures.span_json import FileSpan, is_span, plain_attributes, spans_of
 from tracing.failures.steps import read_steps
 from tracing.failures.trace_facts import ending_of, subject_of
+from tracing.failures.watch import Watch
+from tracing.finding import Finding
 from tracing.span import JsonValue, SpanKind, SpanStatus, TraceStatus
 
 Read: TypeAlias = tuple[Subject, list[Observed], Ending]
@@ -51,6 +55,18 @@ def read_file(path: Path) -> Iterator[Read]:
         raise UnreadableFileError(f"{path}: the file is empty. What can be read: {KNOWN}.")
     for spans in loose.values():
         yield _trace(spans, {})
+
+
+def analyse_file(path: Path) -> Iterator[tuple[Subject, Ending, tuple[Finding, ...]]]:
+    """What went wrong in each trace of a file, the gravest first.
+
+    Raises:
+        UnreadableFileError: as `read_file`.
+    """
+    for subject, spans, ending in read_file(path):
+        watch = Watch(detectors(subject))
+        replay(watch, spans, ending)
+        yield subject, ending, watch.findings
 
 
 def _documents(path: Path) -> Iterator[tuple[int, JsonValue]]:
