@@ -124,10 +124,12 @@ def compare_details(
 
 
 def steps(detail: TraceDetail) -> Iterator[Step]:
-    """Turns, calls, checks and guards, in the order they began."""
+    """Turns, calls, checks and guards, in the order they began; what a guard runs is its own affair."""
     turn = 0
+    guards = {span.span_id for span in detail.spans if span.kind is SpanKind.GUARDRAIL}
+    own = (span for span in detail.spans if span.kind in STEPS and span.parent_span_id not in guards)
     normal = cache(_normal)
-    for number, span in enumerate((span for span in detail.spans if span.kind in STEPS), 1):
+    for number, span in enumerate(own, 1):
         turn += span.kind is SpanKind.LLM
         name = f"turn {turn}" if span.kind is SpanKind.LLM else span.name.removeprefix(_TOOL)
         asked = span.gist if span.kind is SpanKind.LLM else normal(span.refs.input, span.load.payload)

@@ -78,6 +78,12 @@ class Card:
     tries: tuple[TryLine, ...]  # the newest first
     more_tries: int
 
+    @property
+    def words(self) -> str:
+        """Why, without the verdict where the lane says it already."""
+        said, colon, words = self.why.partition(": ")
+        return words if colon and said == self.lane else self.why
+
 
 @dataclass(frozen=True)
 class Column:

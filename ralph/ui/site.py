@@ -7,13 +7,15 @@ from pathlib import Path
 
 from ralph.home import Home
 from ralph.ui.board import stories_view
+from ralph.ui.compared import compared
 from ralph.ui.outcome import outcome
 from ralph.ui.overview import overview
 from tracing.store import TraceStore
 from tracing.web.page import Page, Panel, Site
+from tracing.web.pages.compare import compare_page
 
 HERE = Path(__file__).parent
-GENERIC = ("traces", "agents", "costs", "trace", "span", "compare")
+GENERIC = ("traces", "agents", "sessions", "costs", "trace", "span")
 
 
 def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
@@ -41,6 +43,7 @@ def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
                 "s",
             ),
             *_generic_pages(),
+            compare_page(lambda store, a, b: compared(store, home, a, b), "compared.html"),
         ),
         panels=(
             Panel(
