@@ -22,7 +22,7 @@ Examples:
   ralph analyze                          the newest trace
   ralph analyze 45f0                     the one whose id begins so
   ralph analyze --all --since 12h        every trace since last night
-  ralph analyze runs.jsonl.gz --json     a file: OTLP/JSON, spans, or what `ralph trace --json` wrote
+  ralph analyze runs.jsonl.gz --json     a file: OTLP/JSON, spans, steps, or a trace as JSON
 """
 
 
