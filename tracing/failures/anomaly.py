@@ -16,7 +16,6 @@ from tracing.finding import Finding, Severity, Waste
 from tracing.span import SpanKind
 from tracing.words import length, money, percent, tokens
 
-COST, LATENCY = "cost_anomaly", "latency_anomaly"  # what findings are called: a run may have both
 SECOND_NS = 1_000_000_000
 COST_TIMES, COST_MORE_MICROS = 2.5, 100_000  # a run worth a word
 MUCH_TIMES, MUCH_MORE_MICROS, MUCH_MORE_NS = 4, 1_000_000, 600 * SECOND_NS  # a run worth a warning
@@ -24,6 +23,7 @@ TIME_TIMES, TIME_MORE_NS = 2.5, 120 * SECOND_NS
 CALL_TIMES, CALL_MORE_NS = 10, 60 * SECOND_NS  # a slow model call or tool
 TURN_TIMES, TURN_MORE_MICROS = 8, 250_000  # a dear turn
 PER_TOKEN_NS = 30_000_000  # a slow model's time for an output token: long answers take long
+MODEL_CALLS = "model calls"
 MOST_OF_IT = 0.6
 REMEMBERED = 200  # newest calls of one kind that a call is compared with
 MOST_KINDS = 200
@@ -51,143 +51,160 @@ class _Others:
 class _Slow:
     """Calls that took far longer than others of their kind."""
 
+    usual_ns: float
+    kind: str
     spans: list[tuple[int, str]] = field(default_factory=list)  # (duration_ns, span_id), in order
     count: int = 0
     beyond_ns: int = 0
-    usual_ns: float = 0
-    name: str = ""
+
+    def add(self, span: Observed) -> None:
+        self.count += 1
+        self.beyond_ns += span.duration_ns - round(self.usual_ns)
+        if len(self.spans) < MOST_SPANS:
+            self.spans.append((span.duration_ns, span.span_id))
 
 
-class Anomaly(Detector):
-    name = "anomaly"
+class CostAnomaly(Detector):
+    name = "cost_anomaly"
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        known = subject.history
-        self._cost_limit = limit(known.cost_micros.values, times=COST_TIMES, more=COST_MORE_MICROS)
-        self._time_limit = limit(known.duration_ns.values, times=TIME_TIMES, more=TIME_MORE_NS)
-        self._call_limit = limit(known.call_duration_ns.values, times=CALL_TIMES, more=CALL_MORE_NS)
-        self._cost_micros = self._tokens = 0
+        self._limit = limit(subject.history.cost_micros.values, times=COST_TIMES, more=COST_MORE_MICROS)
+        self._cost_micros = 0
         self._turns: list[tuple[int, str]] = []  # (cost_micros, span_id) of each model call
-        self._turn_costs = _Others()
-        self._first_ns = self._last_ns = 0
+        self._others = _Others()
         self._root_id = ""
-        self._others: dict[str, _Others] = {}
-        self._slow: dict[str, _Slow] = {}
-        self._said_cost = False
+        self._is_said = False
 
     def began(self, span: Observed) -> Iterable[Finding]:
-        self._first_ns = self._first_ns or span.started_at_ns
         if span.parent_span_id is None:
             self._root_id = self._root_id or span.span_id
         return ()
 
     def ended(self, span: Observed) -> Iterable[Finding]:
-        self._last_ns = max(self._last_ns, span.ended_at_ns or 0)
-        if span.kind is SpanKind.LLM:
-            self._cost_micros += span.cost_micros
-            self._tokens += span.tokens
-            self._turns.append((span.cost_micros, span.span_id))
+        if span.kind is not SpanKind.LLM:
+            return
+        self._cost_micros += span.cost_micros
+        self._turns.append((span.cost_micros, span.span_id))
+        if len(self._turns) > 1:  # the first one fills the cache: neither a surprise nor usual
             yield from self._dear_turn(span)
-            self._timed(span, "model calls", span.output_tokens * PER_TOKEN_NS)
-            if self._is_dear() and not self._said_cost:
-                self._said_cost = True
-                yield self._dear_run()
-        elif span.kind is SpanKind.TOOL and (kind := _kind_of_call(span)):
-            self._timed(span, kind, 0)
+            self._others.add(span.cost_micros, times=TURN_TIMES, more=TURN_MORE_MICROS)
+        if not self._is_said:
+            yield from self._dear_run()
 
     def closed(self, ending: Ending) -> Iterable[Finding]:
         del ending
-        if self._is_dear():
-            yield self._dear_run()
-        if self._time_limit is not None and self._duration_ns > self._time_limit.above:
-            yield self._long_run(self._time_limit)
+        yield from self._dear_run()
+
+    def _dear_run(self) -> Iterator[Finding]:
+        if (known := self._limit) is None or self._cost_micros <= known.above:
+            return
+        self._is_said = True
+        beyond = self._cost_micros - round(known.usual)
+        is_much = self._cost_micros > MUCH_TIMES * known.usual and beyond > MUCH_MORE_MICROS
+        words = _beside(money(self._cost_micros), money(round(known.usual)), self._cost_micros, known)
+        first, last, where = _most_of_it([cost for cost, _ in self._turns])
+        usual_turns = _middle(self.subject.history.turns.values)
+        turns = f" It took {len(self._turns)} turns, where {usual_turns:.0f} are usual." if usual_turns else ""
+        guilty = [span_id for _, span_id in self._turns[first : last + 1]][: MOST_SPANS - 1]
+        yield Finding(
+            detector=self.name,
+            severity=Severity.WARNING if is_much else Severity.NOTE,
+            title=f"Cost {words}",
+            evidence=f"The run cost {words}{where}.{turns}",
+            remedy="Look at those turns first. If the work was simply larger, split the story; if not, the other findings say what went round in circles.",
+            span_ids=(self._root_id, *guilty) if self._root_id else tuple(guilty),
+            waste=Waste(cost_micros=beyond),
+        )
+
+    def _dear_turn(self, span: Observed) -> Iterator[Finding]:
+        known = self._others.limit
+        if known is None or span.cost_micros <= known.above:
+            return
+        cost, usual = money(span.cost_micros), money(round(known.usual))
+        yield Finding(
+            detector=self.name,
+            severity=Severity.NOTE,
+            title=f"Turn {len(self._turns)} cost {cost}, {span.cost_micros / known.usual:.0f} x the usual turn of this run",
+            evidence=f"Turn {len(self._turns)} cost {cost}, where {usual} is usual in this run. {_parts(span)}",
+            remedy="See what came into the context just before it (a long file or output), and whether the cache broke.",
+            span_ids=(span.span_id,),
+            waste=Waste(cost_micros=span.cost_micros - round(known.usual)),
+        )
+
+
+class LatencyAnomaly(Detector):
+    name = "latency_anomaly"
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject)
+        known = subject.history
+        self._limit = limit(known.duration_ns.values, times=TIME_TIMES, more=TIME_MORE_NS)
+        self._call_limit = limit(known.call_duration_ns.values, times=CALL_TIMES, more=CALL_MORE_NS)
+        self._first_ns = self._last_ns = self._turns = 0
+        self._root_id = ""
+        self._others: dict[str, _Others] = {}
+        self._slow: dict[str, _Slow] = {}
+
+    def began(self, span: Observed) -> Iterable[Finding]:
+        self._first_ns = self._first_ns or span.started_at_ns
+        self._root_id = self._root_id or span.span_id
+        return ()
+
+    def ended(self, span: Observed) -> Iterable[Finding]:
+        self._last_ns = max(self._last_ns, span.ended_at_ns or 0)
+        if span.kind is SpanKind.LLM:
+            self._turns += 1
+            self._time(span, MODEL_CALLS, span.output_tokens * PER_TOKEN_NS)
+        elif span.kind is SpanKind.TOOL:
+            self._time(span, _kind_of_call(span), 0)
+        return ()
+
+    def closed(self, ending: Ending) -> Iterable[Finding]:
+        del ending
+        if self._limit is not None and self._duration_ns > self._limit.above:
+            yield self._long_run(self._limit)
         for slow in self._slow.values():
             yield self._slow_calls(slow)
 
     @property
     def _duration_ns(self) -> int:
-        return self._last_ns - self._first_ns
-
-    def _is_dear(self) -> bool:
-        return self._cost_limit is not None and self._cost_micros > self._cost_limit.above
-
-    def _dear_run(self) -> Finding:
-        assert self._cost_limit is not None
-        beyond = self._cost_micros - round(self._cost_limit.usual)
-        is_much = self._cost_micros > MUCH_TIMES * self._cost_limit.usual and beyond > MUCH_MORE_MICROS
-        words = _beside(
-            money(self._cost_micros), money(round(self._cost_limit.usual)), self._cost_micros, self._cost_limit
-        )
-        first, last, where = _most_of_it([cost for cost, _ in self._turns])
-        usual_turns = _middle(self.subject.history.turns.values)
-        turns = f" It took {len(self._turns)} turns, where {usual_turns:.0f} are usual." if usual_turns else ""
-        guilty = [span_id for _, span_id in self._turns[first : last + 1]][: MOST_SPANS - 1]
-        return Finding(
-            detector=COST,
-            severity=Severity.WARNING if is_much else Severity.NOTE,
-            title=f"Cost {words}",
-            evidence=f"The run cost {words}{where}.{turns}",
-            remedy="Look at those turns first. If the work was simply larger, split the story; if not, the other findings say what went round in circles.",
-            span_ids=(self._root_id or guilty[0], *guilty),
-            waste=Waste(tokens=0, cost_micros=beyond),
-        )
+        return max(self._last_ns - self._first_ns, 0)
 
     def _long_run(self, known: Limit) -> Finding:
         beyond = self._duration_ns - round(known.usual)
         is_much = self._duration_ns > MUCH_TIMES * known.usual and beyond > MUCH_MORE_NS
         words = _beside(length(self._duration_ns), length(round(known.usual)), self._duration_ns, known)
         slowest = sorted((pair for slow in self._slow.values() for pair in slow.spans), reverse=True)
-        guilty = slowest[0][1] if slowest else self._turns[-1][1] if self._turns else self._root_id
         return Finding(
-            detector=LATENCY,
+            detector=self.name,
             severity=Severity.WARNING if is_much else Severity.NOTE,
             title=f"Took {words}",
-            evidence=f"The run took {words}, in {len(self._turns)} turns.",
+            evidence=f"The run took {words}, in {self._turns} turns.",
             remedy="Look in the waterfall for the widest bars and gaps: slow model calls, a long command, or time in which nothing ran.",
-            span_ids=(self._root_id or guilty, guilty),
+            span_ids=(self._root_id, *(span_id for _, span_id in slowest[:MOST_SPANS])),
             waste=Waste(duration_ns=beyond),
         )
 
-    def _dear_turn(self, span: Observed) -> Iterator[Finding]:
-        """One turn far dearer than the others; the first one fills the cache and is no surprise."""
-        known = self._turn_costs.limit
-        is_first = len(self._turns) == 1
-        if known is not None and not is_first and span.cost_micros > known.above:
-            yield Finding(
-                detector=COST,
-                severity=Severity.NOTE,
-                title=f"Turn {len(self._turns)} cost {money(span.cost_micros)}, {span.cost_micros / known.usual:.0f} x the usual turn of this run",
-                evidence=f"Turn {len(self._turns)} cost {money(span.cost_micros)}, where {money(round(known.usual))} is usual in this run. {_parts(span)}",
-                remedy="See what came into the context just before it (a long file or output), and whether the cache broke.",
-                span_ids=(span.span_id,),
-                waste=Waste(cost_micros=span.cost_micros - round(known.usual)),
-            )
-        if not is_first:
-            self._turn_costs.add(span.cost_micros, times=TURN_TIMES, more=TURN_MORE_MICROS)
-
-    def _timed(self, span: Observed, kind: str, expected_ns: int) -> None:
+    def _time(self, span: Observed, kind: str, expected_ns: int) -> None:
+        """One more call of a kind; `expected_ns` is what its answer's length explains."""
         if kind not in self._others and len(self._others) >= MOST_KINDS:
             return
         others = self._others.setdefault(kind, _Others())
-        known = self._call_limit if kind == "model calls" and self._call_limit else others.limit
+        known = self._call_limit if kind == MODEL_CALLS and self._call_limit else others.limit
         if known is not None and span.duration_ns - expected_ns > known.above:
-            slow = self._slow.setdefault(kind, _Slow(usual_ns=known.usual, name=kind))
-            slow.count += 1
-            slow.beyond_ns += span.duration_ns - round(known.usual)
-            if len(slow.spans) < MOST_SPANS:
-                slow.spans.append((span.duration_ns, span.span_id))
-        others.add(max(span.duration_ns, 1), times=CALL_TIMES, more=CALL_MORE_NS)
+            self._slow.setdefault(kind, _Slow(known.usual, kind)).add(span)
+        others.add(span.duration_ns, times=CALL_TIMES, more=CALL_MORE_NS)
 
     def _slow_calls(self, slow: _Slow) -> Finding:
         longest_ns, span_id = max(slow.spans)
         how_many = f"{slow.count} slow calls" if slow.count > 1 else "A slow call"
         share = f", {percent(slow.beyond_ns, self._duration_ns)} of the run" if self._duration_ns else ""
         return Finding(
-            detector=LATENCY,
+            detector=self.name,
             severity=Severity.NOTE,
-            title=f"{how_many} ({slow.name}): {length(longest_ns)}, {longest_ns / slow.usual_ns:.0f} x the usual",
-            evidence=f"{how_many}: up to {length(longest_ns)}, where {length(round(slow.usual_ns))} is usual for {slow.name}. "
+            title=f"{how_many} ({slow.kind}): {length(longest_ns)}, {longest_ns / slow.usual_ns:.0f} x the usual",
+            evidence=f"{how_many}: up to {length(longest_ns)}, where {length(round(slow.usual_ns))} is usual for {slow.kind}. "
             f"That is {length(slow.beyond_ns)} more than usual{share}.",
             remedy="For a model call: see its attempts, and the provider's status at that time. For a tool: give it a time limit, or run less of it.",
             span_ids=(span_id, *(other for _, other in slow.spans if other != span_id)),

@@ -1,6 +1,6 @@
 """All detectors, in the order in which they are asked. A change of what any of them finds raises VERSION: stored findings are then made anew."""
 
-from tracing.failures.anomaly import Anomaly
+from tracing.failures.anomaly import CostAnomaly, LatencyAnomaly
 from tracing.failures.answer_loop import AnswerLoop
 from tracing.failures.cache_breaks import CacheBreaks
 from tracing.failures.context_growth import ContextGrowth
@@ -29,7 +29,8 @@ DETECTORS: tuple[type[Detector], ...] = (
     SubAgents,
     SilentModelError,
     ContradictedClaim,
-    Anomaly,
+    CostAnomaly,
+    LatencyAnomaly,
 )  # fmt: skip
 
 
