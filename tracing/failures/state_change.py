@@ -24,7 +24,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_NAME_PARTS = re.compile(r"[a-z]+|[A-Z][a-z]*")
+_NAME_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _CHANGING = _words(
     "write edit create delete remove insert update apply patch replace move rename append put post set add save "
     "upload install book cancel send submit modify commit push merge undo click type press fill goto navigate "
@@ -36,15 +36,15 @@ _READING = _words(
     "calculate calculator think plan wait sleep poll visit web retrieve count compare browse wiki wikipedia "
     "load extract validate verify test lint diff log head tail stat tree answer ask"
 )
-_SHELLS = re.compile(r"bash|shell|terminal|command|exec|run_cmd|cmd|computer_terminal", re.IGNORECASE)
-_CODE = re.compile(r"python|interpreter|ipython|jupyter|notebook|code|repl", re.IGNORECASE)
+_SHELLS = _words("bash shell sh terminal command commands exec execute run cmd powershell console")
+_CODE = _words("python interpreter ipython jupyter notebook code repl executor sandbox")
 
 _SHELL_CHANGES = re.compile(
     r"""
     (?<![-=<&\d])\d?>>?(?!\s*(?:/dev/null|&\d|/dev/std))           # a redirect into a file
     | \bsed\b[^|;&]*\s-\w*i | \bperl\b[^|;&]*\s-\w*i
     | (?:^|[;&|(]|\bsudo\s|\bxargs\s)\s*(?:rm|mv|cp|mkdir|rmdir|touch|ln|chmod|chown|tee|patch|dd|truncate|unzip|tar|rsync
-        |install|kill|pkill|killall|wget|make|cmake|docker|systemctl|service)\b
+        |install|kill|pkill|killall|wget|cmake|docker|systemctl|service)\b
     | \bgit\s+(?:-\S+\s+)*(?:apply|checkout|commit|stash|reset|restore|switch|merge|rebase|add|rm|mv|clean|pull|push
         |cherry-pick|revert|init|clone|am|tag|fetch|config)\b
     | \b(?:pip3?|uv|conda|poetry|npm|yarn|pnpm|apt|apt-get|brew|cargo|gem|go)\s+(?:\S+\s+)?(?:install|add|remove|uninstall|update|upgrade|sync|ci|get|mod)\b
@@ -72,7 +72,8 @@ _RUNS_TESTS = re.compile(
     r"\b(?:pytest|unittest|runtests\.py|manage\.py test|(?:go|cargo|npm|yarn|pnpm|make|mvn|gradle)\s+(?:run\s+)?(?:test|check|vet|lint))\b"
 )
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
-_LOOKED_AT_CHARS = 16_384
+_ACTION_KEYS = ("command", "action", "operation", "method")
+_LOOKED_AT_CHARS = 8_192  # more of a command is not worth its time; cut short it looks as if it changed more, not less
 
 
 def effect_of(span: Observed, *, failed: bool) -> Effect:
@@ -84,23 +85,34 @@ def effect_of(span: Observed, *, failed: bool) -> Effect:
 
 def guessed(tool: str, value: JsonValue, *, failed: bool = False) -> Effect:
     """From the tool's name and its arguments; a call of a changing tool that failed changed nothing, a failed script may have."""
-    code = _longest_text(value)[:_LOOKED_AT_CHARS]
-    if _SHELLS.search(tool):
-        return of_shell(code)
-    by_name = _of_name(tool)
-    if by_name is not Effect.READS and _CODE.search(tool):
-        return Effect.CHANGES if _CODE_CHANGES.search(code) else Effect.READS
-    return Effect.READS if failed else by_name
+    by_name = _of_words(_action(value)) or _of_words(tool)
+    if by_name is None and _CODE.intersection(_parts(tool)):
+        return Effect.CHANGES if _CODE_CHANGES.search(_longest_text(value)[:_LOOKED_AT_CHARS]) else Effect.READS
+    if by_name is None and _SHELLS.intersection(_parts(tool)):
+        return of_shell(_longest_text(value)[:_LOOKED_AT_CHARS])
+    return Effect.READS if failed else by_name or Effect.UNSURE
 
 
-def _of_name(tool: str) -> Effect:
-    words = [word.lower() for word in _NAME_PARTS.findall(tool)]
-    for word in words:
-        if word in _CHANGING:
-            return Effect.CHANGES
-        if word in _READING:
-            return Effect.READS
-    return Effect.UNSURE
+def _parts(name: str) -> list[str]:
+    return [word.lower() for word in _NAME_PARTS.findall(name)]
+
+
+def _action(value: JsonValue) -> str:
+    """Of a tool with several actions, as `{"command": "view", "path": ...}`, which one."""
+    if not isinstance(value, Mapping):
+        return ""
+    return next((word for key in _ACTION_KEYS if isinstance(word := value.get(key), str) and word.isidentifier()), "")
+
+
+def _of_words(name: str) -> Effect | None:
+    """The first word that is known decides (`get_order_details`), unless there are two (`search_and_replace`)."""
+    words = _parts(name)
+    if "and" in words and _CHANGING.intersection(words):
+        return Effect.CHANGES
+    known = next((word for word in words if word in _CHANGING or word in _READING), None)
+    if known is None:
+        return None
+    return Effect.CHANGES if known in _CHANGING else Effect.READS
 
 
 def of_shell(command: str) -> Effect:
