@@ -7,6 +7,7 @@ from tracing.failures.context_growth import ContextGrowth
 from tracing.failures.contradicted_claim import ContradictedClaim
 from tracing.failures.detector import Detector
 from tracing.failures.failure_cascade import FailureCascade
+from tracing.failures.goal_drift import GoalDrift
 from tracing.failures.observed import Subject
 from tracing.failures.provider_retries import ProviderRetries
 from tracing.failures.retry_loop import RetryLoop
@@ -31,6 +32,7 @@ DETECTORS: tuple[type[Detector], ...] = (
     ContradictedClaim,
     CostAnomaly,
     LatencyAnomaly,
+    GoalDrift,
 )  # fmt: skip
 
 
