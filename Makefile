@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BROWSER_STAMP := $(VENV)/.browser
 
 .PHONY: demo test test-slow test-browser soak fuzz check format lint types imports deadcode bench docs screens clean
 
@@ -12,14 +13,22 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(BROWSER_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
+	@touch $@
+
 demo: $(STAMP)
 	$(BIN)/ralph demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto -q -m "not slow and not soak"
+	$(BIN)/python -m pytest -n auto -q -m "not slow and not soak and not browser"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -n auto -q -m "slow and not soak"
+
+# needs a Chromium on PATH (Debian: apt install chromium); without one the tests say so and are skipped
+test-browser: $(BROWSER_STAMP)
+	$(BIN)/python -m pytest -n auto -q -m browser tests/browser
 
 soak: $(STAMP)
 	RALPH_SOAK=1 RALPH_FUZZ=10000 $(BIN)/python -m pytest -n auto -q --timeout 36000 -s tests/faults tests/hostile tests/cheats tests/tracing/redaction tests/prd/test_prd_fuzz.py
