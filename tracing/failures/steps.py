@@ -1,6 +1,8 @@
 """Traces as files of steps, one JSON object a line: each step a model's turn and the call it made. Lenient: anything may be missing."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from tracing.failures.observed import Ending, Observed, Subject, stop_reason
 from tracing.span import JsonValue, SpanKind, TraceStatus
@@ -17,9 +19,20 @@ def read_steps(record: Mapping[str, JsonValue]) -> tuple[Subject, list[Observed]
     agent = next((str(step["agent"]) for step in listed if step.get("agent")), _text(record.get("source")))
     return (
         Subject(trace_id=_text(record.get("trace_id")), agent=agent, goal=_first_text(record, _GOAL_KEYS)),
-        spans,
+        _with_own_ids(spans),
         _ending(record.get("outcome")),
     )
+
+
+def _with_own_ids(spans: list[Observed]) -> list[Observed]:
+    """A nested span may stand in several steps: the later ones get a number."""
+    times = Counter[str]()
+    own: list[Observed] = []
+    for span in spans:
+        times[span.span_id] += 1
+        number = times[span.span_id]
+        own.append(span if number == 1 else replace(span, span_id=f"{span.span_id}-{number}"))
+    return own
 
 
 def _ending(outcome: JsonValue) -> Ending:
