@@ -6,7 +6,7 @@ Knows of traces only when they last changed. What changed, the browser fetches i
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,7 +68,7 @@ class Live:
         for watcher in self.watchers:
             watcher.woken.set()
 
-    async def events(self, trace_id: str) -> AsyncIterator[str]:
+    async def events(self, trace_id: str) -> AsyncGenerator[str, None]:
         watcher = Watcher(trace_id)
         self.watchers.add(watcher)
         try:

@@ -1,17 +1,13 @@
 """What is done beside the viewer, in a thread of its own: dead traces are closed, and every ended trace gets its findings."""
 
 import contextlib
-import importlib
-import importlib.util
 import logging
-import sqlite3
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tracing.sqlite import StateError
+from tracing.failures.stored import analyse_pending
 from tracing.store import TraceStore
 
 LOG = logging.getLogger(__name__)
@@ -25,6 +21,7 @@ class Upkeep:
     def __init__(self, path: Path, *, every_s: float = EVERY_S) -> None:
         self.path = path
         self.every_s = every_s
+        self._said = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="viewer upkeep", daemon=True)
 
@@ -44,21 +41,19 @@ class Upkeep:
     def _work(self) -> None:
         with contextlib.closing(TraceStore.open(self.path)) as store:
             while not self._stop.is_set():
-                try:
-                    self.once(store)
-                except (StateError, sqlite3.Error):  # a full disk, say: the pages are read all the same
-                    LOG.exception("%s: findings cannot be kept up to date", self.path)
+                self._try(store)
                 self._stop.wait(self.every_s)
+
+    def _try(self, store: TraceStore) -> None:
+        """A full disk, say, or a detector that fails: pages are read all the same. Said once."""
+        try:
+            self.once(store)
+        except Exception as error:
+            if self._said != str(error):
+                LOG.exception("%s: findings are not kept up to date", self.path)
+            self._said = str(error)
 
     def once(self, store: TraceStore) -> None:
         store.close_interrupted()
-        analyse = _analyse_pending()
-        while analyse and not self._stop.is_set() and analyse(store, AT_ONCE):
+        while not self._stop.is_set() and analyse_pending(store, limit=AT_ONCE):
             pass
-
-
-def _analyse_pending() -> Callable[[TraceStore, int], int] | None:
-    if not importlib.util.find_spec("tracing.failures.stored"):
-        return None
-    module = importlib.import_module("tracing.failures.stored")
-    return lambda store, limit: int(module.analyse_pending(store, limit=limit))
