@@ -16,7 +16,7 @@ from tracing.failures.messages import given, goal, result
 from tracing.failures.observed import Ending, History, Observed, Subject
 from tracing.failures.reading import AGENTS, READ_INPUT, READ_OUTPUT, first, over
 from tracing.failures.replaying import replay
-from tracing.failures.span_json import FileSpan, is_span, plain_attributes, spans_of
+from tracing.failures.span_json import FileSpan, hex_id, is_span, plain_attributes, spans_of
 from tracing.failures.steps import read_steps
 from tracing.failures.trace_facts import ending_of, subject_of
 from tracing.failures.watch import Watch
@@ -137,7 +137,7 @@ def _whole(piece: Json, loose: dict[str, list[FileSpan]]) -> Iterator[Read]:
     if isinstance(piece.get("steps"), list):
         yield read_steps(piece)
     elif isinstance(piece.get("spans"), list) and not is_span(piece):
-        if spans := list(spans_of(piece, str(piece.get("trace_id") or ""))):
+        if spans := list(spans_of(piece, hex_id(piece.get("trace_id"), 16))):
             yield _trace(spans, piece)
     else:
         for span in _otlp(piece) if not is_span(piece) else spans_of(piece):

@@ -134,17 +134,16 @@ def _mapping(found: Json, wanted: Sequence[str]) -> JsonValue:
 
 
 def hex_id(value: JsonValue, size_bytes: int) -> str:
-    """An id as lower-case hex, whichever case it has; base64, as some writers make of it, is turned into hex."""
-    text = str(value or "").strip().lower().removeprefix("0x")
-    if not text or set(text) == {"0"}:
-        return ""
-    if len(str(value)) in {12, 24} and not re.fullmatch(r"[0-9a-f]+", text):
-        try:
-            raw = base64.b64decode(str(value), validate=True)
-        except (binascii.Error, ValueError):
-            return text
-        return raw.hex() if len(raw) == size_bytes else text
-    return text
+    """An id of OTel's as lower-case hex, also where a writer made base64 of it; anybody else's id as it is; "" without one."""
+    text = str("" if value is None else value).strip()
+    digits = text.removeprefix("0x")
+    if re.fullmatch(r"[0-9a-fA-F]+", digits) and len(digits) == 2 * size_bytes:
+        return digits.lower() if set(digits) != {"0"} else ""
+    try:
+        raw = base64.b64decode(text, validate=True) if text.endswith("=") else b""
+    except (binascii.Error, ValueError):
+        return text
+    return raw.hex() if len(raw) == size_bytes else text
 
 
 def time_ns(value: JsonValue) -> int | None:
