@@ -121,6 +121,15 @@ def _rewritten(arguments: JsonValue, random: Random) -> JsonValue:
     return arguments
 
 
+def read_again(run: Run, random: Random) -> Injected:
+    """Four different calls, and later the same four in another order, with nothing done between."""
+    first = _reads(random)
+    spans: list[Observed] = []
+    for number, (tool, arguments, output) in enumerate([*first, *random.sample(first, k=4)]):
+        spans += [_turn(number, tool, arguments), _call(number, tool, arguments, output)]
+    return _into(run, random, spans)
+
+
 def ping_pong(run: Run, random: Random) -> Injected:
     """Two to four calls round and round, 5 to 7 times, some of them perhaps acting."""
     lap = [
@@ -215,9 +224,112 @@ def retried_in_spans(run: Run, random: Random) -> Injected:
     return _into(run, random, [*failed, _turn(99, "bash", "ls", input="what next?")])
 
 
+def _later(run: Run, offset_s: float, length_s: float, span: Observed) -> Observed:
+    """The span so long after the run's end, with a length of its own."""
+    start_ns = max((one.ended_at_ns or 0 for one in run), default=0) + round(offset_s * STEP_NS)
+    return replace(span, started_at_ns=start_ns, ended_at_ns=start_ns + round(length_s * STEP_NS))
+
+
+def burst_of_agents(run: Run, random: Random) -> Injected:
+    """45 to 240 agents within a minute, started by a tool, by a program in a shell, or side by side below another."""
+    count, way = random.randint(45, 240), random.choice(["tool", "program", "beside"])
+    made = [_later(run, 1, 300, Observed("injected-main", None, SpanKind.AGENT, "main"))]
+    for number in range(count):
+        at_s = 2 + number * 50 / count
+        if way == "beside":
+            span = Observed(f"injected-agent-{number}", "injected-main", SpanKind.AGENT, "explorer", input="explore")
+        else:
+            given: JsonValue = (
+                {"prompt": f"part {number}"} if way == "tool" else {"command": f"claude -p 'part {number}'"}
+            )
+            span = Observed(
+                f"injected-call-{number}", None, SpanKind.TOOL, "Task" if way == "tool" else "bash", input=given
+            )
+        made.append(_later(run, at_s, 100, span))
+    return [*run, *made]
+
+
+def tree_of_agents(run: Run, random: Random) -> Injected:
+    """Agents that start agents, 5 to 8 levels deep; each calls a model first."""
+    made, above = [_later(run, 1, 900, Observed("injected-0", None, SpanKind.AGENT, "main"))], "injected-0"
+    for depth in range(1, random.randint(5, 8) + 1):
+        said = Observed(
+            f"injected-turn-{depth}", above, SpanKind.LLM, "model", output="On it.", input_tokens=500, output_tokens=20
+        )
+        agent = Observed(f"injected-{depth}", above, SpanKind.AGENT, f"helper {depth}")
+        made += [_later(run, 10 * depth, 2, said), _later(run, 10 * depth + 3, 800 - 15 * depth, agent)]
+        above = agent.span_id
+    return [*run, *made]
+
+
+_ERRORS_AS_TEXT = (
+    "Limit reached", "Claude AI usage limit reached|1763770000", "You've hit your limit · resets 7pm (Europe/Berlin)",
+    'API Error: 529 {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}', "Prompt is too long",
+    "Credit balance is too low", "Internal server error", "Rate limit exceeded. Please try again in 20s.",
+    "litellm.RateLimitError: quota", "Error code: 503 - service unavailable", '{"error": {"type": "overloaded_error"}}',
+)  # fmt: skip
+
+
+def error_as_answer(run: Run, random: Random) -> Injected:
+    """A provider's error in the place of an answer, one to three times."""
+    text = random.choice(_ERRORS_AS_TEXT)
+    said: JsonValue = text if random.random() < 0.5 else [{"type": "text", "text": text}]
+    spans = [_turn(number, "", None, output=said, output_tokens=0) for number in range(random.randint(1, 3))]
+    return _into(run, random, spans)
+
+
+def no_answer(run: Run, random: Random) -> Injected:
+    """An empty answer, a made-up one, or a refusal; a model's turn follows."""
+    kinds: Sequence[dict[str, object]] = (
+        {"output": random.choice(["", [], [{"type": "text", "text": ""}]]), "output_tokens": 0},
+        {"output": "No response requested.", "name": "<synthetic>", "output_tokens": 0},
+        {"output": "", "stop_reason": StopReason.REFUSAL},
+        {"output": "I'm sorry, but I can't assist with that."},
+    )
+    return _into(run, random, [_turn(0, "", None, **random.choice(kinds)), _turn(1, "bash", "ls")])
+
+
+def contradicted(run: Run, random: Random) -> Injected:
+    """A claim of success in words or by a call, and a judge who says no."""
+    claims: Sequence[JsonValue] = (
+        "All tests pass now.", "I have successfully implemented the change.", "The task is complete.",
+        [{"type": "tool_use", "name": "finish", "input": {"status": "done", "summary": "Added it."}}],
+    )  # fmt: skip
+    judges = (
+        Observed("injected-judge", None, SpanKind.EVALUATOR, "check tests", attributes={"ralph.check.passed": False}),
+        Observed("injected-judge", None, SpanKind.CHAIN, "verify", output={"passed": False, "text": "failed: tests"}),
+        Observed("injected-judge", None, SpanKind.EVALUATOR, "correct", attributes={"gen_ai.evaluation.score.label": "fail"}),
+    )  # fmt: skip
+    return in_time([*run, _turn(0, "", None, output=random.choice(claims)), random.choice(judges)])
+
+
+def dear_turn(run: Run, random: Random) -> Injected:
+    """Every turn costs a few cents, and one of them a dollar or more."""
+    turns = [place for place, span in enumerate(run) if span.kind is SpanKind.LLM]
+    if len(turns) < 12:
+        return None
+    guilty = random.choice(turns[9:])
+    costs = {place: random.randint(20_000, 60_000) for place in turns} | {guilty: random.randint(1_000_000, 3_000_000)}
+    return [replace(span, cost_micros=costs.get(place, 0)) for place, span in enumerate(run)]
+
+
+def slow_turn(run: Run, random: Random) -> Injected:
+    """One model call that takes two to ten minutes, where the others take a second."""
+    turns = [span for span in run if span.kind is SpanKind.LLM]
+    if len(turns) < 12:
+        return None
+    timed = in_time(run)
+    last = max(place for place, span in enumerate(timed) if span.kind is SpanKind.LLM)
+    slow = replace(
+        timed[last], ended_at_ns=timed[last].started_at_ns + random.randint(120, 600) * STEP_NS, output_tokens=200
+    )
+    return [*timed[:last], slow]
+
+
 INJECTIONS: dict[str, tuple[str, Callable[[Run, Random], Injected]]] = {
     "repeated call": ("retry_loop", repeated_call),
     "repeated own call": ("retry_loop", repeated_own_call),
+    "read again": ("repeated_work", read_again),
     "ping-pong": ("retry_loop", ping_pong),
     "identical failure": ("retry_loop", identical_failure),
     "varied failure": ("retry_loop", varied_failure),
@@ -226,5 +338,12 @@ INJECTIONS: dict[str, tuple[str, Callable[[Run, Random], Injected]]] = {
     "cut answer, then broken calls": ("token_exhaustion", cut_answer_and_broken_calls),
     "retried by the client": ("provider_retries", retried_by_client),
     "retried in spans": ("provider_retries", retried_in_spans),
+    "burst of agents": ("sub_agents", burst_of_agents),
+    "tree of agents": ("sub_agents", tree_of_agents),
+    "error as an answer": ("silent_model_error", error_as_answer),
+    "no answer": ("silent_model_error", no_answer),
+    "contradicted claim": ("contradicted_claim", contradicted),
+    "dear turn": ("cost_anomaly", dear_turn),
+    "slow turn": ("latency_anomaly", slow_turn),
 }
 """Kind of failure -> the detector that must find it, and the function that puts it in. Others add theirs here."""

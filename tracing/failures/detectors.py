@@ -10,6 +10,7 @@ from tracing.failures.failure_cascade import FailureCascade
 from tracing.failures.goal_drift import GoalDrift
 from tracing.failures.observed import Subject
 from tracing.failures.provider_retries import ProviderRetries
+from tracing.failures.repeated_work import RepeatedWork
 from tracing.failures.retry_loop import RetryLoop
 from tracing.failures.silent_model_error import SilentModelError
 from tracing.failures.sub_agents import SubAgents
@@ -20,6 +21,7 @@ VERSION = 1
 
 DETECTORS: tuple[type[Detector], ...] = (
     RetryLoop,
+    RepeatedWork,
     AnswerLoop,
     ProviderRetries,
     TokenExhaustion,
