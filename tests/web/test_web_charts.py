@@ -6,8 +6,8 @@ import jinja2
 import pytest
 
 import tracing.web
-from tracing.web.charts import Chart, Point, bars, line, ranks, sparkline
-from tracing.words import money
+from tracing.web.charts import TIME_STEPS_NS, Chart, Link, Point, bars, line, ranks, sparkline
+from tracing.words import length, money
 
 TEMPLATES = Path(tracing.web.__file__).parent / "templates"
 
@@ -23,6 +23,7 @@ def dollars(micros: float) -> str:
 def drawn(chart: Chart) -> str:
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(autoescape=True, loader=loader, undefined=jinja2.StrictUndefined)
+    environment.globals["url"] = lambda name, **args: f"/{name}?{args}"
     return environment.from_string('{% from "_charts.html" import chart %}{{ chart(it) }}').render(it=chart)
 
 
@@ -53,7 +54,13 @@ def test_the_axis_has_round_values_up_to_the_greatest(greatest: int, labels: lis
 
 def test_money_has_readable_ticks() -> None:
     made = bars([Point("a", (730_000,))], ("cost",), dollars)
-    assert [tick.label for tick in made.grid] == ["$0.0000", "$0.2000", "$0.4000", "$0.6000", "$0.8000"]
+    assert [tick.label for tick in made.grid] == ["$0.0", "$0.2", "$0.4", "$0.6", "$0.8"]
+
+
+def test_times_have_steps_of_a_clock() -> None:
+    second = 1_000_000_000
+    made = line([Point("a", (700 * second,))], ("time",), lambda ns: length(round(ns)), steps=TIME_STEPS_NS)
+    assert [tick.label for tick in made.grid] == ["0 ms", "5m00s", "10m00s", "15m00s"]
 
 
 def test_a_line_breaks_where_nothing_is_known() -> None:
@@ -70,9 +77,16 @@ def test_only_a_handful_of_labels_stand_below_many_points_and_the_last_is_one_of
 
 
 def test_a_chart_tells_a_screen_reader_its_first_greatest_and_last_value_and_has_a_table_twin() -> None:
-    html = drawn(bars([Point("mon", (3,), "/traces?day=1"), Point("tue", (9,)), Point("wed", (4,))], ("runs",), whole))
+    html = drawn(
+        bars(
+            [Point("mon", (3,), "/traces?day=1"), Point("tue", (9,), Link("runs", {"day": "2"})), Point("wed", (4,))],
+            ("runs",),
+            whole,
+        )
+    )
     assert "mon: 3; tue: 9; wed: 4." in html
     assert '<a href="/traces?day=1">mon</a>' in html
+    assert html.count("/runs?{&#39;day&#39;: &#39;2&#39;}") == 2
     assert html.count('<th scope="row">') == 3
 
 

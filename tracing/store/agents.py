@@ -16,7 +16,7 @@ from tracing.span import TraceStatus
 FAILED = frozenset({TraceStatus.ERROR, TraceStatus.TIMEOUT, TraceStatus.OVER_BUDGET, TraceStatus.INTERRUPTED})
 """What counts as an error of the agent; blocked is an honest answer."""
 GROWTH_TRACES = 30
-MOST_SESSIONS = 20
+MOST_SESSIONS = 10
 MOST_KINDS = 10
 
 

@@ -5,7 +5,7 @@ from a class (`series-0`, ...). Knows nothing about traces; `chart(chart)` in _c
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -13,6 +13,10 @@ HEIGHT_PX = 160
 MOST_LABELS = 6
 GAP = 0.2  # of a bar's room, left free
 STEPS = (1, 2, 2.5, 5, 10)
+TIME_STEPS_NS = tuple(
+    seconds * 1_000_000_000
+    for seconds in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600)
+)
 
 
 class Kind(StrEnum):
@@ -23,15 +27,23 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Link:
+    """A page of the site by its name, and what goes into its address: the template writes it out."""
+
+    page: str
+    args: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Point:
     """One place along the axis; a value for each series. None is "nothing known": no line runs through it.
 
-    `href` is a path of this site, as `link()` makes it.
+    `href` leads to what is behind the value: a Link, or an address.
     """
 
     label: str
     values: Sequence[float | None]
-    href: str = ""
+    href: str | Link = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class Bar:
     height: float
     series: int
     title: str
-    href: str
+    href: str | Link
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ class Dot:
     y: float
     series: int
     title: str
-    href: str
+    href: str | Link
 
 
 @dataclass(frozen=True)
@@ -189,11 +201,19 @@ def bars(
 
 
 def line(
-    points: Sequence[Point], series: Sequence[str], unit: Callable[[float], str], *, title: str = "", top: float = 0
+    points: Sequence[Point],
+    series: Sequence[str],
+    unit: Callable[[float], str],
+    *,
+    title: str = "",
+    top: float = 0,
+    steps: Sequence[float] = (),
 ) -> Chart:
-    """A line for each series; `top` is a value that the axis must reach (1.0 for a share)."""
+    """A line for each series; `top` is a value that the axis must reach (1.0 for a share), `steps` are steps that read
+    better than decimal ones (TIME_STEPS_NS).
+    """
     greatest = max((value for point in points for value in point.values if value is not None), default=0)
-    return _chart(Kind.LINE, points, series, unit, title=title, greatest=max(greatest, top))
+    return _chart(Kind.LINE, points, series, unit, title=title, greatest=max(greatest, top), steps=steps)
 
 
 def ranks(points: Sequence[Point], series: Sequence[str], unit: Callable[[float], str], *, title: str = "") -> Chart:
@@ -220,20 +240,29 @@ def _chart(
     title: str,
     greatest: float = 0,
     whole: bool = False,
+    steps: Sequence[float] = (),
 ) -> Chart:
-    values = _steps(greatest, whole=whole)
+    values = _steps(greatest, steps, whole=whole)
     words = tuple(tuple("-" if one is None else unit(one) for one in point.values) for point in points)
-    steps = tuple((value, unit(value)) for value in values)
-    return Chart(kind, title, tuple(series), tuple(points), words, values[-1], steps)
+    labels = _without_zeros([unit(value) for value in values])
+    return Chart(kind, title, tuple(series), tuple(points), words, values[-1], tuple(zip(values, labels, strict=True)))
 
 
-def _steps(greatest: float, *, whole: bool) -> list[float]:
-    """Three to six round values from 0 to at least the greatest."""
+def _without_zeros(labels: list[str]) -> list[str]:
+    """As in "$2" for "$2.0000", where every label on the axis ends so."""
+    while all("." in label and label.endswith("0") for label in labels):
+        labels = [label[:-1] for label in labels]
+    return [label.removesuffix(".") for label in labels]
+
+
+def _steps(greatest: float, better: Sequence[float], *, whole: bool) -> list[float]:
+    """Two to six round values from 0 to at least the greatest."""
     if greatest <= 0:
         return [0, 1]
     rough = greatest / 4
     size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * step for step in STEPS if size * step >= rough * 0.999)
+    decimal = (size * step for step in STEPS if size * step >= rough * 0.999)
+    step = next((step for step in better if step >= rough >= better[0]), None) or next(decimal)
     if whole:
         step = max(1, round(step))
     return [step * number for number in range(math.ceil(greatest / step * 0.999) + 1)]

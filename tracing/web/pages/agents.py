@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from tracing.finding import Severity
 from tracing.store import TraceFilter
 from tracing.store.agents import AgentRow, Day, FindingKind, SessionRow, day_of
-from tracing.web.charts import Chart, Point, bars, line, sparkline
+from tracing.web.charts import TIME_STEPS_NS, Chart, Point, bars, line, sparkline
 from tracing.web.listing import DAY_NS, TraceLine, agent_words, moment_ns, trace_line
 from tracing.web.page import NotFoundError, Page, Query
 from tracing.web.slugs import slug, unslug
@@ -115,7 +115,13 @@ def _charts(days: Sequence[Day]) -> tuple[Chart, ...]:
     return (
         bars(runs, ("fine", "failed"), lambda value: f"{value:.0f}", title="Runs a day", whole=True),
         bars(costs, ("cost",), lambda micros: money(round(micros)), title="Cost a day"),
-        line(durations, ("half take up to", "95 % take up to"), lambda ns: length(round(ns)), title="Time a run takes"),
+        line(
+            durations,
+            ("half take up to", "95 % take up to"),
+            lambda ns: length(round(ns)),
+            title="Time a run takes",
+            steps=TIME_STEPS_NS,
+        ),
     )
 
 
