@@ -3,6 +3,7 @@
 Each function takes a run and returns it with the failure in it, in time order, or None where the run has no place for it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from random import Random
@@ -20,10 +21,14 @@ STEP_NS = 1_000_000_000
 
 def in_time(spans: Iterable[Observed]) -> list[Observed]:
     """One after another, with ids of their own: what was put in takes its place in time."""
-    return [
-        replace(span, started_at_ns=2 * place * STEP_NS, ended_at_ns=(2 * place + 1) * STEP_NS)
-        for place, span in enumerate(spans)
-    ]
+    times = Counter[str]()
+    ordered = []
+    for place, span in enumerate(spans):
+        times[span.span_id] += 1
+        own = f"{span.span_id}-{place}" if times[span.span_id] > 1 else span.span_id
+        at = {"started_at_ns": 2 * place * STEP_NS, "ended_at_ns": (2 * place + 1) * STEP_NS}
+        ordered.append(replace(span, span_id=own, **at))
+    return ordered
 
 
 def _turn(number: int, tool: str, arguments: JsonValue, **answer: object) -> Observed:
