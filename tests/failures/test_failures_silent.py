@@ -195,6 +195,26 @@ def test_three_failed_answers_in_a_row_are_a_reason_to_stop_and_one_among_good_o
     assert (found.verdict, len(found.span_ids), found.waste.cost_micros) == (Verdict.STOP, 5, 25_000)
 
 
+def test_three_empty_answers_in_a_row_are_a_reason_to_nudge() -> None:
+    spans = Spans()
+    for _ in range(3):
+        spans.says("", out=0)
+    assert [(found.verdict, found.severity) for found in silent(spans)] == [(Verdict.NUDGE, Severity.WARNING)]
+
+
+def test_a_span_of_which_nothing_is_known_is_not_called_empty() -> None:
+    spans = Spans()
+    spans.add(SpanKind.LLM, "some-model", output="")
+    assert not silent(spans)
+
+
+def test_an_agent_whose_whole_result_is_a_providers_error_is_found_without_its_model_calls() -> None:
+    spans = Spans()
+    agent = spans.add(SpanKind.AGENT, "claude", output="Credit balance is too low")
+    (found,) = silent(spans)
+    assert (found.span_id, found.severity) == (agent.span_id, Severity.CRITICAL)
+
+
 def test_a_synthetic_answer_and_a_refusal_by_stop_reason_are_found() -> None:
     spans = Spans()
     spans.says("No response requested.", attributes={"gen_ai.response.model": "<synthetic>"})

@@ -225,7 +225,7 @@ class SilentModelError(Detector):
         evidence = f"{words.evidence.format(times=times, shown=seen.shown)}{shown}"
         verdict, severity = Verdict.NOTE, words.severity
         if trouble in _POINTLESS and seen.worst_row >= IN_A_ROW:
-            verdict, severity = Verdict.STOP, Severity.CRITICAL
+            verdict, severity = _IN_A_ROW.get(trouble, (Verdict.STOP, Severity.CRITICAL))
             evidence += f" {seen.worst_row} failed answers came in a row."
         if is_last and trouble in _POINTLESS:
             severity = max(severity, Severity.WARNING)
@@ -242,6 +242,9 @@ class SilentModelError(Detector):
             span_ids=tuple(seen.span_ids),
             waste=seen.waste if trouble in _POINTLESS else Waste(),
             verdict=verdict,
+            nudge="Your last answers were empty. Say what you will do next, or call a tool."
+            if verdict is Verdict.NUDGE
+            else "",
         )
 
 
@@ -251,9 +254,11 @@ def _is_empty(span: Observed, said: Answer) -> bool:
         return False
     if span.output is None:
         return span.input_tokens > 0 and span.output_tokens == 0 and span.stop_reason is StopReason.END
-    return True
+    # a span of which nothing else is known may only lack its text
+    return span.tokens > 0 or span.stop_reason is not StopReason.UNKNOWN or not isinstance(span.output, str)
 
 
+_IN_A_ROW = {Trouble.EMPTY: (Verdict.NUDGE, Severity.WARNING)}  # a word may bring it back; the others end the run
 _POINTLESS = {Trouble.EMPTY, Trouble.SYNTHETIC, Trouble.REFUSAL, Trouble.PROVIDER}
 
 
