@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import TypeAlias
 
+from tests.failures.inject_context import CONTEXT_INJECTIONS
 from tracing.failures.observed import Observed, StopReason
 from tracing.failures.state_change import Effect, effect_of
 from tracing.span import JsonValue, SpanKind
@@ -26,8 +27,8 @@ def in_time(spans: Iterable[Observed]) -> list[Observed]:
     for place, span in enumerate(spans):
         times[span.span_id] += 1
         own = f"{span.span_id}-{place}" if times[span.span_id] > 1 else span.span_id
-        at = {"started_at_ns": 2 * place * STEP_NS, "ended_at_ns": (2 * place + 1) * STEP_NS}
-        ordered.append(replace(span, span_id=own, **at))
+        at_ns = 2 * place * STEP_NS
+        ordered.append(replace(span, span_id=own, started_at_ns=at_ns, ended_at_ns=at_ns + STEP_NS))
     return ordered
 
 
@@ -350,5 +351,6 @@ INJECTIONS: dict[str, tuple[str, Callable[[Run, Random], Injected]]] = {
     "contradicted claim": ("contradicted_claim", contradicted),
     "dear turn": ("cost_anomaly", dear_turn),
     "slow turn": ("latency_anomaly", slow_turn),
+    **CONTEXT_INJECTIONS,
 }
 """Kind of failure -> the detector that must find it, and the function that puts it in. Others add theirs here."""
