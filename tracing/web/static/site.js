@@ -47,7 +47,7 @@ function keys() {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.key === "Escape" && isTyping(event.target)) event.target.blur();
     if (isTyping(event.target) || (dialog instanceof HTMLDialogElement && dialog.open)) return;
-    const search = byId("search");
+    const search = document.querySelector("input[type=search]");
     if (event.timeStamp - wentAt < 1500) {
       wentAt = -Infinity;
       const link = [...document.querySelectorAll("a[data-go]")].find((one) => one.dataset.go === event.key);
@@ -63,6 +63,13 @@ function keys() {
       search.focus();
     }
   });
+}
+
+/** On a narrow screen the navigation scrolls: show where one is. */
+function showCurrent() {
+  const nav = document.querySelector(".top nav");
+  const here = nav?.querySelector("[aria-current]");
+  if (nav && here) nav.scrollLeft = here.getBoundingClientRect().left - nav.getBoundingClientRect().left - 40;
 }
 
 function copying() {
@@ -82,5 +89,6 @@ function copying() {
 
 themeSwitch();
 keys();
+showCurrent();
 copying();
 watch();
