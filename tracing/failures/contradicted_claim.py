@@ -4,7 +4,7 @@ With a harness that checks, "done", red checks and a repair are everyday: a note
 more. Knows only outcomes that stand in the trace or are registered with its end; says nothing of a claim that nobody looked at.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tracing.failures.claims import Claim, claim_of, judged, runs_tests, tested
@@ -39,7 +39,7 @@ class ContradictedClaim(Detector):
         self._open: dict[str, Observed] = {}
         self._claim: Claim | None = None  # the newest
         self._red: dict[str, str] = {}  # what is red since the newest claim: judge's name -> its words
-        self._red_parts: list[str] = []  # red checks of the verification at work
+        self._red_parts: dict[str, str] = {}  # red checks of the verification at work: span id -> name
         self._has_parts = False  # whether it has checks at all
         self._found: _Contradicted | None = None
         self._own_red: Observed | None = None  # the agent's own last test run, where it failed
@@ -89,25 +89,25 @@ class ContradictedClaim(Detector):
         if above is not None and (above.name in _INSIDE or above.kind is SpanKind.GUARDRAIL):
             self._part(span, above, verdict)
             return
-        parts: list[str] = []
+        parts: dict[str, str] = {}
         if span.name == "verify":
-            parts, has_parts, self._red_parts, self._has_parts = self._red_parts, self._has_parts, [], False
+            parts, has_parts, self._red_parts, self._has_parts = self._red_parts, self._has_parts, {}, False
             verdict = not parts if verdict is None and has_parts else verdict
         if verdict is None or self._claim is None or span.name == "baseline":
             return
         if verdict:
             self._red.pop(span.name, None)
             return
-        self._red[span.name] = _said(span)
+        self._red[span.name] = _said(span, parts)
         yield self._contradict(span, parts)
 
     def _part(self, span: Observed, above: Observed, verdict: bool | None) -> None:
         if above.name == "verify" and span.kind is SpanKind.EVALUATOR:
             self._has_parts = True
             if verdict is False:
-                self._red_parts.append(span.span_id)
+                self._red_parts[span.span_id] = span.name
 
-    def _contradict(self, span: Observed, parts: list[str]) -> Finding:
+    def _contradict(self, span: Observed, parts: Mapping[str, str]) -> Finding:
         assert self._claim is not None
         found = self._found = self._found or _Contradicted(self._claim, [self._claim.span_id])
         found.times += 1
@@ -161,11 +161,12 @@ def _severity(ending: Ending, *, is_mended: bool) -> Severity:
     return Severity.CRITICAL if ending.status is TraceStatus.SUCCESS else Severity.WARNING
 
 
-def _said(span: Observed) -> str:
-    """What a judge said, in its words or with its name."""
+def _said(span: Observed, parts: Mapping[str, str]) -> str:
+    """What a judge said: in its words, with the names of what failed inside of it, or with its own."""
     output: JsonValue = span.output
     text = str(output.get("text") or output.get("explanation") or "") if isinstance(output, dict) else ""
-    return cut(plain(text), 200) or f"{span.name} failed{f' ({plain(span.error)})' if span.error else ''}"
+    names = ", ".join(dict.fromkeys(parts.values())) or span.name
+    return cut(plain(text), 200) or f"{names} failed{f' ({plain(span.error)})' if span.error else ''}"
 
 
 def _sentence(words: str) -> str:
