@@ -79,13 +79,14 @@ class Dot:
 
 @dataclass(frozen=True)
 class Chart:
-    """`words` are the points' values as people read them; `top` is the value at the upper end of the axis."""
+    """`words` are the points' values as people read them, `totals` their sums; `top` is at the upper end of the axis."""
 
     kind: Kind
     title: str
     series: tuple[str, ...]
     points: tuple[Point, ...]
     words: tuple[tuple[str, ...], ...]
+    totals: tuple[str, ...]
     top: float
     steps: tuple[tuple[float, str], ...] = ()
 
@@ -139,8 +140,8 @@ class Chart:
 
     @property
     def ranks(self) -> tuple[tuple[Point, str, tuple[Bar, ...]], ...]:
-        """For bars that lie: the point, its words, its bars from the left."""
-        return tuple((point, self._said(number), tuple(self._row(number))) for number, point in enumerate(self.points))
+        """For bars that lie: the point, its sum in words, its bars from the left."""
+        return tuple((point, self.totals[number], tuple(self._row(number))) for number, point in enumerate(self.points))
 
     def _stack(self, number: int) -> Iterator[Bar]:
         width = 100 / len(self.points)
@@ -226,9 +227,9 @@ def sparkline(values: Sequence[float], *, bad: Sequence[float] = (), title: str 
     """Bars as small as a word, without an axis; `bad` is the part of each value that is drawn as an error."""
     errors = bad or [0.0] * len(values)
     points = [Point("", (value - part, part)) for value, part in zip(values, errors, strict=True)]
-    return Chart(
-        Kind.SPARKLINE, title, ("fine", "bad"), tuple(points), (("", ""),) * len(points), max(values, default=0)
-    )
+    silent = ("",) * len(points)
+    said = (("", ""),) * len(points)
+    return Chart(Kind.SPARKLINE, title, ("fine", "bad"), tuple(points), said, silent, max(values, default=0))
 
 
 def _chart(
@@ -245,7 +246,9 @@ def _chart(
     values = _steps(greatest, steps, whole=whole)
     words = tuple(tuple("-" if one is None else unit(one) for one in point.values) for point in points)
     labels = _without_zeros([unit(value) for value in values])
-    return Chart(kind, title, tuple(series), tuple(points), words, values[-1], tuple(zip(values, labels, strict=True)))
+    totals = tuple(unit(_sum(point)) for point in points)
+    scale = tuple(zip(values, labels, strict=True))
+    return Chart(kind, title, tuple(series), tuple(points), words, totals, values[-1], scale)
 
 
 def _without_zeros(labels: list[str]) -> list[str]:

@@ -73,13 +73,20 @@ class CostsView:
     lines: tuple[CostLine, ...]
     total: CostLine
     chart: Chart
+    settle: str  # the command that settles what is unknown; "" where there is none
 
 
-def costs_page(read: Reader | None = None) -> Page:
-    """The page; `read` says what a ledger knows better than the traces."""
+def costs_page(read: Reader | None = None, settle: str = "") -> Page:
+    """The page; `read` says what a ledger knows better than the traces, `settle` the command that settles what is unknown."""
     reader = read or from_traces
     return Page(
-        "/costs", "costs", lambda query: costs(query, reader), "costs.html", lambda _view: "Costs", nav="Costs", key="c"
+        "/costs",
+        "costs",
+        lambda query: costs(query, reader, settle),
+        "costs.html",
+        lambda _view: "Costs",
+        nav="Costs",
+        key="c",
     )
 
 
@@ -87,7 +94,7 @@ def from_traces(store: TraceStore, by: GroupBy, since_ns: int) -> Sequence[CostG
     return [FromTraces(row) for row in store.costs(by, since_ns=since_ns)]
 
 
-def costs(query: Query, read: Reader) -> CostsView:
+def costs(query: Query, read: Reader, settle: str = "") -> CostsView:
     given = query.text("by") or GroupBy.DAY.value
     if given not in tuple(GroupBy):
         raise PageError(f"by={given} is none of {', '.join(GroupBy)}. Change it in the address.")
@@ -98,7 +105,7 @@ def costs(query: Query, read: Reader) -> CostsView:
     lines = [_line(group, by, period) for group in groups]
     chart = _days_chart(lines) if by is GroupBy.DAY else _ranks_chart(lines, by)
     shown = lines[::-1] if by is GroupBy.DAY else lines  # of days, the newest is looked for
-    return CostsView(by, tuple(GroupBy), period, PERIODS, tuple(shown), _total(groups), chart)
+    return CostsView(by, tuple(GroupBy), period, PERIODS, tuple(shown), _total(groups), chart, settle)
 
 
 def _line(group: CostGroup, by: GroupBy, period: str) -> CostLine:
