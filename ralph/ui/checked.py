@@ -4,7 +4,7 @@ Reads spans as `ralph.verify` writes them; knows nothing of repos or pages.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ralph.checks.reports.printed.failing import tally
 from ralph.excerpts import clean_text
@@ -35,9 +35,12 @@ class CheckRun:
     output: str
     trace_id: str  # where it was run: another trace, where the result was known from before
     span_id: str
+    was_red: bool = False  # it failed before the work too, and is not blamed on the story
 
     @property
     def word(self) -> str:
+        if self.was_red:
+            return "failed as before"
         return {True: "passed", False: "failed", None: "not finished"}[self.passed]
 
 
@@ -125,8 +128,13 @@ class Checked:
 
     @property
     def failed(self) -> tuple[tuple[str, CheckRun], ...]:
-        """Each failed run with the verification that it belongs to."""
-        return tuple((one.title, run) for one in self.verifications for run in one.runs if run.passed is False)
+        """Each run that failed and is the story's to mend, with the verification that it belongs to."""
+        return tuple(
+            (one.title, run)
+            for one in self.verifications
+            for run in one.runs
+            if run.passed is False and not run.was_red
+        )
 
     @property
     def guard(self) -> Guard | None:
@@ -141,8 +149,17 @@ def checked(store: TraceStore, detail: TraceDetail) -> Checked:
     own = {span.span_id for span in verifying}
     first = next((span for span in befores if span.parent_span_id not in own), None)
     before = _before(store, detail, first, children) if first else None
-    verifications = tuple(_verifications(store, detail, verifying, children))
+    found = _verifications(store, detail, verifying, children)
+    verifications = tuple(_blamed(one, one.before or before) for one in found)
     return Checked(before, verifications, tuple(_rows(before, verifications)))
+
+
+def _blamed(verification: Verification, before: Before | None) -> Verification:
+    """What was red before is not the story's, unless the verdict names it: it got worse."""
+    red = set(before.red) if before else set()
+    named = {name.strip() for name in verification.text.removeprefix("failed:").split(",")}
+    runs = (replace(run, was_red=run.passed is False and run.name in red - named) for run in verification.runs)
+    return replace(verification, runs=tuple(runs))
 
 
 Children = Mapping[str, Sequence[SpanRow]]

@@ -56,13 +56,18 @@ class Objects:
 
     @classmethod
     def of(cls, root: str) -> "Objects | None":
-        """None: there is no repository at this place any more."""
+        """None: there is no repository at this place any more. One around it is another one."""
+        place = Path(root)
+        if not root or not place.is_dir():
+            return None
         try:
-            code, folder, _ = Git(cwd=Path(root)).attempt("rev-parse", "--absolute-git-dir")
+            listing = Git(cwd=place).text(
+                "rev-parse", "--path-format=absolute", "--absolute-git-dir", "--show-toplevel"
+            )
         except (RalphError, OSError):
             return None
-        path = Path(os.fsdecode(folder).rstrip("\n"))
-        return None if code or not root else cls(Git(cwd=path, git_dir=path))
+        folder, top = map(Path, listing.split("\n", 1))
+        return cls(Git(cwd=folder, git_dir=folder)) if top.resolve() == place.resolve() else None
 
     def commit(self, revision: str) -> str | None:
         """The whole id of the commit; None where there is none."""

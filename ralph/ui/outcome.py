@@ -65,7 +65,7 @@ class Outcome:
     status: TraceStatus
     headline: str
     reason: str  # one or two sentences behind the headline; ""
-    parked: str  # why the story is parked now, where the reason does not say it already; ""
+    parked: str  # why the story is parked now, where the headline does not say it already; ""
     story: StoryTold | None
     said: Said | None
     checked: Checked
@@ -95,12 +95,12 @@ def outcome(store: TraceStore, home: Home, detail: TraceDetail) -> Outcome | Non
         status=trace.status,
         headline=headline,
         reason=reason,
-        parked=story.parked if story and not (reason and reason[:80] in story.parked) else "",
+        parked=story.parked if story and trace.status is not TraceStatus.BLOCKED else "",
         story=story,
         said=said,
         checked=seen,
         work=work,
-        commands=tuple(_commands(trace, objects, work)),
+        commands=tuple(_commands(trace, objects, work, is_parked=bool(story and story.parked))),
         cost_micros=trace.cost_micros,
         unseen_micros=trace.unseen_micros,
         simulated_micros=trace.simulated_micros,
@@ -203,8 +203,7 @@ def _files(detail: TraceDetail) -> list[str]:
     return []
 
 
-def _commands(trace: TraceRow, objects: Objects | None, work: Work) -> Iterator[Command]:
-    story = shlex.quote(trace.story)
+def _commands(trace: TraceRow, objects: Objects | None, work: Work, *, is_parked: bool) -> Iterator[Command]:
     if objects and work.diff is not None:
         yield Command("look at the work", f"git show {work.commit[:SHA_CHARS] or work.ref}")
     if objects and work.commit and work.branch and not work.is_merged and not work.note:
@@ -213,9 +212,11 @@ def _commands(trace: TraceRow, objects: Objects | None, work: Work) -> Iterator[
         yield Command("take the work over by hand", f"git cherry-pick --no-commit {work.ref}")
     if work.commit and not work.is_merged and VERIFIED not in trace.metadata:
         yield Command("ask for Ralph's verdict again", f"ralph verify {work.commit[:SHA_CHARS]}")
-    if not work.commit and trace.story and trace.status is not TraceStatus.RUNNING:
+    if not work.commit and trace.story and objects and trace.status is not TraceStatus.RUNNING:
+        story = shlex.quote(trace.story)
         yield Command("the whole story, and what you can do", f"ralph explain {story}")
-        yield Command("have it tried again as it is", f"ralph unblock {story}")
+        if is_parked:
+            yield Command("have it tried again as it is", f"ralph unblock {story}")
 
 
 def _spans(detail: TraceDetail, seen: Checked, said: Said | None) -> Spans:
