@@ -179,3 +179,11 @@ def test_content_that_mentions_errors_is_none(tool: str, output: JsonValue) -> N
 def test_what_an_exit_code_says_is_marked() -> None:
     assert not is_unmarked(call(0, "bash", {}, "boom", exit_code=2))
     assert error_in(call(0, "bash", {}, "", exit_code=2)) == "exit code 2"
+
+
+@pytest.mark.parametrize(
+    "word", [" running", " in", " 404", "Error", "a.", " 'x'", "an ", "\n", " ", "#", "[", "exit code "]
+)
+def test_a_hostile_text_takes_no_longer_than_another(word: str) -> None:
+    error_in(call(0, "visit_page", {}, f"error{word * 5_000}"))
+    error_in(call(0, "bash", {"command": word * 5_000}, word * 5_000))

@@ -22,7 +22,7 @@ _BEGINS = re.compile(
       Traceback\ \(most\ recent\ call\ last\)
     | (?:[A-Z]\w*\.)*[A-Z]\w*(?:Error|Exception)\s*[:(]              # ValueError: ..., net.TimeoutException(
     | (?:an?\ |the\ |tool\ |unexpected\ |internal\ |unknown\ |fatal\ |http\ |api\ |server\ |runtime\ |execution\ )*
-      (?:error|exception|fatal)\b(?:\ (?:in|while|when|during|from|occurred|calling|code|executing|running|at|parsing|\d{3}|`[^`]*`|'[^']*'|\w+ing))*\s*[:!]
+      (?:error|exception|fatal)\b(?:\ (?:in|while|when|from|occurred|code|at|\d{3}|`[^`]*`|'[^']*'|\w+ing))*\s*[:!]
     | an?\ (?:\w+\ )?(?:error|exception)\ (?:has\ )?occurred
     | code\ execution\ failed
     | (?:http|status|error)[ /:]*(?:\d\.\d\ )?(?:status|error|code)?[ :]*[45]\d\d\b
@@ -109,7 +109,7 @@ def _told(span: Observed) -> str:
     lines = lines_of(text_of(span.output)[-LOOKED_AT_CHARS:])
     if not lines:
         return ""
-    return _line(lines[0] if _BEGINS.match(lines[0]) and "Traceback" not in lines[0] else lines[-1])
+    return _line(lines[0] if _begins_as_error(lines[0]) and "Traceback" not in lines[0] else lines[-1])
 
 
 def _of_object(data: Mapping[str, JsonValue]) -> str:
@@ -148,7 +148,7 @@ def _of_text(text: str) -> str:
     lines = lines_of(text[:_MIDDLING_CHARS])
     if not lines:
         return ""
-    if len(text) <= _MIDDLING_CHARS and _BEGINS.match(lines[0]):
+    if len(text) <= _MIDDLING_CHARS and _begins_as_error(lines[0]):
         return _line(lines[-1] if "Traceback" in lines[0] else lines[0])
     short = len(text) <= _SHORT_CHARS and len(lines) <= 5
     return _line(lines[0]) if short and any(_SAYS.search(line) for line in lines) else ""
@@ -164,8 +164,12 @@ def _of_shell(span: Observed) -> str:
     raised = any(line.startswith("Traceback (most recent") for line in lines) and re.match(
         r"[\w.]*(?:Error|Exception)\b", lines[-1]
     )
-    short = sum(map(len, lines)) <= _SHORT_CHARS and (_BEGINS.match(lines[0]) or environment_error(lines[-1]))
-    return _line(lines[-1]) if raised or short or _BEGINS.match(lines[0]) else ""
+    short = sum(map(len, lines)) <= _SHORT_CHARS and (_begins_as_error(lines[0]) or environment_error(lines[-1]))
+    return _line(lines[-1]) if raised or short or _begins_as_error(lines[0]) else ""
+
+
+def _begins_as_error(line: str) -> bool:
+    return bool(_BEGINS.match(line[:_SHORT_CHARS]))
 
 
 def _only_reads(command: str) -> bool:
