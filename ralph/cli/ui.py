@@ -46,7 +46,11 @@ def ui_command(*, port: int | None, no_open: bool) -> None:
         security = Security.fresh(listener.getsockname()[1], settings.ui.public_url or "")
         site = ralph_site(store, home, public_url=security.public_url)
         app = create_app(site, security, version=VERSION, debug=bool(os.environ.get("RALPH_DEBUG")))
-        tell(security.url(), opens=not no_open and can_open())
+        click.echo(security.url)  # alone on standard output, for scripts; the rest beside it
+        sys.stdout.flush()
+        opened = not no_open and can_open() and webbrowser.open(security.url_once)
+        opens = "It opens in your browser." if opened else "Open it in a browser."
+        click.echo(f"The viewer runs at this address. {opens} Ctrl-C ends it.", err=True)
         with Upkeep(home.traces_db):
             serve(app, listener)
 
@@ -68,14 +72,6 @@ def listening(port: int | None) -> "socket.socket":
         raise RalphError(
             f"{error}. Is a viewer running there already? Take another port: ralph ui --port 0 takes one that is free."
         ) from error
-
-
-def tell(url: str, *, opens: bool) -> None:
-    """The address alone on standard output, for scripts; the rest beside it."""
-    click.echo(url)
-    sys.stdout.flush()
-    opened = "It opens in your browser. " if opens and webbrowser.open(url) else "Open it in a browser. "
-    click.echo(f"The viewer runs at this address. {opened}Ctrl-C ends it.", err=True)
 
 
 def can_open() -> bool:

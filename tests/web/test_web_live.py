@@ -12,7 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tracing import Trace, Tracer
+from tracing.finding import Finding, Severity
 from tracing.store import TraceStore
+from tracing.store.writes import PutFindings
 from tracing.web.live import MOST_CLIENTS, Live
 
 T = TypeVar("T")
@@ -78,6 +80,21 @@ def test_all_traces_are_told_of_when_one_begins_and_when_it_ends(store: TraceSto
             while changed["running"]:
                 kind, changed = await told(events)
             assert kind == "changed"
+
+    run(body)
+
+
+def test_all_traces_are_told_of_when_something_was_found_in_one(store: TraceStore) -> None:
+    trace, live = started(store), Live(store.path, poll_s=POLL_S)
+    trace.end()
+    finding = Finding("any", Severity.NOTE, "title", "evidence", "remedy", ())
+
+    async def body() -> None:
+        async with aclosing(live.events("")) as events:
+            before = (await told(events))[1]["findings"]
+            store.write([PutFindings(trace.trace_id, (finding,), 1, 1)])
+            kind, changed = await told(events)
+            assert (kind, changed["findings"] != before) == ("changed", True)
 
     run(body)
 

@@ -151,6 +151,18 @@ def test_the_token_never_leads_to_another_host(app: Starlette, path: str) -> Non
     assert not said.headers["location"].startswith(("//", "/\\"))
 
 
+def test_the_address_that_a_browser_is_started_with_lets_in_once(store: TraceStore) -> None:
+    """It stands in the list of processes, which everybody on the machine can read."""
+    security = Security.fresh(7007)
+    app = create_app(Site(store), security)
+    asking = client(app)
+    assert security.token not in security.url_once
+    assert asking.head(security.url_once).status_code == 401
+    first, second = asking.get(security.url_once), client(app).get(security.url_once)
+    assert (first.status_code, second.status_code) == (303, 401)
+    assert asking.get("/").status_code == 200
+
+
 def test_whoever_comes_by_a_link_from_elsewhere_gets_in_with_one_more_step(app: Starlette) -> None:
     """A strict cookie is held back on the way from another site, and so it would be behind a redirect."""
     followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -212,7 +224,7 @@ def test_behind_a_proxy_its_host_and_its_origin_are_known_too_and_links_begin_wi
     assert welcome.headers["location"] == "/viewer/"
     assert welcome.headers["set-cookie"].endswith("; SameSite=strict; Secure")
     assert asking.get("/", headers={**BEARER, **public, "Host": "other.example.com"}).status_code == 403
-    assert security.url() == "https://Ralph.example.com/viewer/?token=s3cret-token"
+    assert security.url == "https://Ralph.example.com/viewer/?token=s3cret-token"
 
 
 def test_each_start_has_a_token_of_its_own_that_cannot_be_guessed() -> None:

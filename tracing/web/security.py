@@ -53,10 +53,11 @@ class Security:
     token: str
     port: int
     public_url: str = ""  # further address that people reach it at, through a proxy of their own
+    ticket: str = ""  # lets in once: a browser's command line shows its address to everybody on the machine
 
     @classmethod
     def fresh(cls, port: int, public_url: str = "") -> "Security":
-        return cls(secrets.token_urlsafe(32), port, public_url)
+        return cls(secrets.token_urlsafe(32), port, public_url, secrets.token_urlsafe(32))
 
     @property
     def cookie(self) -> str:
@@ -82,13 +83,22 @@ class Security:
         """The path that stands before every address behind the proxy; "" is none."""
         return urlsplit(self.public_url).path.rstrip("/")
 
-    def url(self, path: str = "/") -> str:
+    @property
+    def url(self) -> str:
         """The address that lets a person in."""
-        start = self.public_url or f"http://127.0.0.1:{self.port}"
-        return f"{start}{path}?token={self.token}"
+        return f"{self._start}/?token={self.token}"
+
+    @property
+    def url_once(self) -> str:
+        """The same for the browser that is opened at the start."""
+        return f"{self._start}/?token={self.ticket}"
+
+    @property
+    def _start(self) -> str:
+        return self.public_url or f"http://127.0.0.1:{self.port}"
 
     def is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(errors="replace"), self.token.encode())
+        return _same(given, self.token)
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,7 @@ class Guard:
     def __init__(self, app: ASGIApp, security: Security) -> None:
         self.app = app
         self.security = security
+        self.ticket = security.ticket  # "" once it was used
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -132,7 +143,7 @@ class Guard:
         if scope["path"] in OPEN_PATHS:
             return None
         given = [value for name, value in _arguments(scope) if name == "token"]
-        if scope["method"] in SAFE_METHODS and any(map(self.security.is_token, given)):
+        if scope["method"] == "GET" and any(map(self._lets_in, given)):
             return self._welcome(scope, headers)
         if self._is_known(headers):
             return None
@@ -171,6 +182,12 @@ class Guard:
             return True
         return any(self.security.is_token(value) for value in _cookies(headers.getlist("cookie"), self.security.cookie))
 
+    def _lets_in(self, given: str) -> bool:
+        if self.ticket and _same(given, self.ticket):
+            self.ticket = ""
+            return True
+        return self.security.is_token(given)
+
     def _welcome(self, scope: Scope, headers: Headers) -> Response:
         """The token goes from the address into a cookie.
 
@@ -191,6 +208,11 @@ class Guard:
     def _is_public(self, headers: Headers) -> bool:
         public = urlsplit(self.security.public_url).netloc.lower()
         return bool(public) and headers.get("host", "").lower() == public
+
+
+def _same(given: str, secret: str) -> bool:
+    """Takes as long for a wrong guess as for a right one."""
+    return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 def _arguments(scope: Scope) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@
 // An element with `data-live-part` and an id is replaced by the same element of the page fetched anew; nothing more is needed.
 
 const AT_MOST_EVERY_MS = 1000;
+const FINDINGS_AFTER_MS = 5000; // after a trace's end the viewer looks for what went wrong in it
 const WORDS = { live: "live", paused: "paused", lost: "connection lost", ended: "ended" };
 
 /** @param {keyof typeof WORDS} state */
@@ -81,6 +82,7 @@ export function watch() {
       close("ended");
       document.dispatchEvent(new CustomEvent("live:ended", { detail: JSON.parse(event.data) }));
       replace();
+      setTimeout(replace, FINDINGS_AFTER_MS);
     });
     source.addEventListener("error", () => {
       say("lost");
