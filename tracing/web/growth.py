@@ -10,8 +10,9 @@ from tracing.store import SpanLine
 from tracing.web.span_row import is_cut
 from tracing.words import money, percent, tokens
 
-HEIGHT_PX = 72
+HEIGHT_PX = 52
 MOST_COLUMNS = 240
+LEAST_COLUMNS = 12  # room is left where there are fewer: a turn looks alike in a short trace and in a long one
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,15 @@ def growth(lines: Sequence[SpanLine], severities: Mapping[str, int], chosen: str
     dearest = max(sum(one.cost_micros for one in group) for group in groups)
     most = max(one.input_tokens for one in calls)
     pinned = _of_turns(lines, severities)
-    shape = _Shape(size, 100 / len(groups), dearest, pinned, chosen)
+    width = 100 / max(len(groups), LEAST_COLUMNS)
+    shape = _Shape(size, width, dearest, pinned, chosen)
     columns = tuple(shape.column(group, number) for number, group in enumerate(groups))
     return Growth(
         columns,
         dearest,
         most,
-        _area([column.input_tokens for column in columns], most),
-        _area([column.cached_tokens for column in columns], most),
+        _area([column.input_tokens for column in columns], most, width),
+        _area([column.cached_tokens for column in columns], most, width),
     )
 
 
@@ -126,11 +128,10 @@ class _Shape:
         )
 
 
-def _area(values: Sequence[int], most: int) -> str:
+def _area(values: Sequence[int], most: int, width: float) -> str:
     """Steps, not slopes: a turn has one size."""
-    width = 100 / len(values)
     parts = [f"M0 {HEIGHT_PX}"]
     for number, value in enumerate(values):
         y = round(HEIGHT_PX * (1 - value / most), 1) if most else HEIGHT_PX
         parts.append(f"L{round(number * width, 3)} {y} L{round((number + 1) * width, 3)} {y}")
-    return " ".join([*parts, f"L100 {HEIGHT_PX} Z"])
+    return " ".join([*parts, f"L{round(len(values) * width, 3)} {HEIGHT_PX} Z"])

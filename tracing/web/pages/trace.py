@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tracing.finding import Finding
 from tracing.span import SpanKind, TraceStatus
 from tracing.store import SpanLine, TraceDetail, TraceRow, TraceStore
+from tracing.web import row_lines
 from tracing.web.found import found_spans, found_trace, pins, title
 from tracing.web.growth import Growth, growth
 from tracing.web.page import Page, PageError, Query
@@ -258,4 +259,5 @@ PAGES = (
         "trace.html",
         lambda view: view.title if isinstance(view, TraceView) else "",
     ),
+    row_lines.PAGE,
 )

@@ -72,4 +72,4 @@ def _line(line: SpanLine, began_ns: int) -> str:
     return "\t".join(cells)
 
 
-PAGES = (Page("/traces/{trace_id}/rows", "rows", rows_page, "rows.html", lambda _view: "Rows of a trace"),)
+PAGE = Page("/traces/{trace_id}/rows", "rows", rows_page, "rows.html", lambda _view: "Rows of a trace")
