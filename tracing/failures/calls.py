@@ -18,19 +18,21 @@ CALLS = frozenset({SpanKind.TOOL, SpanKind.RETRIEVER})
 _NORMALISED_CHARS = 8_192  # at each end of a long text; what lies between is hashed as it stands
 _PARSED_CHARS = 65_536  # a longer text is not tried as JSON
 
-_NOISE = re.compile(
+_NOISE = re.compile(  # each way begins with a set of letters, so that most places are passed over at once; (?<!\w.) is \b before it
     r"""
-    \d{4}-\d\d-\d\d (?: [T ]\d\d:\d\d(:\d\d([.,]\d+)?)? (?:Z|[+-]\d\d:?\d\d)? )?        # dates, with a time or without
-    | \b\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\b(?:\s?[AaPp]\.?[Mm]\b)?                          # times of day
-    | \b\d+(\.\d+)?(e-?\d+)?\s?(?:ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|h|hours?)\b # durations
-    | \b\d+(\.\d+)?\s?[kKMGT]?i?[Bb](?:/s|ps)\b                                          # speeds
-    | \b1[5-9]\d{8}(?:\d{3})?(?:\.\d+)?\b                                                # seconds since the epoch
-    | \b0x[0-9a-fA-F]{4,}\b                                                              # addresses
-    | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b                           # UUIDs
-    | \b(?:req|request|call|msg|run|resp|toolu|chatcmpl|trace|span)[_-](?=\w*\d)\w{6,}   # ids of requests
-    | \b[Pp][Ii][Dd]\b\W{0,3}\d+                                                         # processes
-    | \b(?:[Aa]ttempt|[Rr]etry|[Tt]ry|[Rr]equest|[Ii]teration)\s\#?\d+                   # counters
-    | /tmp/(?:tmp|pytest-of-)[\w./-]+ | /var/folders/[\w./+-]+                           # temporary files
+    \d(?<!\w\d)(?:
+        \d{3}-\d\d-\d\d (?: [T ]\d\d:\d\d(:\d\d([.,]\d+)?)? (?:Z|[+-]\d\d:?\d\d)? )?   # dates, with a time or without
+        | \d?:\d\d(:\d\d([.,]\d+)?)?\b(?:\s?[AaPp]\.?[Mm]\b)?                              # times of day
+        | (?<=1)[5-9]\d{8}(?:\d{3})?(?:\.\d+)?\b                                             # seconds since the epoch
+        | (?<=0)x[0-9a-fA-F]{4,}\b                                                             # addresses
+        | \d*(\.\d+)?(e-?\d+)?\s?(?:ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|h|hours?)\b   # durations
+        | \d*(\.\d+)?\s?[kKMGT]?i?[Bb](?:/s|ps)\b                                             # speeds
+    )
+    | [0-9a-fA-F](?<!\w.)[0-9a-fA-F]{7}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b              # UUIDs
+    | [rcmts](?<!\w.)(?:eq|equest|all|hatcmpl|sg|un|esp|oolu|race|pan)[_-](?=\w*\d)\w{6,}   # ids of requests
+    | [Pp](?<!\w.)[Ii][Dd]\b\W{0,3}\d+                                                      # processes
+    | [aArRtTiI](?<!\w.)(?:ttempt|etry|ry|equest|teration)\s\#?\d+                           # counters
+    | /(?:tmp/(?:tmp|pytest-of-)[\w./-]+|var/folders/[\w./+-]+)                              # temporary files
     """,
     re.VERBOSE,
 )
