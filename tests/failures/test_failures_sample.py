@@ -65,10 +65,11 @@ def _online(subject: Subject, spans: Sequence[Observed], ending: Ending) -> Iter
 
 
 def test_online_finds_what_offline_finds(runs: list[Read]) -> None:
-    for number, (subject, spans, ending) in enumerate(runs[:2]):
-        for kind, (_, put_in) in INJECTIONS.items():
-            run = put_in(spans, Random(f"{kind}{number}")) or spans
-            assert _online(subject, run, ending) == watched(subject, run, ending), kind
+    subject, spans, ending = min((run for run in runs if len(run[1]) > 40), key=lambda run: len(run[1]))
+
+    for kind, (_, put_in) in INJECTIONS.items():
+        run = put_in(spans, Random(kind)) or spans
+        assert _online(subject, run, ending) == watched(subject, run, ending), kind
 
 
 def _operations(spans: Sequence[Observed]) -> int:
@@ -89,7 +90,7 @@ def _operations(spans: Sequence[Observed]) -> int:
 
 
 def test_the_work_is_linear_in_the_length_of_the_trace(runs: list[Read]) -> None:
-    one = [span for _, spans, _ in runs[:3] for span in spans]
+    one = runs[0][1]
     short, long = in_time(one * 2), in_time(one * 8)
 
     assert _operations(long) < 4 * 1.25 * _operations(short)
