@@ -50,11 +50,12 @@ class _Context:
     waiting: list[_Output] = field(default_factory=list)  # results that no model call has seen yet
     big: list[_Output] = field(default_factory=list)
     largest: str = ""  # the call with most input
+    largest_tokens: int = 0
 
     def add(self, resent: Resent) -> None:
         call = resent.call
-        if call.input_tokens > max(self.inputs, default=0):
-            self.largest = call.span_id
+        if call.input_tokens > self.largest_tokens:
+            self.largest, self.largest_tokens = call.span_id, call.input_tokens
         grew = call.input_tokens - (resent.before.input_tokens if resent.before else 0)
         seen = [output for output in self.waiting if 2 * grew >= output.size_tokens]
         self.big = sorted([*self.big, *seen], key=lambda output: -output.size_tokens)[:_NAMED]

@@ -96,16 +96,16 @@ class FailureCascade(Detector):
             yield self._cascade(chain)
 
     def _cascade(self, chain: _Chain) -> Finding:
-        first, *later = chain.failures
+        first, later = chain.failures[0], len(chain.failures) - 1
         nudged = len(chain.failures) >= NUDGE_FAILURES and len(chain.calls) >= NUDGE_CALLS
         unmarked = " (it was marked as a success)" if first.unmarked else ""
-        told = [f"- `{failure.tool}`: {failure.words}" for failure in later[:_TOLD]]
-        if len(later) > _TOLD:
-            told.append(f"- and {len(later) - _TOLD} more")
+        told = [f"- `{failure.tool}`: {failure.words}" for failure in chain.failures[1 : _TOLD + 1]]
+        if later > _TOLD:
+            told.append(f"- and {later - _TOLD} more")
         return Finding(
             self.name,
             Severity.WARNING,
-            f"One failure of `{first.tool}` was followed by {len(later)} that go back to it",
+            f"One failure of `{first.tool}` was followed by {later} that go back to it",
             f"First, `{first.tool}` failed{unmarked}: {first.words}\nThen, without the cause being mended:\n"
             + "\n".join(told),
             "Look at the first failure: mend its cause (a missing file, module, right or wrong argument), and the later ones have no "
@@ -113,7 +113,7 @@ class FailureCascade(Detector):
             tuple(failure.span for failure in chain.failures[:_MOST_SPANS]),
             chain.waste,
             Verdict.NUDGE if nudged else Verdict.NOTE,
-            f"Your last {len(later)} failed calls go back to an earlier failure of {first.tool}: {first.words}. "
+            f"Your last {later} failed calls go back to an earlier failure of {first.tool}: {first.words}. "
             "Deal with that first, or take another way."
             if nudged
             else "",
