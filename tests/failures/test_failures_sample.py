@@ -76,7 +76,7 @@ def _operations(spans: Sequence[Observed]) -> int:
     """How many functions are called to watch them: a measure of work that does not hang on the machine."""
     count = 0
 
-    def counted(frame: FrameType, event: str, argument: object) -> None:
+    def counted(_frame: FrameType, event: str, _argument: object) -> None:
         nonlocal count
         count += event in {"call", "c_call"}
 

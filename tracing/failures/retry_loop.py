@@ -8,34 +8,16 @@ call, outcome or state differ: paging, polling that sees progress, tests run aga
 import re
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
-from tracing.failures.calls import CALLS, Call, call_of, text_of
+from tracing.failures.calls import CALLS, call_of, text_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Observed, Subject
+from tracing.failures.occurrences import ASKED_CHARS, Group, Patience, Seen
 from tracing.failures.owners import Owners
 from tracing.failures.spent import Turns
 from tracing.failures.state_change import Effect, effect_of
-from tracing.finding import Finding, Severity, Verdict, Waste
-from tracing.gist import gist
+from tracing.finding import Finding, Severity, Verdict
 from tracing.span import SpanKind
-from tracing.words import cut
-
-
-@dataclass(frozen=True)
-class Patience:
-    """At how many occurrences something is noted, the agent is told, and it is stopped."""
-
-    note: int
-    nudge: int
-    stop: int
-
-    def verdict(self, times: int) -> Verdict | None:
-        for limit, verdict in ((self.stop, Verdict.STOP), (self.nudge, Verdict.NUDGE), (self.note, Verdict.NOTE)):
-            if times >= limit:
-                return verdict
-        return None
-
 
 SAME = Patience(note=3, nudge=4, stop=6)
 SAME_FAILURE = Patience(note=2, nudge=3, stop=6)
@@ -46,78 +28,9 @@ POLLING = Patience(note=20, nudge=20, stop=60)
 
 _ASKED = CALLS | {SpanKind.AGENT}  # a sub-agent is asked for something too
 _LONGEST_CYCLE = 4
-_SPANS_NAMED = 20
 _SIMILAR = 0.5  # at least so much of two calls' words in common
 
-_POLLING_TOOL = re.compile(r"(?:^|[_\W])(?:sleep|wait|poll|status|health|progress|watch)", re.IGNORECASE)
-_POLLING_COMMAND = re.compile(
-    r"\bsleep\s+[\d.$]|\btail\s+-\w*[fF]|\b(?:docker|podman|kubectl)\s.*\b(?:ps|get|logs)\b|\bsqueue\b|\bnvidia-smi\b"
-    r"|\bgh\s+run\b|\b(?:systemctl|service)\s.*status|\bcurl\b.*(?:health|status|ready)|\btime\.sleep\("
-)
-_PENDING = re.compile(
-    r"\b(?:pending|running|in[ _-]progress|queued|waiting|not (?:yet )?ready|starting|processing|building|initiali[sz]ing)\b",
-    re.IGNORECASE,
-)
-_PENDING_CHARS = 400
-_ASKED_CHARS = 2_000
-
 _SEVERITY = {Verdict.NOTE: Severity.NOTE, Verdict.NUDGE: Severity.WARNING, Verdict.STOP: Severity.CRITICAL}
-
-
-@dataclass
-class _Group:
-    """Occurrences of what counts as one thing."""
-
-    first_span: str
-    first_turn: int
-    times: int = 1
-    repeats: list[str] = field(default_factory=list)
-    waste: Waste = field(default_factory=Waste)
-    last_ended_ns: int = 0
-
-    def again(self, seen: "_Seen") -> None:
-        self.times += 1
-        self.waste += seen.spent
-        self.last_ended_ns = seen.span.ended_at_ns or 0
-        if len(self.repeats) < _SPANS_NAMED:
-            self.repeats.append(seen.span.span_id)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A call that just ended, with what the rules ask of it."""
-
-    span: Observed
-    call: Call
-    effect: Effect
-    spent: Waste
-    turn: int
-
-    @property
-    def polls(self) -> bool:
-        """Whether it waits for something outside: by its name, by what it runs, or because the answer is "not yet"."""
-        if _POLLING_TOOL.search(self.span.name) or _POLLING_COMMAND.search(text_of(self.span.input)[:_ASKED_CHARS]):
-            return True
-        brought = text_of(self.span.output)
-        return not self.call.failed and len(brought) <= _PENDING_CHARS and bool(_PENDING.search(brought))
-
-    @property
-    def blind(self) -> bool:
-        """Whether the same outcome proves nothing: a click that says "clicked" may have moved things every time."""
-        acts = self.effect is Effect.CHANGES or (self.effect is Effect.UNSURE and self.call.says_little)
-        return acts and not self.call.failed
-
-    @property
-    def label(self) -> str:
-        asked = gist(self.span.input)
-        return f"{self.span.name} `{cut(asked, 70)}`" if asked else self.span.name
-
-    @property
-    def brought(self) -> str:
-        return cut(gist(self.span.error or self.span.output), 100) or "an empty result"
-
-    def group(self) -> _Group:
-        return _Group(self.span.span_id, self.turn, last_ended_ns=self.span.ended_at_ns or 0)
 
 
 class RetryLoop(Detector):
@@ -142,7 +55,7 @@ class RetryLoop(Detector):
         if span.kind not in _ASKED:
             return ()
         call = call_of(span)
-        seen = _Seen(span, call, effect_of(span, failed=call.failed), spent, agent.turns.number)
+        seen = Seen(span, call, effect_of(span, failed=call.failed), spent, agent.turns.number)
         agent.forget_before(self._changes)
         if seen.effect is not Effect.READS:
             self._changes += 1
@@ -157,8 +70,8 @@ class _Agent:
     def __init__(self) -> None:
         self.turns = Turns()
         self._changes = 0
-        self._same: dict[str, _Group] = {}
-        self._varied: dict[str, tuple[_Group, frozenset[int]]] = {}
+        self._same: dict[str, Group] = {}
+        self._varied: dict[str, tuple[Group, frozenset[int]]] = {}
         self._cycles = _Cycles()
 
     def forget_before(self, changes: int) -> None:
@@ -166,7 +79,7 @@ class _Agent:
         if changes != self._changes:
             self._changes, self._same, self._varied = changes, {}, {}
 
-    def may_have_changed_state(self, seen: _Seen, changes: int) -> None:
+    def may_have_changed_state(self, seen: Seen, changes: int) -> None:
         """Every other call is worth repeating now; this one too if it surely changed something."""
         same, varied = seen.call.both, seen.call.tool + seen.call.outcome
         sure = bool(seen.span.changed)
@@ -174,14 +87,14 @@ class _Agent:
         self._varied = {varied: self._varied[varied]} if varied in self._varied and not sure else {}
         self._changes = changes
 
-    def saw(self, seen: _Seen) -> Finding | None:
+    def saw(self, seen: Seen) -> Finding | None:
         """The gravest shape counts, once."""
         cycle = self._cycles.saw(seen)
         same = self._saw_same(seen)
         varied = self._saw_varied(seen)
         return cycle or same or varied
 
-    def _saw_same(self, seen: _Seen) -> Finding | None:
+    def _saw_same(self, seen: Seen) -> Finding | None:
         group = self._same.get(seen.call.both)
         if group is None:
             self._same[seen.call.both] = seen.group()
@@ -191,7 +104,7 @@ class _Agent:
         group.again(seen)
         return _of_repeats(group, seen)
 
-    def _saw_varied(self, seen: _Seen) -> Finding | None:
+    def _saw_varied(self, seen: Seen) -> Finding | None:
         """One tool that brings the same failure for calls that hardly differ."""
         if not seen.call.empty_handed or not seen.call.outcome_chars:
             return None
@@ -210,11 +123,11 @@ class _Cycles:
     """Notices that the last calls repeat those before: for each length of a cycle, how long it has held. Constant memory."""
 
     def __init__(self) -> None:
-        self._last: deque[_Seen] = deque(maxlen=_LONGEST_CYCLE)
+        self._last: deque[Seen] = deque(maxlen=_LONGEST_CYCLE)
         self._held: dict[int, int] = {}
-        self._groups: dict[int, _Group] = {}
+        self._groups: dict[int, Group] = {}
 
-    def saw(self, seen: _Seen) -> Finding | None:
+    def saw(self, seen: Seen) -> Finding | None:
         found = None
         for length in range(2, _LONGEST_CYCLE + 1):
             self._match(length, seen)
@@ -223,7 +136,7 @@ class _Cycles:
         self._last.append(seen)
         return found
 
-    def _match(self, length: int, seen: _Seen) -> None:
+    def _match(self, length: int, seen: Seen) -> None:
         before = self._last[-length] if len(self._last) >= length else None
         if before is None or before.call.both != seen.call.both:
             self._held.pop(length, None)
@@ -232,7 +145,7 @@ class _Cycles:
         self._held[length] = self._held.get(length, 0) + 1
         self._groups.setdefault(length, before.group()).again(seen)
 
-    def _judge(self, length: int, seen: _Seen) -> Finding | None:
+    def _judge(self, length: int, seen: Seen) -> Finding | None:
         lap = [*self._last, seen][-length:]
         laps = 1 + self._held.get(length, 0) // length
         if laps == 1 or len({one.call.call for one in lap}) == 1:
@@ -241,13 +154,13 @@ class _Cycles:
         return None if verdict is None else _of_cycle(self._groups[length], laps, lap, verdict)
 
 
-def _patience_with_cycle(lap: list[_Seen]) -> Patience:
+def _patience_with_cycle(lap: list[Seen]) -> Patience:
     if any(one.polls for one in lap):
         return POLLING
     return BLIND if all(one.blind or one.call.says_little for one in lap) else CYCLE
 
 
-def _patience_with(seen: _Seen) -> Patience:
+def _patience_with(seen: Seen) -> Patience:
     if seen.polls:
         return POLLING
     if seen.call.failed:
@@ -256,14 +169,14 @@ def _patience_with(seen: _Seen) -> Patience:
 
 
 def _words(span: Observed) -> frozenset[int]:
-    return frozenset(hash(word) for word in re.findall(r"\w+", text_of(span.input)[:_ASKED_CHARS]))
+    return frozenset(hash(word) for word in re.findall(r"\w+", text_of(span.input)[:ASKED_CHARS]))
 
 
 def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
     return len(one & other) >= _SIMILAR * max(len(one | other), 1)
 
 
-def _of_repeats(group: _Group, seen: _Seen) -> Finding | None:
+def _of_repeats(group: Group, seen: Seen) -> Finding | None:
     verdict = _patience_with(seen).verdict(group.times)
     what = "failed in the same way" if seen.call.failed else "brought the same result"
     return None if verdict is None else _finding(
@@ -276,7 +189,7 @@ def _of_repeats(group: _Group, seen: _Seen) -> Finding | None:
     )  # fmt: skip
 
 
-def _of_varied(group: _Group, seen: _Seen) -> Finding | None:
+def _of_varied(group: Group, seen: Seen) -> Finding | None:
     verdict = VARIED_FAILURE.verdict(group.times)
     return None if verdict is None else _finding(
         group, verdict,
@@ -288,7 +201,7 @@ def _of_varied(group: _Group, seen: _Seen) -> Finding | None:
     )  # fmt: skip
 
 
-def _of_cycle(group: _Group, laps: int, lap: list[_Seen], verdict: Verdict) -> Finding:
+def _of_cycle(group: Group, laps: int, lap: list[Seen], verdict: Verdict) -> Finding:
     calls = ", then ".join(one.label for one in lap)
     return _finding(
         group, verdict,
@@ -300,11 +213,11 @@ def _of_cycle(group: _Group, laps: int, lap: list[_Seen], verdict: Verdict) -> F
     )  # fmt: skip
 
 
-def _between(group: _Group, seen: _Seen) -> str:
+def _between(group: Group, seen: Seen) -> str:
     return f"from turn {group.first_turn} to {seen.turn}"
 
 
-def _finding(group: _Group, verdict: Verdict, *, title: str, evidence: str, nudge: str) -> Finding:
+def _finding(group: Group, verdict: Verdict, *, title: str, evidence: str, nudge: str) -> Finding:
     return Finding(
         detector=RetryLoop.name,
         severity=_SEVERITY[verdict],
