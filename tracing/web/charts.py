@@ -5,6 +5,7 @@ from a class (`series-0`, ...). Knows nothing about traces; `chart(chart)` in _c
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,6 +14,7 @@ HEIGHT_PX = 160
 MOST_LABELS = 6
 GAP = 0.2  # of a bar's room, left free
 STEPS = (1, 2, 2.5, 5, 10)
+_AMOUNT = re.compile(r"(\D*\d+)\.(\d+)")
 TIME_STEPS_NS = tuple(
     seconds * 1_000_000_000
     for seconds in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600)
@@ -252,10 +254,13 @@ def _chart(
 
 
 def _without_zeros(labels: list[str]) -> list[str]:
-    """As in "$2" for "$2.0000", where every label on the axis ends so."""
-    while all("." in label and label.endswith("0") for label in labels):
-        labels = [label[:-1] for label in labels]
-    return [label.removesuffix(".") for label in labels]
+    """As in "$2" for "$2.0000": amounts get as many decimals as the axis needs; other labels stay."""
+    found = [_AMOUNT.fullmatch(label) for label in labels]
+    amounts = [(match[1], match[2].rstrip("0")) for match in found if match]
+    if len(amounts) < len(labels):
+        return labels
+    decimals = max(len(part) for _, part in amounts)
+    return [f"{whole}.{part.ljust(decimals, '0')}" if decimals else whole for whole, part in amounts]
 
 
 def _steps(greatest: float, better: Sequence[float], *, whole: bool) -> list[float]:

@@ -60,7 +60,7 @@ def moment_ns(query: Query, name: str, *, end: bool = False) -> int | None:
         found = _moment(text, datetime.fromtimestamp(query.now_ns / 1e9).astimezone())
         if end and (text == "today" or _DAY.fullmatch(text)):
             found += timedelta(days=1)
-        return int(found.timestamp() * 1e6) * 1_000
+        return in_reach(int(found.timestamp() * 1e6) * 1_000)
     except (ValueError, OverflowError) as error:
         raise PageError(
             f'{name}={text} is not a time. Write 8h, 7d, today, 2026-11-21 or 2026-11-21T07:00 for "{name}".'
@@ -76,9 +76,19 @@ def usd_micros(query: Query, name: str) -> int | None:
     if not text:
         return None
     try:
-        return round(float(text.removeprefix("$")) * 1_000_000)
+        return in_reach(round(float(text.removeprefix("$")) * 1_000_000))
     except (ValueError, OverflowError) as error:
         raise PageError(f'{name}={text} is not an amount. Write dollars for "{name}", for example 0.50.') from error
+
+
+def in_reach(number: int) -> int:
+    """The number, where a store can hold it.
+
+    Raises: OverflowError.
+    """
+    if abs(number) >= 1 << 63:
+        raise OverflowError
+    return number
 
 
 def _moment(text: str, now: datetime) -> datetime:

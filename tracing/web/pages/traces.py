@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tracing.finding import Severity
 from tracing.span import TraceStatus
 from tracing.store import Cursor, Sort, TraceFilter, TraceRow, TraceStore
-from tracing.web.listing import NO_NAME, TraceLine, moment_ns, trace_line, usd_micros
+from tracing.web.listing import NO_NAME, TraceLine, in_reach, moment_ns, trace_line, usd_micros
 from tracing.web.page import Page, PageError, Query
 
 PER_PAGE = 50
@@ -191,8 +191,8 @@ def _cursor(query: Query) -> Cursor | None:
         return None
     value, _, trace_id = given.rpartition("-")
     try:
-        return Cursor(int(value), trace_id, back=name == "before")
-    except ValueError as error:
+        return Cursor(in_reach(int(value)), trace_id, back=name == "before")
+    except (ValueError, OverflowError) as error:
         raise PageError(f"{name}={given} is no place in this list. Take it out of the address.") from error
 
 
