@@ -124,10 +124,20 @@ def compare_details(
 
 
 def steps(detail: TraceDetail) -> Iterator[Step]:
-    """Turns, calls, checks and guards, in the order they began; what a guard runs is its own affair."""
+    """Turns, calls, checks and guards, in the order they began.
+
+    What a guard runs is its own affair, and what is checked before the first turn may be known from another time.
+    """
     turn = 0
     guards = {span.span_id for span in detail.spans if span.kind is SpanKind.GUARDRAIL}
-    own = (span for span in detail.spans if span.kind in STEPS and span.parent_span_id not in guards)
+    first_ns = next((span.started_at_ns for span in detail.spans if span.kind is SpanKind.LLM), 0)
+    own = (
+        span
+        for span in detail.spans
+        if span.kind in STEPS
+        and span.parent_span_id not in guards
+        and (span.kind is not SpanKind.EVALUATOR or span.started_at_ns >= first_ns)
+    )
     normal = cache(_normal)
     for number, span in enumerate(own, 1):
         turn += span.kind is SpanKind.LLM

@@ -3,7 +3,7 @@
 What `ralph status` says, with a link to every try and what it cost.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -126,8 +126,18 @@ def stories_view(query: Query, home: Home) -> StoriesView:
     repos = tuple(repos_of(query.store))
     chosen = query.text("repo") or (repos[0].path if repos else "")
     prds = prds_of(home, chosen)
-    board = read_board(query.store, home, chosen, query.text("prd")) if chosen else None
-    return StoriesView(repos, prds, board)
+    return StoriesView(repos, prds, _board(query, home, repos, chosen) if chosen else None)
+
+
+def _board(query: Query, home: Home, repos: Collection[RepoChoice], chosen: str) -> Board:
+    """Of a repo that a trace names: the address decides nothing about what is read."""
+    if not query.store.traces(TraceFilter(repo=chosen, limit=1)):
+        return _no_board(chosen, f"No trace is of {chosen}. The repos that have traces are {_listed(repos)}.")
+    return read_board(query.store, home, chosen, query.text("prd"))
+
+
+def _listed(repos: Collection[RepoChoice]) -> str:
+    return ", ".join(repo.path for repo in repos) or "none"
 
 
 def repos_of(store: TraceStore, *, since_ns: int | None = None) -> Iterator[RepoChoice]:

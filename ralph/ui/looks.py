@@ -3,7 +3,7 @@
 Each has one line that says why, and leads straight to the span where it shows.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -18,7 +18,6 @@ from tracing.span import SpanKind, SpanStatus, TraceStatus
 from tracing.store import TraceDetail, TraceNotFoundError, TraceRow, TraceStore
 from tracing.words import money, plain
 
-MOST_PER_TRACE = 2
 BAD = {TraceStatus.ERROR, TraceStatus.OVER_BUDGET, TraceStatus.TIMEOUT, TraceStatus.INTERRUPTED}
 
 
@@ -41,10 +40,13 @@ def looks(
     store: TraceStore, home: Home, since_ns: int, rows: Sequence[TraceRow], boards: Sequence[Board]
 ) -> list[Look]:
     """The gravest first, then the dearest."""
-    parked = list(_parked(store, boards))
-    found = list(_findings(store, since_ns))
-    told = {look.trace_id for look in parked}
-    everything = [*found, *parked, *_failed(store, rows, told), *_red(store, rows), *_unknown(store, home)]
+    everything = [
+        *_parked(store, boards),
+        *_failed(store, rows, {(board.repo, card.id) for board in boards for card in _parked_cards(board)}),
+        *_red(store, rows),
+        *_unknown(store, home),
+        *_findings(store, since_ns, {row.trace_id: row for row in rows}),
+    ]
     return sorted(everything, key=lambda look: (-look.severity, -look.cost_micros))
 
 
@@ -68,13 +70,15 @@ def _guilty(store: TraceStore, trace_id: str) -> str:
         return ""
 
 
-def _findings(store: TraceStore, since_ns: int) -> Iterator[Look]:
-    counts: dict[str, int] = {}
+def _findings(store: TraceStore, since_ns: int, rows: Mapping[str, TraceRow]) -> Iterator[Look]:
+    """The same trouble with the same story is told once."""
+    told = set[tuple[str, ...]]()
     for row in store.newest_findings(since_ns=since_ns, least=Severity.WARNING):
-        counts[row.trace_id] = counts.get(row.trace_id, 0) + 1
-        trace = trace_of(store, row.trace_id) if counts[row.trace_id] <= MOST_PER_TRACE else None
-        if trace:
-            one = row.finding
+        trace, one = rows.get(row.trace_id) or trace_of(store, row.trace_id), row.finding
+        if trace is None:
+            continue
+        about = (one.detector, trace.repo, trace.story or row.trace_id)
+        if about not in told:
             yield Look(
                 "finding",
                 one.severity,
@@ -85,12 +89,15 @@ def _findings(store: TraceStore, since_ns: int) -> Iterator[Look]:
                 one.span_id,
                 trace.story,
             )
+        told.add(about)
 
 
 def _parked(store: TraceStore, boards: Sequence[Board]) -> Iterator[Look]:
-    for board in boards:
-        for card in (card for column in board.columns if column.lane is Lane.PARKED for card in column.cards):
-            yield _parked_look(store, card)
+    return (_parked_look(store, card) for board in boards for card in _parked_cards(board))
+
+
+def _parked_cards(board: Board) -> Iterator[Card]:
+    return (card for column in board.columns if column.lane is Lane.PARKED for card in column.cards)
 
 
 def _parked_look(store: TraceStore, card: Card) -> Look:
@@ -107,17 +114,15 @@ def _parked_look(store: TraceStore, card: Card) -> Look:
     )
 
 
-def _failed(store: TraceStore, rows: Sequence[TraceRow], told: Collection[str]) -> Iterator[Look]:
-    """Traces that ended badly, where the story has not been done since."""
-    done = {(row.repo, row.story): row.started_at_ns for row in reversed(rows) if row.status is TraceStatus.SUCCESS}
-    for row in rows:
-        is_mended = row.story and done.get((row.repo, row.story), 0) > row.started_at_ns
-        if row.status in BAD and row.trace_id not in told and not is_mended:
-            title = f"{row.story or row.agent_id or row.name}: {ENDED[row.status] if row.story else row.status}"
+def _failed(store: TraceStore, rows: Sequence[TraceRow], told: Collection[tuple[str, str]]) -> Iterator[Look]:
+    """What ended badly and was not tried again since: of each story only the newest trace counts."""
+    newest = {(row.repo, row.story or row.trace_id): row for row in reversed(rows)}
+    for about, row in newest.items():
+        if row.status in BAD and about not in told:
             yield Look(
                 "failed",
                 Severity.WARNING,
-                title,
+                f"{row.story or row.agent_id or row.name}: {ENDED[row.status] if row.story else row.status}",
                 plain(row.error or ""),
                 row.cost_micros,
                 row.trace_id,
