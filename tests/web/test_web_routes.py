@@ -1,6 +1,7 @@
 """Pages, their JSON twins, panels, static files and errors, asked for as a browser would."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from ralph.home import Home
+from ralph.ui.site import ralph_site
 from tracing import Tracer
 from tracing.store import TraceDetail, TraceFilter, TraceStore
 from tracing.web.app import BUG, create_app
@@ -220,3 +223,18 @@ def test_how_long_an_answer_took_is_told_in_debug_only(site: Site) -> None:
         app = create_app(site, Security("t", 7007), debug=debug)
         said = TestClient(app, "http://127.0.0.1:7007", headers=BEARER).get("/")
         assert ("server-timing" in said.headers) is debug
+
+
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_every_page_of_ralphs_viewer_opens_and_leads_on(store: TraceStore, tmp_path: Path, is_empty: bool) -> None:
+    with closing(TraceStore.open(tmp_path / "empty.db")) as empty:
+        site = ralph_site(empty if is_empty else store, Home(tmp_path))
+        app = create_app(site, Security("t", 7007))
+        addresses = [page.path for page in site.pages if "{" not in page.path]
+        addresses += [] if is_empty else [f"/traces/{trace_id(store, 'works')}"]
+        with TestClient(app, "http://127.0.0.1:7007", headers=BEARER) as client:
+            for address in addresses:
+                page, twin = client.get(address), client.get("/index.json" if address == "/" else f"{address}.json")
+                assert (page.status_code, twin.status_code) == (200, 200), address
+                assert "#no-page-" not in page.text, address
+                assert not re.search(r"<style|\sstyle=|<script(?! [^>]*src=)|\son\w+=", page.text), address

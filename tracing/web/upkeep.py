@@ -12,7 +12,8 @@ from tracing.store import TraceStore
 
 LOG = logging.getLogger(__name__)
 EVERY_S = 3.0
-AT_ONCE = 20  # traces between two looks at whether to end
+AT_ONCE = 5  # traces between two looks at whether to end
+BREATH_S = 0.02  # in which pages go first
 
 
 class Upkeep:
@@ -55,5 +56,5 @@ class Upkeep:
 
     def once(self, store: TraceStore) -> None:
         store.close_interrupted()
-        while not self._stop.is_set() and analyse_pending(store, limit=AT_ONCE):
+        while analyse_pending(store, limit=AT_ONCE) and not self._stop.wait(BREATH_S):
             pass

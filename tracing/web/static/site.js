@@ -81,9 +81,8 @@ function copying() {
     const button = event.target instanceof Element && event.target.closest("[data-copy]");
     if (!button) return;
     await navigator.clipboard.writeText(button.dataset.copy);
-    const before = button.textContent;
-    button.textContent = "✓";
-    setTimeout(() => (button.textContent = before), 1200);
+    button.textContent = "copied";
+    setTimeout(() => (button.textContent = "copy"), 1200);
   });
 }
 
