@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tracing import Tracer
+from tracing.sqlite import StateError
 from tracing.store import TraceStore
 from tracing.web.app import create_app
 from tracing.web.page import Site
@@ -108,3 +109,21 @@ def test_beside_it_ended_traces_get_their_findings(store: TraceStore) -> None:
         while not store.traces()[0].analysed and time.monotonic() < until:
             threading.Event().wait(0.01)
     assert store.traces()[0].analysed > 0
+
+
+def test_what_cannot_be_kept_up_is_said_once_and_the_viewer_goes_on(
+    store: TraceStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Upkeep):
+        tries = 0
+
+        def once(self, store: TraceStore) -> None:
+            self.tries += 1
+            raise StateError("the disk is full")
+
+    with Failing(store.path, every_s=0.001) as upkeep:
+        until = time.monotonic() + 5
+        while upkeep.tries < 3 and time.monotonic() < until:
+            threading.Event().wait(0.01)
+    assert upkeep.tries >= 3
+    assert [record.getMessage() for record in caplog.records] == [f"{store.path}: findings are not kept up to date"]
