@@ -5,7 +5,7 @@ Takes plain messages of any dialect. What an attacker may have written is only e
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tracing.span import JsonValue
@@ -32,6 +32,10 @@ class Text:
 
     shown: str
     left_out_chars: int = 0
+
+    @property
+    def first_line(self) -> str:
+        return self.shown.lstrip().partition("\n")[0][:LINE_CHARS]
 
     @property
     def is_long(self) -> bool:
@@ -66,8 +70,14 @@ class Message:
     number: int = 0
 
     @property
-    def calls(self) -> tuple[str, ...]:
-        return tuple(block.name for block in self.blocks if block.kind is BlockKind.CALL)
+    def speaker(self) -> str:
+        """Who says it: what providers send as the user's words are often results of tools and nothing else."""
+        is_results = bool(self.blocks) and all(block.kind is BlockKind.RESULT for block in self.blocks)
+        return "tools" if is_results else self.role or "message"
+
+    @property
+    def results(self) -> int:
+        return sum(block.kind is BlockKind.RESULT for block in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ def conversation(
 ) -> Conversation:
     """`before` is what the call before this one was told; [] for a first call."""
     kept = common(before, told)
-    shown = [message(one, number, most_chars) for number, one in enumerate(told, 1)]
+    shown = _named([message(one, number, most_chars) for number, one in enumerate(told, 1)])
     new = shown[kept:]
     echoes = next((count for count, one in enumerate(new) if one.role != "assistant"), len(new)) if kept else 0
     return Conversation(
@@ -112,6 +122,16 @@ def conversation(
         tools=tuple(_tools(tools)),
         broken=bool(before) and kept < len(before),
     )
+
+
+def _named(messages: Sequence[Message]) -> list[Message]:
+    """Each result of a tool gets the name of the call that it answers."""
+    calls = {block.call_id: block.name for one in messages for block in one.blocks if block.kind is BlockKind.CALL}
+    return [replace(one, blocks=tuple(_with_name(block, calls) for block in one.blocks)) for one in messages]
+
+
+def _with_name(block: Block, calls: Mapping[str, str]) -> Block:
+    return replace(block, name=calls.get(block.call_id, "")) if block.kind is BlockKind.RESULT else block
 
 
 def common(before: Sequence[JsonValue], now: Sequence[JsonValue]) -> int:

@@ -1,10 +1,13 @@
 """What the pages about one trace look up alike: the trace that an address means, its title, what is pinned to its spans."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 from tracing.finding import Finding
-from tracing.store import TraceFilter, TraceNotFoundError, TraceRow, TraceStore
+from tracing.store import SpanLine, TraceFilter, TraceNotFoundError, TraceRow, TraceStore
 from tracing.web.page import NotFoundError
+from tracing.web.timeline import Placed, arranged
 from tracing.words import plain
 
 
@@ -19,6 +22,28 @@ def found_trace(store: TraceStore, wanted: str) -> TraceRow:
         return store.trace_row(wanted)
     except TraceNotFoundError as error:
         raise NotFoundError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The spans of a trace, in the order they began and in the order of reading."""
+
+    lines: tuple[SpanLine, ...]
+    placed: tuple[Placed, ...]
+
+
+def spans_of(store: TraceStore, trace: TraceRow) -> Spans:
+    """Those of a trace that has ended are kept for a while: who looks at one span of 30,000 looks at others too."""
+    read = _kept if trace.ended_at_ns is not None else _read
+    return read(store, trace.trace_id, trace.updated_at_ns)
+
+
+def _read(store: TraceStore, trace_id: str, _updated_at_ns: int) -> Spans:
+    lines = store.span_rows(trace_id)
+    return Spans(tuple(lines), tuple(arranged(lines)))
+
+
+_kept = lru_cache(maxsize=2)(_read)
 
 
 def title(trace: TraceRow) -> str:

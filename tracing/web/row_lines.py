@@ -1,11 +1,11 @@
 """The rows of one trace's tree as compact lines, for the script that draws them: all of them, or what has changed since."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracing.span import TraceStatus
-from tracing.store import SpanLine
-from tracing.web.found import found_spans, found_trace, pins
+from tracing.store import SpanLine, TraceRow
+from tracing.web.found import found_spans, found_trace, pins, spans_of
 from tracing.web.page import Page, PageError, Query
 from tracing.web.span_row import is_cut, state, words
 
@@ -35,7 +35,7 @@ def rows_page(query: Query) -> RowsView:
     trace = found_trace(query.store, query.path["trace_id"])
     text = query.text("q")
     after_id, since_ns = _cursor(query)
-    lines = [] if text else query.store.span_rows(trace.trace_id, after_id, since_ns=since_ns)
+    lines = () if text else _lines(query, trace, after_id, since_ns)
     last_id = max((line.id for line in lines), default=after_id)
     return RowsView(
         trace_id=trace.trace_id,
@@ -48,6 +48,12 @@ def rows_page(query: Query) -> RowsView:
         severities=pins(query.store.findings(trace.trace_id)),
         found=tuple(sorted(found_spans(query.store, trace.trace_id, text))) if text else None,
     )
+
+
+def _lines(query: Query, trace: TraceRow, after_id: int, since_ns: int) -> Sequence[SpanLine]:
+    if not after_id:
+        return spans_of(query.store, trace).lines
+    return query.store.span_rows(trace.trace_id, after_id, since_ns=since_ns)
 
 
 def _cursor(query: Query) -> tuple[int, int]:

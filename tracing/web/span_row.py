@@ -1,7 +1,8 @@
 """One span as a row of the trace's tree, in words: what it is, what it did, how long, how much. Knows nothing about trees."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tracing.failures.observed import StopReason, stop_reason
 from tracing.span import SpanKind, SpanStatus
@@ -66,7 +67,13 @@ def _used(line: SpanLine) -> bool:
 def label(line: SpanLine, turn: int = 0) -> str:
     if line.is_call:
         return f"turn {turn}" if turn else plain(line.name)
-    return plain(line.name.removeprefix("execute_tool ")) or KINDS[line.kind]
+    return _named(line.name) or KINDS[line.kind]
+
+
+@lru_cache(maxsize=4_096)
+def _named(name: str) -> str:
+    """A trace of 30,000 spans has a few dozen names."""
+    return plain(name.removeprefix("execute_tool "))
 
 
 def note(line: SpanLine) -> str:
@@ -107,6 +114,6 @@ def state(line: SpanLine) -> str:
     return "failed" if line.problem else "ok"
 
 
-def numbered(lines: list[SpanLine]) -> Mapping[str, int]:
+def numbered(lines: Iterable[SpanLine]) -> Mapping[str, int]:
     """The model calls by number, from 1, in the order they began."""
     return {line.span_id: number for number, line in enumerate((one for one in lines if one.is_call), 1)}

@@ -9,7 +9,7 @@ from tracing.span import JsonValue, SpanKind
 from tracing.store import SpanLine, SpanRow, TraceNotFoundError, TraceRow
 from tracing.web.call_view import CallView, call_view
 from tracing.web.conversation_view import Text, as_text
-from tracing.web.found import found_trace, title
+from tracing.web.found import found_trace, spans_of, title
 from tracing.web.messages import brought, given
 from tracing.web.page import NotFoundError, Page, Query
 from tracing.web.span_row import KINDS, label, numbered, state
@@ -94,7 +94,7 @@ class SpanView:
 
 def span_page(query: Query) -> SpanView:
     trace = found_trace(query.store, query.path["trace_id"])
-    return span_view(query, trace, query.store.span_rows(trace.trace_id), query.path["span_id"])
+    return span_view(query, trace, spans_of(query.store, trace).lines, query.path["span_id"])
 
 
 def span_view(query: Query, trace: TraceRow, lines: Sequence[SpanLine], wanted: str) -> SpanView:
@@ -196,7 +196,7 @@ class _Neighbours:
     @classmethod
     def of(cls, lines: Sequence[SpanLine], span: SpanRow) -> "_Neighbours":
         line = next(one for one in lines if one.span_id == span.span_id)
-        return cls(line, lines, numbered(list(lines)))
+        return cls(line, lines, numbered(lines))
 
     def label(self, line: SpanLine) -> str:
         return label(line, self.turns.get(line.span_id, 0))

@@ -7,12 +7,12 @@ from tracing.finding import Finding
 from tracing.span import SpanKind, TraceStatus
 from tracing.store import SpanLine, TraceDetail, TraceRow, TraceStore
 from tracing.web import row_lines
-from tracing.web.found import found_spans, found_trace, pins, title
+from tracing.web.found import found_spans, found_trace, pins, spans_of, title
 from tracing.web.growth import Growth, growth
 from tracing.web.page import Page, PageError, Query
 from tracing.web.pages.span import SpanView, span_view
 from tracing.web.span_row import KINDS, Words, is_cut, numbered, state, words
-from tracing.web.timeline import NS_PER_MS, Axis, Placed, arranged, axis, began_ns
+from tracing.web.timeline import NS_PER_MS, Axis, Placed, axis, began_ns
 from tracing.words import length, plain
 
 ROWS = 300
@@ -118,11 +118,12 @@ class TraceView:
 
 def trace_page(query: Query) -> TraceView:
     trace = found_trace(query.store, query.path["trace_id"])
-    lines = query.store.span_rows(trace.trace_id)
+    spans = spans_of(query.store, trace)
+    lines = spans.lines
     findings = tuple(query.store.findings(trace.trace_id))
     choice = _choice(query)
     shown_axis = axis(lines, query.now_ns, choice.from_ms, choice.to_ms)
-    placed, matching = _filtered(arranged(lines), _wanted(query.store, trace, choice, findings))
+    placed, matching = _filtered(spans.placed, _wanted(query.store, trace, choice, findings))
     rows = _Rows(shown_axis, began_ns(lines), query.now_ns, numbered(lines), pins(findings), matching)
     return TraceView(
         trace=trace,
@@ -185,8 +186,8 @@ def _wanted(
 
 
 def _filtered(
-    placed: list[Placed], wanted: Callable[[SpanLine], bool] | None
-) -> tuple[list[Placed], frozenset[str] | None]:
+    placed: Sequence[Placed], wanted: Callable[[SpanLine], bool] | None
+) -> tuple[Sequence[Placed], frozenset[str] | None]:
     """Rows that match and those above them in the tree; and which of them match (None: all)."""
     if wanted is None:
         return placed, None

@@ -53,7 +53,6 @@ export class Tree {
     const row = element("tr", "spacer");
     row.setAttribute("aria-hidden", "true");
     row.append(document.createElement("td"));
-    row.firstChild.colSpan = 5;
     return row;
   }
 
