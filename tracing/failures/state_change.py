@@ -73,7 +73,7 @@ _RUNS_TESTS = re.compile(
 )
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
 _ACTION_KEYS = ("command", "action", "operation", "method")
-_LOOKED_AT_CHARS = 8_192  # more of a command is not worth its time; cut short it looks as if it changed more, not less
+_LOOKED_AT_CHARS = 4_096  # more of a command is not worth its time; cut short it looks as if it changed more, not less
 
 
 def effect_of(span: Observed, *, failed: bool) -> Effect:
