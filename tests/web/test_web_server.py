@@ -118,6 +118,7 @@ def test_what_cannot_be_kept_up_is_said_once_and_the_viewer_goes_on(
         tries = 0
 
         def once(self, store: TraceStore) -> None:
+            del store
             self.tries += 1
             raise StateError("the disk is full")
 
