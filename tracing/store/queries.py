@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from itertools import islice
 
@@ -166,24 +167,38 @@ def _where(wanted: Sequence[str]) -> str:
     return f"WHERE {' AND '.join(wanted)}" if wanted else ""
 
 
-_GROUPS: Mapping[GroupBy, str] = {
-    GroupBy.AGENT: "coalesce(trace.agent_id, '')",
-    GroupBy.DAY: "strftime('%Y-%m-%d', span.started_at_ns / 1000000000, 'unixepoch')",
-    GroupBy.REPO: "coalesce(trace.repo, '')",
-    GroupBy.STORY: "coalesce(trace.story, '')",
-    GroupBy.MODEL: "coalesce(span.model, '')",
+_OF_CALLS: Mapping[GroupBy, str] = {
+    GroupBy.DAY: "started_at_ns / 86400000000000",  # counted since 1970: cheaper than its name, for each call
+    GroupBy.MODEL: "coalesce(model, '')",
 }
+_OF_TRACES: Mapping[GroupBy, str] = {GroupBy.REPO: "repo", GroupBy.STORY: "story", GroupBy.AGENT: "agent_id"}
+_SUMS = ", ".join(
+    f"sum({name}) AS {name}"
+    for name in (
+        "input_tokens", "cache_read_tokens", "output_tokens", "cost_micros", "unseen_micros", "simulated_micros",
+    )
+)  # fmt: skip
+_CALLS = "FROM span WHERE turns > 0 AND started_at_ns >= ?"
 
 
 def costs(connection: sqlite3.Connection, group_by: GroupBy, since_ns: int) -> list[CostRow]:
     order = "grouped" if group_by is GroupBy.DAY else "cost_micros DESC, grouped"
-    rows = connection.execute(
-        f"""SELECT {_GROUPS[group_by]} AS grouped, count(*) AS calls, sum(span.input_tokens) AS input_tokens,
-          sum(span.cache_read_tokens) AS cache_read_tokens, sum(span.output_tokens) AS output_tokens,
-          sum(span.cost_micros) AS cost_micros, sum(span.unseen_micros) AS unseen_micros,
-          sum(span.simulated_micros) AS simulated_micros
-        FROM span LEFT JOIN trace ON trace.trace_id = span.trace_id
-        WHERE span.turns > 0 AND span.started_at_ns >= ? GROUP BY grouped ORDER BY {order}""",  # noqa: S608  constants
-        (since_ns,),
-    )
-    return [CostRow(*row) for row in rows]
+    if group_by in _OF_CALLS:
+        chosen = f"SELECT {_OF_CALLS[group_by]} AS grouped, count(*) AS calls, {_SUMS} {_CALLS}"
+    else:
+        chosen = f"SELECT coalesce({_OF_TRACES[group_by]}, '') AS grouped, sum(calls) AS calls, {_SUMS} {_by_trace(since_ns)}"
+    rows = connection.execute(f"{chosen} GROUP BY grouped ORDER BY {order}", (since_ns,))
+    return [CostRow(_day(row[0]) if group_by is GroupBy.DAY else row[0], *row[1:]) for row in rows]
+
+
+def _day(days: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=days)).isoformat()
+
+
+def _by_trace(since_ns: int) -> str:
+    """Each trace's calls added up: the totals that stand in its row, where all of its calls are wanted."""
+    if since_ns <= 0:
+        return "FROM (SELECT *, turns AS calls FROM trace WHERE turns > 0 AND started_at_ns >= ?)"
+    calls = f"SELECT trace_id AS of_trace, count(*) AS calls, {_SUMS} {_CALLS} GROUP BY trace_id"
+    labels = f"SELECT trace_id, {', '.join(_OF_TRACES.values())} FROM trace"  # noqa: S608  constants
+    return f"FROM ({calls}) LEFT JOIN ({labels}) ON trace_id = of_trace"

@@ -136,4 +136,13 @@ CREATE VIRTUAL TABLE mention_text USING fts5(text, content='', tokenize='unicode
 CREATE INDEX span_turns ON span(trace_id, started_at_ns) WHERE turns > 0;
 CREATE INDEX finding_detector ON finding(detector, severity, trace_id);
 """,
+    """
+CREATE INDEX trace_cost ON trace(cost_micros - unseen_micros);
+CREATE INDEX trace_duration ON trace(coalesce(ended_at_ns, updated_at_ns) - started_at_ns);
+CREATE INDEX trace_findings ON trace(worst * 1000000 + findings);
+DROP INDEX span_llm;
+CREATE INDEX span_costs ON span(started_at_ns, model, input_tokens, cache_read_tokens, output_tokens, cost_micros,
+  unseen_micros, simulated_micros, trace_id) WHERE turns > 0;
+CREATE INDEX span_model ON span(model, trace_id) WHERE turns > 0;
+""",
 )
