@@ -15,7 +15,7 @@ from prd.read import read_prd
 from prd.story import Story
 from ralph.errors import RalphError
 from ralph.history.event_log import RunFolders
-from ralph.history.trace_reading import blocked_reason, finish_call
+from ralph.history.trace_reading import FINISH, blocked_reason, finish_call
 from ralph.home import Home
 from ralph.state import Attempt, StoryStates
 from ralph.workspace.repo import Repo
@@ -70,8 +70,13 @@ class StoryTold:
 
 def said_of(detail: TraceDetail) -> Said | None:
     """None: the agent never called `finish`."""
-    calls = (span for span in reversed(detail.spans) if span.kind is SpanKind.LLM)
+    calls = (span for span in reversed(detail.spans) if span.kind is SpanKind.LLM and _may_finish(span))
     return next((_said(span, given) for span in calls if (given := finish_call(span))), None)
+
+
+def _may_finish(span: SpanRow) -> bool:
+    """As far as its gist tells, which names the tools that are called: no payload is read for the other turns."""
+    return not span.gist or FINISH in span.gist or span.gist.endswith("…")
 
 
 def _said(span: SpanRow, given: Mapping[str, JsonValue]) -> Said:
