@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import webbrowser
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -48,9 +49,11 @@ def ui_command(*, port: int | None, no_open: bool) -> None:
         app = create_app(site, security, version=VERSION, debug=bool(os.environ.get("RALPH_DEBUG")))
         click.echo(security.url)  # alone on standard output, for scripts; the rest beside it
         sys.stdout.flush()
-        opened = not no_open and can_open() and webbrowser.open(security.url_once)
-        opens = "It opens in your browser." if opened else "Open it in a browser."
-        click.echo(f"The viewer runs at this address. {opens} Ctrl-C ends it.", err=True)
+        opens = not no_open and can_open()
+        how = "It opens in your browser." if opens else "Open it in a browser."
+        click.echo(f"The viewer runs at this address. {how} Ctrl-C ends it.", err=True)
+        if opens:  # in a thread: a browser in the terminal keeps the one that starts it
+            threading.Thread(target=webbrowser.open, args=(security.url_once,), daemon=True).start()
         with Upkeep(home.traces_db):
             serve(app, listener)
 

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +96,26 @@ def test_an_address_that_links_cannot_begin_with_is_refused(address: str) -> Non
     file = SettingsFile(Path("c"), f'[ui]\npublic_url = "{address}"\n'.encode(), "c")
     with pytest.raises(SettingsError, match="c:2"):
         resolve(None, file, {})
+
+
+def test_the_browser_is_given_an_address_that_lets_in_and_not_the_token(tmp_path: Path) -> None:
+    browser, given = tmp_path / "browser", tmp_path / "given"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {given}.part && mv {given}.part {given}\n')
+    browser.chmod(0o755)
+    environ = {**os.environ, "RALPH_HOME": str(tmp_path), "BROWSER": str(browser)}
+    argv = [sys.executable, "-m", "ralph", "ui", "--port", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        until = time.monotonic() + 10
+        while not given.exists() and time.monotonic() < until:
+            threading.Event().wait(0.01)
+        opened = given.read_text()
+        assert opened.partition("=")[0] == url.partition("=")[0]
+        assert opened != url
+        assert [httpx2.get(opened).status_code for _ in range(2)] == [303, 401]
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_a_browser_is_opened_only_where_there_is_a_display(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,11 +152,10 @@ class Guard:
     def _stranger(self, scope: Scope, headers: Headers) -> Refusal | None:
         host = headers.get("host", "").lower()
         if host not in self.security.hosts:
-            allowed = ", ".join(sorted(self.security.hosts))
             return Refusal(
                 403,
                 "Not an address of this viewer",
-                f"It answers at {allowed}. Behind a proxy of your own, write its address as public_url below [ui] "
+                f"It answers at http://127.0.0.1:{self.security.port}. Behind a proxy of your own, write its address as public_url below [ui] "
                 "into config.toml in RALPH_HOME.",
             )
         if self._is_foreign(scope["method"], headers):
