@@ -9,6 +9,7 @@ from tracing.finding import Finding, Severity, Verdict
 from tracing.words import cut
 
 DETAIL_CHARS = 300
+SAYS_IT_AGAIN = 0.75  # of the title's words
 
 
 def nudge_words(finding: Finding) -> str:
@@ -17,8 +18,12 @@ def nudge_words(finding: Finding) -> str:
 
 
 def why_stopped(finding: Finding) -> str:
-    """One line for a person: what was found, and what was seen of it."""
-    return cut(one_line(f"{finding.title}: {finding.evidence}" if finding.evidence else finding.title), DETAIL_CHARS)
+    """One line for a person: what was found and what was seen of it, or the latter alone where it says the former again."""
+    title, seen = finding.title, one_line(finding.evidence)
+    in_title = set(title.lower().split())
+    says_it_again = len(in_title & set(seen.lower().replace(",", "").split())) >= SAYS_IT_AGAIN * len(in_title)
+    words = seen if says_it_again else ": ".join(filter(None, (title, seen)))
+    return cut(words, DETAIL_CHARS)
 
 
 def is_told(finding: Finding) -> bool:
