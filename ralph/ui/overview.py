@@ -88,6 +88,8 @@ class RepoLine:
 class Overview:
     since_ns: int
     words: str  # what "last night" is: "since 18:00 yesterday"
+    tried: int  # tries at stories that have ended, and other agents' traces that have
+    passed: int
     sessions: tuple[Session, ...]
     more_sessions: int
     looks: tuple[Look, ...]
@@ -102,6 +104,7 @@ def overview(query: Query, home: Home) -> Overview:
     store, now_ns = query.store, query.now_ns
     since_ns, words, rows = _last_night(store, now_ns)
     sessions = tuple(_sessions(home, rows))
+    tried = [row for row in rows if row.status is not TraceStatus.RUNNING and VERIFIED not in row.metadata]
     repos = list(repos_of(store, since_ns=now_ns - REPO_DAYS * DAY_NS))[:MOST_REPOS]
     boards = [read_board(store, home, repo.path) for repo in repos]
     found = looks(store, home, since_ns, rows, boards)
@@ -109,6 +112,8 @@ def overview(query: Query, home: Home) -> Overview:
     return Overview(
         since_ns=since_ns,
         words=words,
+        tried=len(tried),
+        passed=_done(tried),
         sessions=sessions[:MOST_SESSIONS],
         more_sessions=max(len(sessions) - MOST_SESSIONS, 0),
         looks=tuple(found[:MOST_LOOKS]),

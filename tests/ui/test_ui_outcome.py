@@ -5,6 +5,7 @@ import shutil
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from ralph.home import find_home
 from ralph.integrity.finding import HARD
@@ -14,7 +15,8 @@ from ralph.ui.looks import guilty_span
 from ralph.ui.outcome import Outcome, outcome
 from ralph.ui.told import Criterion, matched
 from ralph.verification import Question, verify_commit
-from tracing.span import SpanKind
+from tracing import Tracer
+from tracing.span import SpanKind, TraceStatus
 from tracing.store import TraceStore
 
 World = Any
@@ -103,6 +105,7 @@ def test_failed_blocked_and_interrupted_tries_say_why_and_where_the_work_is(
     assert "the script has" in cut.reason
 
 
+@pytest.mark.slow
 def test_a_refusal_of_the_guard_is_shown_with_its_findings(
     world: World, play: Any, tools: Any, store: TraceStore
 ) -> None:
@@ -118,6 +121,7 @@ def test_a_refusal_of_the_guard_is_shown_with_its_findings(
     assert any(finding.weight >= HARD and finding.place == "tests/test_a.py" for finding in one.checked.guard.findings)
 
 
+@pytest.mark.slow
 def test_ralphs_verdict_on_a_commit_has_an_outcome_too(world: World, play: Any, tools: Any, store: TraceStore) -> None:
     world.start_repo(tools.a_story(1), checks=CHECKS)
     play(tools.solves(1))
@@ -181,6 +185,37 @@ def test_looking_changes_nothing_and_the_page_says_what_its_twin_says(
         "text": "<img src=x onerror=alert(1)>",
         "ends": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "headline", "reason"),
+    [
+        pytest.param(TraceStatus.RUNNING, None, "Still at work", "", id="running"),
+        pytest.param(TraceStatus.TIMEOUT, "2 h", "Stopped: the run's time was over", "2 h", id="timeout"),
+        pytest.param(TraceStatus.OVER_BUDGET, "$5", "Stopped: a money limit was reached", "$5", id="over-budget"),
+        pytest.param(TraceStatus.INTERRUPTED, "killed", "Cut short before it was done", "killed", id="interrupted"),
+        pytest.param(TraceStatus.BLOCKED, None, "Parked: the agent says that it cannot be done", "The agent said that it cannot be done.", id="blocked"),
+        pytest.param(TraceStatus.ERROR, "stuck", "Not committed", "stuck", id="error"),
+    ],
+)  # fmt: skip
+def test_every_ending_has_its_headline_and_its_page(
+    store: TraceStore, browse: Any, status: TraceStatus, error: str | None, headline: str, reason: str
+) -> None:
+    facts = {"ralph.story.id": "US-1", "ralph.story.title": "One", "ralph.repo": "/gone/x", "ralph.branch": "b"}
+    trace = Tracer(store).start_trace("invoke_agent ralph", agent_id="ralph", metadata=facts)
+    trace.add_span("chat", kind=SpanKind.LLM, output=[{"type": "text", "text": "hm"}])
+    if status is not TraceStatus.RUNNING:
+        trace.end(status, error=error)
+    found = outcome(store, find_home(), store.trace(trace.trace_id))
+    assert found is not None
+    assert (found.headline, found.reason) == (headline, reason)
+    assert str(escape(headline)) in browse(f"/traces/{trace.trace_id}/outcome")
+
+
+def test_a_trace_of_another_agent_has_no_outcome(store: TraceStore) -> None:
+    with Tracer(store).start_trace("run", agent_id="somebody") as trace:
+        pass
+    assert outcome(store, find_home(), store.trace(trace.trace_id)) is None
 
 
 GIVEN = (Criterion("adds  numbers", "a.py"), Criterion("It subtracts whole numbers", "s.py"))
