@@ -7,7 +7,7 @@ never reaches the host. Whoever drives the agent asks `due()` before each call.
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, TypeAlias
 
 from tracing.failures.observed import History, Observed, Subject
 from tracing.failures.reading import READ_INPUT, READ_OUTPUT, begun, over
@@ -15,19 +15,25 @@ from tracing.failures.trace_facts import TITLE, ending_of, subject_of
 from tracing.failures.watch import Watch
 from tracing.finding import Finding, Severity, Verdict
 from tracing.recorder import Recorder, unbreakable
-from tracing.span import JsonValue, SpanKind, SpanState, TraceState
+from tracing.span import AttributeValue, JsonValue, SpanKind, SpanState, TraceState
 from tracing.store.store import TraceStore
 from tracing.store.writes import PutFindings, Write
 
-if TYPE_CHECKING:
-    from tracing.open_span import Span
-
 EVENT = "ralph.finding"
+_NEVER = 2**63 - 1
 MOST_WAITING = 100  # spans' beginnings and ends that wait until it is known what the agent was asked for
 REWRITE_AFTER_NS = 1_000_000_000  # what only grew is written again not sooner
 
 WatchFor: TypeAlias = Callable[[TraceStore, Subject], Watch]
 Key: TypeAlias = tuple[str, str]
+
+
+class Guilty(Protocol):
+    """A span that can still be told what was found in it."""
+
+    @property
+    def span_id(self) -> str: ...
+    def event(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None: ...
 
 
 def with_all_detectors(store: TraceStore, subject: Subject) -> Watch:
@@ -39,9 +45,6 @@ def with_all_detectors(store: TraceStore, subject: Subject) -> Watch:
     return Watch(detectors(replace(subject, history=usual)))
 
 
-_NEVER = 2**63 - 1
-
-
 @dataclass
 class Watching:
     """One trace under watch. With `make` None nothing is watched, and nothing is ever found."""
@@ -50,7 +53,7 @@ class Watching:
     recorder: Recorder
     clock: Callable[[], int]
     make: WatchFor | None
-    open_span: Callable[[str], "Span | None"]
+    open_span: Callable[[str], Guilty | None]
     _state: TraceState | None = None
     _watch: Watch | None = None
     _asked: str = ""
@@ -91,7 +94,7 @@ class Watching:
             self._tell(is_over=False, span=begun(span, given if span.kind in READ_INPUT else None))
 
     @unbreakable
-    def ended(self, span: SpanState, given: JsonValue, result: JsonValue, host: "Span | None" = None) -> None:
+    def ended(self, span: SpanState, given: JsonValue, result: JsonValue, host: Guilty | None = None) -> None:
         """`host` is the span itself, which takes an event as long as it is not written."""
         if self.make is None:
             return
@@ -118,7 +121,7 @@ class Watching:
             self._spread(None)
         return [PutFindings(state.trace_id, self._watch.findings, VERSION, state.ended_at_ns or 0)]
 
-    def _tell(self, *, is_over: bool, span: Observed, host: "Span | None" = None) -> None:
+    def _tell(self, *, is_over: bool, span: Observed, host: Guilty | None = None) -> None:
         with self._lock:
             if self._watch is None:
                 self._waiting.append((is_over, span))
@@ -148,7 +151,7 @@ class Watching:
         if any(found):
             self._spread(None)
 
-    def _spread(self, host: "Span | None") -> None:
+    def _spread(self, host: Guilty | None) -> None:
         """Put what is new, or graver, where people look: on the span, in the store, to who listens."""
         assert self._watch is not None
         assert self._state is not None
@@ -169,7 +172,7 @@ class Watching:
                 hear(finding)
 
 
-def event_attributes(finding: Finding) -> Mapping[str, str]:
+def event_attributes(finding: Finding) -> Mapping[str, AttributeValue]:
     return {
         "ralph.finding.detector": finding.detector,
         "ralph.finding.severity": finding.severity.name.lower(),

@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[TraceStore]:
 
 @pytest.fixture
 def tracer(store: TraceStore) -> Tracer:
-    return Tracer(store)
+    return Tracer(store, watch=None)
 
 
 def call(trace: Trace, command: str, output: str, *, changed: bool = False) -> Span:
@@ -130,13 +130,13 @@ def test_pending_traces_are_analysed_newest_first_and_once(store: TraceStore, tr
 
 @pytest.mark.parametrize("content", [Content.HASH, Content.PREVIEW])
 def test_a_loop_is_seen_where_only_hashes_or_beginnings_were_kept(store: TraceStore, content: Content) -> None:
-    trace = looping(Tracer(store, content=content))
+    trace = looping(Tracer(store, content=content, watch=None))
     trace.end()
     assert [found.verdict for found in analyse(store, trace.trace_id)] == [Verdict.STOP]
 
 
 def test_calls_whose_contents_nobody_kept_are_no_loop(store: TraceStore) -> None:
-    trace = Tracer(store, content=Content.NONE).start_trace("run")
+    trace = Tracer(store, content=Content.NONE, watch=None).start_trace("run")
     for number in range(9):
         call(trace, f"cat {number}", f"file {number}")
     trace.end()
