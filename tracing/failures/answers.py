@@ -10,7 +10,7 @@ from tracing.span import JsonValue, SpanKind
 
 _CALLS = {"tool_use", "tool_call", "function_call", "server_tool_use", "mcp_tool_use", "tooluse"}
 _COMMAND_KEYS = ("command", "cmd", "script", "code", "input", "shell_command", "commandline")
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1[^\n]*\n.*?(?:\n\s*\2\s*(?=\n|$)|\Z)", re.DOTALL)
+_HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1")
 _SEPARATORS = re.compile(r"&&|\|\||[;|&\n]")
 _MOST_COMMAND = 20_000  # characters of a command that are looked at
 
@@ -86,7 +86,22 @@ def command_in(arguments: JsonValue) -> str:
         arguments = next((arguments[key] for key in _COMMAND_KEYS if arguments.get(key)), None)
     if isinstance(arguments, list) and all(isinstance(word, str) for word in arguments):
         arguments = " ".join(str(word) for word in arguments)
-    return _HEREDOC.sub(" ", arguments[:_MOST_COMMAND]) if isinstance(arguments, str) else ""
+    return _without_heredocs(arguments[:_MOST_COMMAND]) if isinstance(arguments, str) else ""
+
+
+def _without_heredocs(text: str) -> str:
+    """The lines that a shell runs, not those that it hands to a program."""
+    if "<<" not in text:
+        return text
+    kept, end = [], ""
+    for line in text.split("\n"):
+        if not end:
+            kept.append(line)
+            found = _HEREDOC.search(line)
+            end = found[2] if found else ""
+        elif line.strip() == end:
+            end = ""
+    return "\n".join(kept)
 
 
 def decoded(arguments: JsonValue) -> JsonValue:

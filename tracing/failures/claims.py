@@ -27,7 +27,7 @@ _NOT_DONE = {
     "infeasible",
 }
 _SENTENCE_CHARS = 400
-_LOOKED_AT = 20_000
+_LOOKED_AT = 6_000  # claims stand at the end
 _TESTS = re.compile(
     r"\b(?:all|every)\b[^.\n!?;:]{0,60}?\b(?:tests?|checks?|specs|suite)\b[^.\n!?;:]{0,30}?\b(?:pass(?:es|ed|ing)?|succeed(?:s|ed)?|are (?:now )?green)\b"
     r"|\b(?:the |full |whole )?(?:tests?|test suite|checks) (?:(?:are|is) )?(?:now |all )(?:pass(?:es|ed|ing)?|green)\b"
