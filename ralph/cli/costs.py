@@ -43,7 +43,7 @@ def exact_usd(ctx: click.Context, param: click.Parameter, text: str | None) -> i
 @json_option
 @click.pass_context
 def costs_command(ctx: click.Context, *, by: str, since: int | None, as_json: bool) -> None:
-    """Show what model calls cost, added up by day (UTC), repo, story or model.
+    """Show what model calls cost, added up by day (UTC), repo, story, model or agent.
 
     What is reserved by a call whose end was never seen is told apart; `ralph costs reconcile` settles it.
     """

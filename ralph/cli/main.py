@@ -88,7 +88,7 @@ COMMANDS = {
         Part.LOOK_BACK,
         "ralph.cli.costs",
         "costs_command",
-        "Show what was spent by day, repo, story or model, and settle what is unknown.",
+        "Show what was spent by day, repo, story, model or agent, and settle what is unknown.",
     ),
     "init": Entry(
         Part.SET_UP, "ralph.cli.init", "init_command", "Find this repo's checks, try them, and write ralph.toml."

@@ -30,7 +30,7 @@ class CostGroup:
 
 
 def cost_groups(store: TraceStore, books: Books, by: str, *, since_ns: int = 0) -> list[CostGroup]:
-    """What model calls cost, summed by day (UTC), repo, story or model; the dearest first, days in order."""
+    """What model calls cost, summed by day (UTC), repo, story, model or agent; the dearest first, days in order."""
     key = _key(store, GroupBy(by))
     groups = {row.group: CostGroup(_only_known(row)) for row in store.costs(by, since_ns=since_ns)}
     found: dict[str, list[OpenCall]] = defaultdict(list)
@@ -87,4 +87,5 @@ def _key(store: TraceStore, by: GroupBy) -> Callable[[OpenCall], str]:
         GroupBy.MODEL: lambda one: one.model,
         GroupBy.REPO: lambda one: of_trace(one, "repo"),
         GroupBy.STORY: lambda one: of_trace(one, "story"),
+        GroupBy.AGENT: lambda one: of_trace(one, "agent_id"),
     }[by]

@@ -1,21 +1,23 @@
 """The viewer as Ralph serves it: the generic pages of any agent's traces, Ralph's own, and the outcome beside a trace."""
 
-import importlib
-import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
+from ralph.history.costs import CostGroup, cost_groups
 from ralph.home import Home
 from ralph.ui.board import stories_view
 from ralph.ui.compared import compared
 from ralph.ui.outcome import outcome
 from ralph.ui.overview import overview
-from tracing.store import TraceStore
+from tracing.reconcile import Books
+from tracing.store import GroupBy, TraceStore
 from tracing.web.page import Page, Panel, Site
+from tracing.web.pages import agents, sessions, span, trace, traces
 from tracing.web.pages.compare import compare_page
+from tracing.web.pages.costs import costs_page
 
 HERE = Path(__file__).parent
-GENERIC = ("traces", "agents", "sessions", "costs", "trace", "span")
 
 
 def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
@@ -42,7 +44,12 @@ def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
                 "Stories",
                 "s",
             ),
-            *_generic_pages(),
+            *traces.PAGES,
+            *agents.PAGES,
+            *sessions.PAGES,
+            *trace.PAGES,
+            *span.PAGES,
+            costs_page(_costs_of(home), "ralph costs reconcile"),
             compare_page(lambda store, a, b: compared(store, home, a, b), "compared.html"),
         ),
         panels=(
@@ -65,7 +72,11 @@ def _named(title: str) -> Callable[[object], str]:
     return lambda _view: title
 
 
-def _generic_pages() -> Iterator[Page]:
-    for name in GENERIC:
-        if importlib.util.find_spec(f"tracing.web.pages.{name}"):
-            yield from importlib.import_module(f"tracing.web.pages.{name}").PAGES
+def _costs_of(home: Home) -> Callable[[TraceStore, GroupBy, int], Sequence[CostGroup]]:
+    """What was spent as `ralph costs` says it: the traces' costs with what the ledger knows better."""
+
+    def read(store: TraceStore, by: GroupBy, since_ns: int) -> Sequence[CostGroup]:
+        with closing(Books.open(home.ledger_db)) as books:
+            return cost_groups(store, books, by, since_ns=since_ns)
+
+    return read

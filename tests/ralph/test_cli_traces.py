@@ -257,7 +257,7 @@ def test_a_finish_without_a_summary_leaves_nothing_dangling(tracer: Tracer) -> N
     assert "None" not in shown
 
 
-@pytest.mark.parametrize("by", ["day", "repo", "story", "model"])
+@pytest.mark.parametrize("by", ["day", "repo", "story", "model", "agent"])
 def test_costs_add_up_by_each_group(tracer: Tracer, by: str) -> None:
     a_repaired_story(tracer)
     a_blocked_story(tracer)
