@@ -137,6 +137,12 @@ class Checked:
         )
 
     @property
+    def tolerated(self) -> tuple[str, ...]:
+        """What was red before and never became the story's to mend."""
+        blamed = {run.name for _, run in self.failed}
+        return tuple(name for name in (self.before.red if self.before else ()) if name not in blamed)
+
+    @property
     def guard(self) -> Guard | None:
         """The guard's last word."""
         return next((one.guard for one in reversed(self.verifications) if one.guard), None)

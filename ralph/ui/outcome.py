@@ -135,10 +135,16 @@ def _attempted(
         return "Parked: the agent says that it cannot be done", reason
     if trace.status in STOPPED:
         return STOPPED[trace.status], reason
-    if seen.guard and seen.guard.refused and not (seen.verifications and seen.verifications[-1].passed):
+    if _is_refused(trace, seen):
         return f"Refused by the integrity guard{after}", reason
     of = f" (attempt {story.attempt})" if story and story.attempt else ""
     return f"Not committed{after}{of}", reason
+
+
+def _is_refused(trace: TraceRow, seen: Checked) -> bool:
+    """Whether the guard's refusal was the end of it: the last verdict, with nothing behind it."""
+    last = seen.verifications[-1] if seen.verifications else None
+    return bool(last and last.guard and last.guard.refused and trace.error in {None, last.text})
 
 
 def _after(repairs: int) -> str:

@@ -212,6 +212,21 @@ def test_every_ending_has_its_headline_and_its_page(
     assert str(escape(headline)) in browse(f"/traces/{trace.trace_id}/outcome")
 
 
+def test_a_refusal_that_was_not_the_end_is_no_headline(store: TraceStore) -> None:
+    facts = {"ralph.story.id": "US-1", "ralph.repo": "/gone/x"}
+    trace = Tracer(store).start_trace("invoke_agent ralph", agent_id="ralph", metadata=facts)
+    for texts in (("the integrity guard refuses: x", True), ("failed: tests", False)):
+        with trace.span("verify", kind=SpanKind.CHAIN) as verify:
+            if texts[1]:
+                trace.add_span("integrity", kind=SpanKind.GUARDRAIL, output={"refused": True, "findings": []})
+            verify.set_output({"passed": False, "text": texts[0]})
+    trace.end(TraceStatus.ERROR, error="failed: tests")
+    found = outcome(store, find_home(), store.trace(trace.trace_id))
+    assert found is not None
+    assert (found.headline, found.reason) == ("Not committed after 1 repair", "failed: tests")
+    assert found.checked.verifications[0].guard is not None
+
+
 def test_a_trace_of_another_agent_has_no_outcome(store: TraceStore) -> None:
     with Tracer(store).start_trace("run", agent_id="somebody") as trace:
         pass
