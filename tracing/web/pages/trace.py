@@ -117,6 +117,10 @@ class TraceView:
 
 
 def trace_page(query: Query) -> TraceView:
+    return trace_view(query, ROWS)
+
+
+def trace_view(query: Query, most_rows: int) -> TraceView:
     trace = found_trace(query.store, query.path["trace_id"])
     spans = spans_of(query.store, trace)
     lines = spans.lines
@@ -135,7 +139,7 @@ def trace_page(query: Query) -> TraceView:
         kinds=tuple(name for name, kinds in GROUPS.items() if any(line.kind in kinds for line in lines)),
         choice=choice,
         total=len(placed),
-        rows=tuple(rows.row(one) for one in placed[choice.row : choice.row + ROWS]),
+        rows=tuple(rows.row(one) for one in placed[choice.row : choice.row + most_rows]),
         ticks=tuple(Mark(tick.at, length(round(tick.ms * NS_PER_MS))) for tick in shown_axis.ticks()),
         folds=tuple(_folds(shown_axis)),
         end_ms=shown_axis.end_ms,
