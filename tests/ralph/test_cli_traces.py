@@ -245,8 +245,8 @@ def test_a_long_id_leaves_the_title_readable_on_a_terminal_and_is_whole_in_a_pip
     assert "  resolve-an-ambiguous-name-of-a-person  " in ralph("traces").output
     monkeypatch.setattr("ralph.cli.table.on_terminal", lambda: True)
     derived, own = ralph("traces").output.splitlines()[1:]
-    assert "  resolve-a…        Resolve an " in derived
-    assert "  resolve-an-ambi…  Resolve an " in own
+    assert "  resolve-a…        Resolve a" in derived
+    assert "  resolve-an-ambi…  Resolve a" in own
 
 
 def test_a_finish_without_a_summary_leaves_nothing_dangling(tracer: Tracer) -> None:
