@@ -15,6 +15,7 @@ from ralph.history.event_log import RunFolders
 from ralph.history.explain import VERIFIED
 from ralph.history.story_status import LastRun, Status, StoryStatus, read_status
 from ralph.home import Home
+from ralph.ui.objects import is_there
 from tracing.span import TraceStatus
 from tracing.sqlite import StateError
 from tracing.store import TraceFilter, TraceRow, TraceStore
@@ -144,7 +145,7 @@ def repos_of(store: TraceStore, *, since_ns: int | None = None) -> Iterator[Repo
     """Repos that have traces, the one with the newest first."""
     rows = store.traces(TraceFilter(since_ns=since_ns, limit=MOST_TRACES))
     for path in list(dict.fromkeys(row.repo for row in rows if row.repo))[:MOST_REPOS]:
-        yield RepoChoice(path, Path(path).name, not Path(path).is_dir())
+        yield RepoChoice(path, Path(path).name, not is_there(path))
 
 
 def prds_of(home: Home, repo: str) -> tuple[str, ...]:
@@ -157,7 +158,7 @@ def read_board(store: TraceStore, home: Home, repo: str, prd: str = "") -> Board
     """The board of the PRD that was asked for, else of the one that the newest run worked on."""
     known = prds_of(home, repo)
     wanted = next((Path(repo, name) for name in (prd, *known[:1]) if name and Path(repo, name).is_file()), None)
-    if not Path(repo).is_dir():
+    if not is_there(repo):
         return _no_board(repo, f"{repo} is not there any more. Its traces are: what ran stays readable.")
     if prd and prd not in known:
         return _no_board(repo, f"No run in {repo} worked on {prd}. Choose one of its PRDs above.")

@@ -19,6 +19,14 @@ MOST_FILE_LINES = 3_000
 DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "-M", "-r")
 
 
+def is_there(folder: str) -> bool:
+    """Whether the folder exists and may be looked at."""
+    try:
+        return Path(folder).is_dir()
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class FileCount:
     """One file of a diff in numbers; both are None where it is binary."""
@@ -58,7 +66,7 @@ class Objects:
     def of(cls, root: str) -> "Objects | None":
         """None: there is no repository at this place any more. One around it is another one."""
         place = Path(root)
-        if not root or not place.is_dir():
+        if not root or not is_there(root):
             return None
         try:
             listing = Git(cwd=place).text(

@@ -18,6 +18,7 @@ from ralph.history.event_log import RunFolders
 from ralph.history.trace_reading import FINISH, blocked_reason, finish_call
 from ralph.home import Home
 from ralph.state import Attempt, StoryStates
+from ralph.ui.objects import is_there
 from ralph.workspace.repo import Repo
 from tracing.span import JsonValue, SpanKind
 from tracing.store import SpanRow, TraceDetail
@@ -158,7 +159,7 @@ def _likeness(one: str, other: str) -> float:
 def _in_prd(home: Home, detail: TraceDetail) -> tuple[tuple[str, Story, str] | None, str]:
     """The PRD's name, the story in it and the repo's id; else why not."""
     trace = detail.trace
-    if not Path(trace.repo).is_dir():
+    if not is_there(trace.repo):
         return None, f"{trace.repo} is not there any more, so the story's own words are not known."
     try:
         repo = Repo.open(Path(trace.repo))
