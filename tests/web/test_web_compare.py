@@ -129,7 +129,7 @@ def test_the_page_shows_both_from_shortly_before_the_parting(store: TraceStore) 
     one, other = a_trace(store, READ, READ, EDIT), a_trace(store, READ, READ, TEST)
     view = view_of(store, a=one, b=other, most="3")
     assert (len(view.same), len(view.shown), view.left_out) == (2, 3, 2)
-    assert [row.b_is for row in view.totals if row.name == "Turns"] == ["same"]
+    assert [(row.a, row.b) for row in view.totals if row.name == "Turns"] == [(3, 3)]
 
 
 def test_an_unknown_trace_and_a_wrong_number_are_said(store: TraceStore) -> None:

@@ -20,16 +20,12 @@ Extra = Callable[[TraceStore, TraceDetail, TraceDetail], object | None]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the totals; `b_is` says how b stands to a: "less", "more", "same"."""
+    """One line of the totals."""
 
     name: str
     a: int
     b: int
     unit: str  # "count", "tokens", "money", "length", "percent"
-
-    @property
-    def b_is(self) -> str:
-        return "same" if self.a == self.b else "less" if self.b < self.a else "more"
 
 
 @dataclass(frozen=True)
