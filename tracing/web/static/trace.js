@@ -7,6 +7,8 @@ import { isTyping } from "./site.js";
 import { Tree } from "./tree.js";
 
 const ZOOM = 1.6;
+const SETTLE_MS = 1500;
+const SAFETY_MS = 10_000;
 const WIDE = matchMedia("(min-width: 64rem)");
 
 class TracePage {
@@ -409,6 +411,9 @@ class TracePage {
     };
     document.addEventListener("live:changed", changed);
     document.addEventListener("live:ended", changed);
+    // What changed between the page and the first event nobody tells; and a proxy may hold events back.
+    if (this.rows.running) setTimeout(changed, SETTLE_MS);
+    setInterval(() => this.rows.running && !document.hidden && changed(), SAFETY_MS);
     setInterval(() => this.rows.running && !document.hidden && !this.dragged && this.update(), 1000);
   }
 }

@@ -170,7 +170,7 @@ export class Tree {
     this.rules.replaceChildren();
     for (const { at, ms } of ticks) {
       this.rules.append(svg("line", { class: "rule", x1: share(at), x2: share(at), y1: 0, y2: "100%" }));
-      const isFree = folds.every((fold) => Math.abs(fold.at - at) * width > 34) && at * width < width - 34;
+      const isFree = folds.every((fold) => (at - fold.at) * width > 34 || (fold.at - at) * width > 66) && at * width < width - 34;
       if (isFree) this.#axisText(at, length(ms), { dx: 3 });
     }
     let last = -Infinity;
@@ -209,9 +209,12 @@ export class Tree {
     const height = this.rowHeight;
     const head = this.table.tHead?.offsetHeight ?? 0;
     const at = place * height;
-    if (at < this.scroll.scrollTop) this.scroll.scrollTop = Math.max(0, at - height);
     const room = this.scroll.clientHeight - head;
-    if (at + height > this.scroll.scrollTop + room) this.scroll.scrollTop = at - room + 2 * height;
+    const above = this.scroll.scrollTop - at;
+    const below = at + height - this.scroll.scrollTop - room;
+    if (Math.max(above, below) > 3 * height) this.scroll.scrollTop = Math.max(0, at - room / 3);
+    else if (above > 0) this.scroll.scrollTop = Math.max(0, at - height);
+    else if (below > 0) this.scroll.scrollTop += below + height;
     const y = this.scroll.getBoundingClientRect().top + head + at - this.scroll.scrollTop;
     if (y < 60 || y + height > innerHeight) scrollBy(0, y + height > innerHeight ? Math.min(y + height - innerHeight + 40, this.scroll.getBoundingClientRect().top - 60) : y - 90);
   }
