@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from tracing.failures.observed import History, Observed, Subject
-from tracing.failures.reading import READ_INPUT, READ_OUTPUT, begun, over
+from tracing.failures.reading import begun, over, shows_input, shows_output
 from tracing.failures.trace_facts import TITLE, ending_of, subject_of
 from tracing.failures.watch import Watch
 from tracing.finding import Finding, Severity, Verdict
@@ -41,7 +41,7 @@ def with_all_detectors(store: TraceStore, subject: Subject) -> Watch:
     from tracing.failures.detectors import detectors  # noqa: PLC0415  only who traces pays for them
     from tracing.failures.history import history  # noqa: PLC0415
 
-    usual = history(store, subject.agent, before_ns=_NEVER) if subject.agent else History()
+    usual = history(store, subject.agent, before_ns=_NEVER, repo=subject.repo) if subject.agent else History()
     return Watch(detectors(replace(subject, history=usual)))
 
 
@@ -91,14 +91,16 @@ class Watching:
     @unbreakable
     def began(self, span: SpanState, given: JsonValue) -> None:
         if self.make is not None:
-            self._tell(is_over=False, span=begun(span, given if span.kind in READ_INPUT else None))
+            self._tell(is_over=False, span=begun(span, given if shows_input(span.kind) else None))
 
     @unbreakable
     def ended(self, span: SpanState, given: JsonValue, result: JsonValue, host: Guilty | None = None) -> None:
         """`host` is the span itself, which takes an event as long as it is not written."""
         if self.make is None:
             return
-        shown = over(span, given if span.kind in READ_INPUT else None, result if span.kind in READ_OUTPUT else None)
+        shown = over(
+            span, given if shows_input(span.kind) else None, result if shows_output(span.kind, span.name) else None
+        )
         self._tell(is_over=True, span=shown, host=host)
         if span.kind is SpanKind.LLM:
             self._start()

@@ -204,4 +204,4 @@ def _latest(store: "TraceStore") -> str:
 
 
 def _ns(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000_000)
+    return min(int(moment.timestamp() * 1_000_000_000), 2**63 - 1)  # what SQLite can hold

@@ -255,3 +255,20 @@ def test_watching_costs_less_than_a_hundredth_of_the_shortest_turn(store: TraceS
 
     plain_s, watched_s = min(spent_s(False) for _ in range(2)), min(spent_s(True) for _ in range(2))
     assert (watched_s - plain_s) / 100 < 0.01
+
+
+class Breaks(Detector):
+    name = "breaks"
+
+    def ended(self, span: Observed) -> Iterable[Finding]:
+        raise ZeroDivisionError(span.name)
+
+
+def test_a_detector_that_fails_is_left_out_and_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RALPH_TRACER_STRICT")
+    heard: list[tuple[str, Observed | Ending]] = []
+    watch = Watch([Breaks(Subject()), Hears(Subject(), heard)])
+    for _ in range(2):
+        watch.ended(Observed("s", None, SpanKind.TOOL, "guilty"))
+    assert [finding.detector for finding in watch.findings] == ["hears"]
+    assert len(heard) == 2

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from tracing.failures.detectors import detectors
 from tracing.failures.messages import given, goal, result
 from tracing.failures.observed import Ending, History, Observed, Subject
-from tracing.failures.reading import AGENTS, READ_INPUT, READ_OUTPUT, first, over
+from tracing.failures.reading import AGENTS, first, over, shows_input, shows_output
 from tracing.failures.replaying import replay
 from tracing.failures.span_json import FileSpan, hex_id, is_span, plain_attributes, spans_of
 from tracing.failures.steps import read_steps
@@ -173,8 +173,8 @@ def _agent(spans: list[FileSpan]) -> str:
 def _observed(span: FileSpan) -> Observed:
     return over(
         span,
-        given(span) if span.kind in READ_INPUT else None,
-        result(span) if span.kind in READ_OUTPUT else None,
+        given(span) if shows_input(span.kind) else None,
+        result(span) if shows_output(span.kind, span.name) else None,
     )
 
 

@@ -108,6 +108,7 @@ class Subject:
 
     trace_id: str = ""
     agent: str = ""
+    repo: str = ""  # what the agent works on, where its traces say so: another repository has another history
     goal: str = ""
     criteria: tuple[str, ...] = ()
     history: History = field(default_factory=History)

@@ -39,8 +39,17 @@ CACHE_WRITES = (
 )
 COSTS_USD = (names.USAGE_COST_USD, names.LLM_COST_USD)
 READ_INPUT = frozenset({SpanKind.TOOL, SpanKind.AGENT, SpanKind.RETRIEVER})
-READ_OUTPUT = READ_INPUT | {SpanKind.LLM}
-"""The kinds of span whose input and output detectors are shown; nothing is loaded for others."""
+READ_OUTPUT = READ_INPUT | {SpanKind.LLM, SpanKind.EVALUATOR, SpanKind.GUARDRAIL}
+VERDICT = "verify"  # a step of this name, of whatever kind, says what somebody made of the work
+
+
+def shows_input(kind: SpanKind) -> bool:
+    """Whether detectors are shown the inputs of such spans; nothing is loaded for others."""
+    return kind in READ_INPUT
+
+
+def shows_output(kind: SpanKind, name: str) -> bool:
+    return kind in READ_OUTPUT or name == VERDICT
 
 
 class Facts(Protocol):

@@ -6,7 +6,7 @@ from tracing.failures.detectors import VERSION, detectors
 from tracing.failures.history import history
 from tracing.failures.messages import first_user_text
 from tracing.failures.observed import Observed, Subject
-from tracing.failures.reading import READ_INPUT, READ_OUTPUT, begun, over
+from tracing.failures.reading import begun, over, shows_input, shows_output
 from tracing.failures.replaying import moments
 from tracing.failures.trace_facts import ending_of, subject_of
 from tracing.failures.watch import Watch
@@ -22,7 +22,9 @@ OF_NOTHING = sha256(b"null").hexdigest()
 
 def observed(span: SpanRow) -> Observed:
     """The span as detectors see it, as far as it has come."""
-    return over(span, _input(span), _payload(span.output(), span.refs.output) if span.kind in READ_OUTPUT else None)
+    return over(
+        span, _input(span), _payload(span.output(), span.refs.output) if shows_output(span.kind, span.name) else None
+    )
 
 
 def subject(store: TraceStore, detail: TraceDetail) -> Subject:
@@ -33,7 +35,7 @@ def subject(store: TraceStore, detail: TraceDetail) -> Subject:
         row.agent_id,
         row.metadata,
         asked=lambda: _first_message(detail),
-        history=history(store, row.agent_id, before_ns=row.started_at_ns),
+        history=history(store, row.agent_id, before_ns=row.started_at_ns, repo=row.repo),
     )
 
 
@@ -81,7 +83,7 @@ def _first_message(detail: TraceDetail) -> str:
 
 
 def _input(span: SpanRow) -> JsonValue:
-    return _payload(span.input(), span.refs.input) if span.kind in READ_INPUT else None
+    return _payload(span.input(), span.refs.input) if shows_input(span.kind) else None
 
 
 def _payload(value: JsonValue, name: str | None) -> JsonValue:

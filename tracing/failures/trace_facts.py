@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from tracing.attributes import REPO
 from tracing.failures.observed import Ending, History, Subject
 from tracing.span import JsonValue, TraceStatus
 
@@ -20,6 +21,7 @@ def subject_of(
     return Subject(
         trace_id=trace_id,
         agent=agent,
+        repo=repo if isinstance(repo := metadata.get(REPO) or metadata.get("repo"), str) else "",
         goal=(title if isinstance(title, str) and title else asked())[:GOAL_CHARS],
         criteria=tuple(map(str, criteria)) if isinstance(criteria, list | tuple) else (),
         history=history,
