@@ -402,9 +402,7 @@ class TracePage {
         again = false;
         await this.rows.fetch().catch(() => {});
         this.update();
-        const chosen = this.rows.byId.get(this.side.spanId);
-        if (chosen && (chosen.end === null || this.wasOpen === chosen.id)) await this.side.again();
-        this.wasOpen = chosen?.end === null ? chosen.id : "";
+        if (this.side.body.querySelector(".span.state-open")) await this.side.again();
         await new Promise((done) => setTimeout(done, 400));
       }
       busy = false;
