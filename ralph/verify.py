@@ -196,7 +196,7 @@ class Inspection:
     ) -> Sequence[CheckResult]:
         """The checks (those of these names) on a tree, each fresh and in order."""
         shared, worktree = self.verifier, self.worktree
-        scratch = shared.scratch / self.trace.trace_id[:16]
+        scratch, why = shared.scratch / self.trace.trace_id[:16], words.removesuffix("check").rstrip(", ")
         checks = [check for check in shared.checks if names is None or check.name in names]
         results: list[CheckResult] = []
         with worktree.verification(treeish, head) as tree, check_home(scratch, of_base=of_base) as home:
@@ -216,7 +216,9 @@ class Inspection:
                     own_stores=shared.preparation.own_stores,
                 )
                 for result in ran:
-                    record(self.trace, result, started_ns, name=f"check {result.name}", kind=SpanKind.EVALUATOR)
+                    record(
+                        self.trace, result, started_ns, name=f"check {result.name}", kind=SpanKind.EVALUATOR, why=why
+                    )
                     event = told(result, f"{words} {result.name}", "passed")
                     self._tell(event.kind, event.text, event.fields)
                 results += ran

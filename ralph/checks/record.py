@@ -11,8 +11,8 @@ def ending(result: CheckResult) -> str:
     return "timed out" if result.timed_out else f"exit code {result.exit_code}"
 
 
-def record(trace: Trace, result: CheckResult, started_ns: int, *, name: str, kind: SpanKind) -> None:
-    """The span of a check that is over; `started_ns` since the epoch."""
+def record(trace: Trace, result: CheckResult, started_ns: int, *, name: str, kind: SpanKind, why: str = "") -> None:
+    """The span of a check that is over; `started_ns` since the epoch. `why` says what it was run for, "" for the work itself."""
     trace.add_span(
         name,
         kind=kind,
@@ -24,6 +24,7 @@ def record(trace: Trace, result: CheckResult, started_ns: int, *, name: str, kin
             "ralph.check.exit_code": result.exit_code,
             "ralph.check.passed": result.passed,
             "ralph.check.output_path": str(result.output),
+            **({"ralph.check.why": why} if why else {}),
         },
     )
 

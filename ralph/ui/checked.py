@@ -16,9 +16,7 @@ from tracing.store import SpanRow, TraceDetail, TraceFilter, TraceNotFoundError,
 FAILING_LINES = 12
 MOST_LOOKED_THROUGH = 20  # traces of the same repo, for the outputs of a baseline that was known from before
 CHECK = "check "
-OLD_TESTS = "the old tests on the work"
-NEW_TESTS = "the new tests without the work, where some should fail"
-SOME_TESTS = "once more, with tests exchanged"
+UNSAID = "once more, with tests exchanged"
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class CheckRun:
     output: str
     trace_id: str  # where it was run: another trace, where the result was known from before
     span_id: str
+    why: str = ""  # what it was run for; "" for the work itself
     was_red: bool = False  # it failed before the work too, and is not blamed on the story
 
     @property
@@ -225,6 +224,7 @@ def check_run(span: SpanRow) -> CheckRun:
         output=output,
         trace_id=span.trace_id,
         span_id=span.span_id,
+        why=str(known.get("ralph.check.why") or ""),
     )
 
 
@@ -270,20 +270,8 @@ def _guard(span: SpanRow, children: Children) -> Guard:
         refused=bool(output["refused"]) if "refused" in output else None,
         weight=weight if isinstance(weight, int) else 0,
         findings=tuple(_finding(one) for one in listed if isinstance(one, Mapping)) if isinstance(listed, list) else (),
-        runs=tuple(_reruns(list(_runs(children.get(span.span_id, ()))))),
+        runs=tuple(Rerun(run.why or UNSAID, run) for run in _runs(children.get(span.span_id, ()))),
     )
-
-
-def _reruns(runs: Sequence[CheckRun]) -> Iterator[Rerun]:
-    """First the base's tests on the work, then the new tests on the base; which one it was when there is only one of
-    them shows in its end: what fails and is no trouble are tests that need the work.
-    """
-    seen = set[str]()
-    twice = len({run.name for run in runs}) < len(runs)
-    for run in runs:
-        is_old = run.name not in seen if twice else run.passed is not False
-        seen.add(run.name)
-        yield Rerun(OLD_TESTS if is_old and twice else NEW_TESTS if not is_old else SOME_TESTS, run)
 
 
 def _finding(given: Mapping[str, JsonValue]) -> GuardFinding:
