@@ -84,6 +84,9 @@ COMMANDS = {
     "analyze": Entry(
         Part.LOOK_BACK, "ralph.cli.analyze", "analyze_command", "Say what went wrong in traces or in a file of traces."
     ),
+    "export": Entry(
+        Part.LOOK_BACK, "ralph.cli.export", "export_command", "Write a trace to one HTML file to send to somebody."
+    ),
     "costs": Entry(
         Part.LOOK_BACK,
         "ralph.cli.costs",

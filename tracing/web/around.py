@@ -68,6 +68,9 @@ class Family:
             children=tuple(self._near(one) for one in self._below.get(span_id, [])[:MOST_CHILDREN]),
         )
 
+    def ids_above(self, span_id: str) -> list[str]:
+        return [one.span_id for one in self._above(self.lines[span_id])]
+
     def _near(self, line: SpanLine) -> Near:
         return Near(line.span_id, f"{self.label(line)} {line.gist[:60]}".strip())
 

@@ -96,11 +96,11 @@ class Spans:
 
     def view(self, wanted: str) -> SpanView:
         """`wanted`: the span's id, or what only it begins with. Raises: NotFoundError."""
-        span = self._span(wanted)
+        span = self.stored(wanted)
         most_chars = 0 if self.is_whole else SHOWN_CHARS
         line, around = self.family.lines[span.span_id], self.family.around(span.span_id)
         is_call, is_tool = span.kind is SpanKind.LLM, span.kind is SpanKind.TOOL
-        before = self._span(around.call_before.span_id) if is_call and around.call_before else None
+        before = self.stored(around.call_before.span_id) if is_call and around.call_before else None
         return SpanView(
             trace_id=self.trace.trace_id,
             trace_title=title(self.trace),
@@ -124,7 +124,7 @@ class Spans:
             raw=Raw(span.input(), span.output()),
         )
 
-    def _span(self, wanted: str) -> SpanRow:
+    def stored(self, wanted: str) -> SpanRow:
         try:
             return self.store.span(self.trace.trace_id, wanted)
         except TraceNotFoundError as error:

@@ -1,0 +1,120 @@
+"""`ralph export TRACE --html`: one trace as one file to send to somebody."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ralph.errors import RalphError
+
+if TYPE_CHECKING:
+    from ralph.home import Home
+    from tracing.store import TraceStore
+    from tracing.web.page import Site
+    from tracing.web.standalone import Standalone
+
+
+@click.command(
+    "export",
+    epilog="Example: ralph export latest --html    or, without any text: ralph export 45f0 --html --no-content",
+)
+@click.argument("trace_id", metavar="TRACE")
+@click.option("--html", "as_html", is_flag=True, help="As one HTML file that opens from disk. [the only form yet]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write here, over what is there; - is standard output. [default: ralph-trace-ID.html]",
+)
+@click.option("--full", is_flag=True, help="Every span and every text whole, however large the file gets.")
+@click.option("--no-content", is_flag=True, help="No texts: only names, times, costs, and the titles of findings.")
+def export_command(*, trace_id: str, as_html: bool, output: str | None, full: bool, no_content: bool) -> None:
+    """Write the trace whose id begins with TRACE (or `latest`) to a file that opens anywhere.
+
+    The HTML file needs no network, no server and no script: findings first, the outcome, then every span. It holds prompts,
+    answers and the tools' outputs as they are stored, with secrets redacted as far as they were known; look through it before
+    you send it, or leave all texts out with --no-content. Long texts and very large traces are cut, and the file says where.
+
+    Without -o an existing file is never replaced.
+    """
+    if not as_html:
+        raise click.UsageError("Say in which form: ralph export TRACE --html")
+    if full and no_content:
+        raise click.UsageError("--full and --no-content contradict each other: leave one out.")
+    made = exported(trace_id, full=full, has_texts=not no_content)
+    if output == "-":
+        click.echo(made.html, nl=False)
+        where = "standard output"
+    else:
+        where = str(written(made, Path(output) if output else None))
+    told = f"{where}: {len(made.html.encode()) / 1e6:.1f} MB, {made.spans:,} spans"
+    click.echo("\n".join([told, *_hints(made, no_content=no_content)]), err=True)
+
+
+def exported(trace_id: str, *, full: bool = False, has_texts: bool = True) -> "Standalone":
+    """Raises: RalphError when there is no such trace, or several."""
+    from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.version import VERSION  # noqa: PLC0415
+    from tracing.failures.stored import known_findings  # noqa: PLC0415
+    from tracing.store import TraceStore  # noqa: PLC0415
+    from tracing.web.found import found_trace  # noqa: PLC0415
+    from tracing.web.page import NotFoundError  # noqa: PLC0415
+    from tracing.web.standalone import FULL, Extent, standalone  # noqa: PLC0415
+
+    home = find_home()
+    with closing(TraceStore.open(home.traces_db)) as store:
+        store.close_interrupted()
+        try:
+            trace = found_trace(store, trace_id)
+        except NotFoundError as error:
+            raise RalphError(str(error)) from error
+        known_findings(store, trace)  # analysed first, where nobody has
+        extent = FULL if full else Extent(has_texts=has_texts)
+        return standalone(site_for_others(store, home), trace.trace_id, extent, version=VERSION)
+
+
+def site_for_others(store: "TraceStore", home: "Home") -> "Site":
+    """The viewer's site, but what to type on this machine is of no use elsewhere."""
+    from dataclasses import replace  # noqa: PLC0415  # heavy, and --help must be fast
+
+    from ralph.ui.outcome import outcome  # noqa: PLC0415
+    from ralph.ui.site import ralph_site  # noqa: PLC0415
+    from tracing.store import TraceDetail  # noqa: PLC0415
+    from tracing.web.page import Query  # noqa: PLC0415
+
+    def told(query: Query, detail: TraceDetail) -> object | None:
+        found = outcome(query.store, home, detail)
+        return found and replace(found, commands=())
+
+    site = ralph_site(store, home)
+    panels = tuple(replace(panel, view=told) if panel.name == "outcome" else panel for panel in site.panels)
+    return replace(site, panels=panels)
+
+
+def written(made: "Standalone", path: Path | None) -> Path:
+    """Write the file; one that was not named is never written over.
+
+    Raises:
+        RalphError: it is there already, or cannot be written.
+    """
+    target = path or Path(f"ralph-trace-{made.trace.trace_id[:8]}.html")
+    try:
+        with target.open("wb" if path else "xb") as file:
+            file.write(made.html.encode())
+    except FileExistsError as error:
+        raise RalphError(f"{target} is there already. Write over it with -o {target}, or name another file.") from error
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        raise RalphError(f"{target} cannot be written: {error.strerror}. Name another file with -o FILE.") from error
+    return target
+
+
+def _hints(made: "Standalone", *, no_content: bool) -> list[str]:
+    if no_content:
+        return ["It holds no texts: names, times, costs and the titles of findings."]
+    said = [f"not in it: {one}" for one in made.left_out]
+    return [
+        *said,
+        *(["--full writes all of it."] if said else []),
+        "It holds prompts and outputs as stored: look through it before you send it.",
+    ]
