@@ -14,7 +14,7 @@ import click
 from ralph.cli.reporting import reporting
 
 if TYPE_CHECKING:
-    from ralph.demo.play import StoryEnd, Summary
+    from ralph.demo.play import AttemptEnd, Summary
 
 REASON_CHARS = 110
 WORDS = {"success": "passed"}
@@ -31,7 +31,7 @@ WORDS = {"success": "passed"}
     help="How commands are confined. [default: auto]",
 )
 def demo_command(*, folder: Path | None, live: bool, plain: bool, as_json: bool, sandbox: str | None) -> int:
-    """Make a small repository with four stories and run Ralph on it.
+    """Make a small repository with five stories and run Ralph on it.
 
     Git, the tools and the tests are real; the model is a recording, so no key is needed and nothing is spent.
     """
@@ -39,7 +39,7 @@ def demo_command(*, folder: Path | None, live: bool, plain: bool, as_json: bool,
 
     place = folder or Path(tempfile.mkdtemp(prefix="ralph-demo-"))
     if not as_json:
-        click.echo(f"A small project with four stories is made in {place / 'kitty'}, and `ralph run` works on it.")
+        click.echo(f"A small project with five stories is made in {place / 'kitty'}, and `ralph run` works on it.")
         click.echo(f"{'The model is real.' if live else 'The model is a recording; all the rest is real.'}\n")
     with reporting(place / "kitty", as_json=as_json, plain=plain) as report:
         summary = play(place, report, live=live, sandbox=sandbox)
@@ -50,8 +50,8 @@ def demo_command(*, folder: Path | None, live: bool, plain: bool, as_json: bool,
 def lines(summary: "Summary") -> Iterator[str]:
     """The summary for a person."""
     yield "\nStories"
-    for story in summary.stories:
-        yield f"  {story.story}  {WORDS.get(story.status, story.status):<8} {_how(story)}"
+    for attempt in summary.attempts:
+        yield f"  {attempt.story}  {_word(attempt):<8} {_how(attempt)}"
     yield "\nCommits (git log --oneline)"
     yield from (f"  {line}" for line in summary.commits)
     simulated = "" if summary.live else " (simulated: nothing was spent)"
@@ -64,11 +64,17 @@ def lines(summary: "Summary") -> Iterator[str]:
     yield from _about_the_model(summary)
 
 
-def _how(story: "StoryEnd") -> str:
-    if story.status != "success":
-        return f"{story.title}: {_short(story.reason)}"
-    repaired = {0: "at once", 1: "after 1 repair"}.get(story.repairs, f"after {story.repairs} repairs")
-    return f"{story.title}, {repaired}"
+def _word(attempt: "AttemptEnd") -> str:
+    return "stopped" if attempt.stopped else WORDS.get(attempt.status, attempt.status)
+
+
+def _how(attempt: "AttemptEnd") -> str:
+    if attempt.stopped:
+        return f"{attempt.title}: {attempt.stopped[0].lower()}{attempt.stopped[1:]}"
+    if attempt.status != "success":
+        return f"{attempt.title}: {_short(attempt.reason)}"
+    repaired = {0: "at once", 1: "after 1 repair"}.get(attempt.repairs, f"after {attempt.repairs} repairs")
+    return f"{attempt.title}, {repaired}"
 
 
 def _short(reason: str) -> str:
@@ -78,13 +84,20 @@ def _short(reason: str) -> str:
 
 def _next_steps(summary: "Summary") -> Iterator[str]:
     ralph = (f"RALPH_HOME={shlex.quote(str(summary.home))} " if summary.home else "") + _ralph()
+    circles = next((attempt.story for attempt in summary.attempts if attempt.stopped), "")
+    yield f"{ralph} ui   # {f'see why {circles} went in circles' if circles else 'see what happened, in the browser'}"
     yield f"{ralph} status --repo {shlex.quote(str(summary.repo))}   # which stories are done, and why one is not"
     yield f"{ralph} traces"
-    for story in summary.stories:
-        if story.repairs or story.status != "success":
-            what = "how it was repaired" if story.status == "success" else "why it stopped"
-            yield f"{ralph} trace {story.trace_id[:8]}   # {story.story}: {what}"
+    for attempt in summary.attempts:
+        if attempt.repairs or attempt.status != "success":
+            yield f"{ralph} trace {attempt.trace_id[:8]}   # {attempt.story}: {_worth_a_look(attempt)}"
     yield f"git -C {shlex.quote(str(summary.repo))} log --branches"
+
+
+def _worth_a_look(attempt: "AttemptEnd") -> str:
+    if attempt.status == "success":
+        return "how it was repaired"
+    return "how it went in circles" if attempt.stopped else "why it stopped"
 
 
 def _ralph() -> str:

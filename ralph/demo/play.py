@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,20 +18,24 @@ from ralph.demo.make import make_demo
 from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind, Reporter
 from ralph.home import find_home
+from ralph.iteration import Result
 from ralph.run import Outcome
 from ralph.survey import RunRequest
 from tracing.budget import MICROS_PER_USD
+from tracing.finding import Finding, Verdict
 from tracing.span import TraceStatus
 from tracing.store import TraceFilter, TraceStore
 from tracing.store.queries import TraceRow
 
 RECORDING = Path(__file__).with_name("recording.json")
-RECORDED = {
-    "US-001": TraceStatus.SUCCESS,
-    "US-002": TraceStatus.SUCCESS,
-    "US-003": TraceStatus.SUCCESS,
-    "US-004": TraceStatus.BLOCKED,
-}
+RECORDED = [
+    ("US-001", TraceStatus.SUCCESS),
+    ("US-002", TraceStatus.SUCCESS),
+    ("US-003", TraceStatus.SUCCESS),
+    ("US-004", TraceStatus.BLOCKED),
+    ("US-005", TraceStatus.ERROR),  # it goes in circles and is stopped
+    ("US-005", TraceStatus.BLOCKED),
+]
 ASK_STATUS = "`ralph status` says why"  # of a run: the demo's state is not where that command looks by itself
 SEE_BELOW = "the lines below say why"
 MISFIT = "the demo's recording does not fit this version of Ralph"
@@ -44,13 +48,17 @@ HAS_PYTEST_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True)
-class StoryEnd:
-    """What became of one story; `reason` is one line, `repairs` how often failing output went back to the model."""
+class AttemptEnd:
+    """What became of one attempt at a story.
+
+    `reason` is one line, `repairs` how often failing output went back to the model, `stopped` what a detector stopped it for.
+    """
 
     story: str
     title: str
     status: str
     reason: str
+    stopped: str
     repairs: int
     commit: str | None
     trace_id: str
@@ -66,7 +74,7 @@ class Summary:
     as_recorded: bool
     misfit: str  # what came from a tool and is not in the recording; empty: nothing
     reason: str
-    stories: tuple[StoryEnd, ...]
+    attempts: tuple[AttemptEnd, ...]
     commits: tuple[str, ...]  # newest first, as `git log --oneline` shows them
     cost_usd: float
     cache_hit_ratio: float  # [0..1]
@@ -74,6 +82,14 @@ class Summary:
 
     def facts(self) -> dict[str, object]:
         return asdict(self) | {"repo": str(self.repo), "home": self.home and str(self.home)}
+
+
+@dataclass(frozen=True)
+class Traced:
+    """An attempt's trace; `stopped` as in `AttemptEnd`."""
+
+    row: TraceRow
+    stopped: str
 
 
 @dataclass
@@ -110,12 +126,15 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
         overrides={"sandbox": sandbox} if sandbox else {},
     )
     _call_own_python_from(folder / "bin")
-    repairs: list[str] = []
+    repairs: list[str] = []  # the trace of each
+    going: dict[str, str] = {}  # story -> trace
     words = Words()
 
     def listen(event: Event) -> None:
+        if event.kind is EventKind.STORY_STARTED:
+            going[str(event.fields["story"])] = str(event.fields["trace"])
         if event.kind is EventKind.REPAIR:
-            repairs.append(str(event.fields["story"]))
+            repairs.append(going[str(event.fields["story"])])
         words.learn(str(event.fields.get("reason", "")))
         report(replace(event, text=words.fit(event.text)))
 
@@ -125,7 +144,7 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
             outcome = loop.run()
             titles = {story.id: story.title for story in loop.read_board().prd.stories}
         traces = _traces(request.repo)
-    as_recorded = {result.story_id: result.status for result in outcome.results} == RECORDED
+    as_recorded = [(result.story_id, result.status) for result in outcome.results] == RECORDED
     return Summary(
         repo=request.repo,
         home=home,
@@ -134,9 +153,9 @@ def play(folder: Path, report: Reporter, *, live: bool = False, sandbox: str | N
         as_recorded=as_recorded,
         misfit=words.misfit,
         reason=words.fit(outcome.reason),
-        stories=_stories(outcome, titles, traces, repairs, words),
+        attempts=_attempts(outcome, titles, traces, repairs, words),
         commits=_commits(request.repo),
-        cost_usd=sum(trace.cost_micros for trace in traces) / MICROS_PER_USD,
+        cost_usd=sum(traced.row.cost_micros for traced in traces) / MICROS_PER_USD,
         cache_hit_ratio=_hit_ratio(traces),
         duration_s=time.monotonic() - started_s,
     )
@@ -149,33 +168,47 @@ def _exit_code(outcome: Outcome, *, live: bool, as_recorded: bool) -> int:
     return int(ExitCode.ALL_DONE) if as_recorded else int(outcome.exit_code) or int(ExitCode.STORIES_REMAIN)
 
 
-def _stories(
-    outcome: Outcome, titles: Mapping[str, str], traces: list[TraceRow], repairs: list[str], words: Words
-) -> tuple[StoryEnd, ...]:
-    by_story = {trace.story: trace for trace in reversed(traces)}
+def _attempts(
+    outcome: Outcome, titles: Mapping[str, str], traces: list[Traced], repairs: list[str], words: Words
+) -> tuple[AttemptEnd, ...]:
     return tuple(
-        StoryEnd(
+        AttemptEnd(
             result.story_id,
             titles.get(result.story_id, ""),
             result.status.value,
             words.fit(result.reason),
-            repairs.count(result.story_id),
+            traced.stopped,
+            repairs.count(traced.row.trace_id),
             result.commit,
-            by_story[result.story_id].trace_id,
-            by_story[result.story_id].cost_micros / MICROS_PER_USD,
+            traced.row.trace_id,
+            traced.row.cost_micros / MICROS_PER_USD,
         )
-        for result in outcome.results
+        for result, traced in _with_traces(outcome.results, traces)
     )
 
 
-def _traces(repo: Path) -> list[TraceRow]:
+def _with_traces(results: Iterable[Result], traces: list[Traced]) -> Iterator[tuple[Result, Traced]]:
+    """A story's attempts come one after the other, whatever goes on beside it."""
+    of_story = {
+        name: iter([one for one in traces if one.row.story == name]) for name in {one.row.story for one in traces}
+    }
+    return ((result, next(of_story[result.story_id])) for result in results)
+
+
+def _traces(repo: Path) -> list[Traced]:
+    """In the order in which they began."""
     with closing(TraceStore.open(find_home().traces_db)) as store:
-        return store.traces(TraceFilter(repo=str(repo)))
+        rows = store.traces(TraceFilter(repo=str(repo)))
+        return [Traced(row, _stopped_by(store.findings(row.trace_id))) for row in reversed(rows)]
 
 
-def _hit_ratio(traces: list[TraceRow]) -> float:
-    whole = sum(trace.input_tokens for trace in traces)
-    return sum(trace.cache_read_tokens for trace in traces) / whole if whole else 0.0
+def _stopped_by(findings: Iterable[Finding]) -> str:
+    return next((one.title for one in findings if one.verdict is Verdict.STOP), "")
+
+
+def _hit_ratio(traces: list[Traced]) -> float:
+    whole = sum(traced.row.input_tokens for traced in traces)
+    return sum(traced.row.cache_read_tokens for traced in traces) / whole if whole else 0.0
 
 
 def _commits(repo: Path) -> tuple[str, ...]:

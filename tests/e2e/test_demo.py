@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from ralph.demo.play import MISFIT, RECORDING, Summary, play
 from ralph.errors import RalphError
 from ralph.events import Event
 from ralph.replay.recording import Recording, load_recording
+from tracing.finding import Verdict
 from tracing.span import SpanKind
 from tracing.store import TraceStore
 
@@ -54,13 +56,15 @@ def summary(folder: Path) -> Summary:
 def test_the_demo_ends_as_it_was_recorded(summary: Summary) -> None:
     assert summary.as_recorded, summary.reason
     assert summary.exit_code == 0
-    assert [(story.story, story.status, story.repairs) for story in summary.stories] == [
+    assert [(attempt.story, attempt.status, attempt.repairs) for attempt in summary.attempts] == [
         ("US-001", "success", 0),
         ("US-002", "success", 1),
         ("US-003", "success", 0),
         ("US-004", "blocked", 0),
+        ("US-005", "error", 0),
+        ("US-005", "blocked", 0),
     ]
-    assert "rate service" in summary.stories[3].reason
+    assert "rate service" in summary.attempts[3].reason
     assert 0.5 < summary.cache_hit_ratio < 1
     assert 0 < summary.cost_usd < 1
 
@@ -83,13 +87,9 @@ def test_each_passed_story_is_a_commit_that_says_it_was_a_recording(summary: Sum
 
 def test_flags_and_progress_are_on_the_branch_and_the_checkout_is_untouched(summary: Summary) -> None:
     prd = json.loads(git(summary.repo, "show", f"{BRANCH}:prd.json"))
-    assert [story["passes"] for story in prd["userStories"]] == [True, True, True, False]
+    assert [story["passes"] for story in prd["userStories"]] == [True, True, True, False, False]
     progress = git(summary.repo, "show", f"{BRANCH}:progress.txt")
-    assert [story for story in ("US-001", "US-002", "US-003", "US-004") if f"- {story}" in progress] == [
-        "US-001",
-        "US-002",
-        "US-003",
-    ]
+    assert re.findall(r"- (US-\d+)$", progress, re.MULTILINE) == ["US-001", "US-002", "US-003"]
     assert git(summary.repo, "status", "--porcelain") == ""
     assert git(summary.repo, "branch", "--show-current").strip() == "main"
 
@@ -97,7 +97,7 @@ def test_flags_and_progress_are_on_the_branch_and_the_checkout_is_untouched(summ
 def test_the_trace_of_the_repaired_story_shows_the_failing_check_and_the_one_that_passed(summary: Summary) -> None:
     assert summary.home
     with closing(TraceStore.open(summary.home / "traces.db")) as store:
-        detail = store.trace(summary.stories[1].trace_id)
+        detail = store.trace(summary.attempts[1].trace_id)
         calls = [span for span in detail.spans if span.kind is SpanKind.LLM]
         assert len(calls) == 7
         assert detail.trace.status.value == "success"
@@ -109,7 +109,7 @@ def test_what_a_story_learned_reaches_the_next_one(summary: Summary) -> None:
     assert progress.index("- tests/test_rules.py holds every `split_*` function") < progress.index("- US-001")
     assert summary.home
     with closing(TraceStore.open(summary.home / "traces.db")) as store:
-        calls = [span for span in store.trace(summary.stories[2].trace_id).spans if span.kind is SpanKind.LLM]
+        calls = [span for span in store.trace(summary.attempts[2].trace_id).spans if span.kind is SpanKind.LLM]
         first = json.dumps(calls[0].messages())
     assert "another output can use the same list" in first
     assert "run the whole suite after a change there" in first
@@ -122,11 +122,28 @@ def test_the_blocked_story_is_parked_with_its_reason(summary: Summary) -> None:
     assert "treasurer's rate service" in told.stdout
 
 
+def test_a_silent_retry_loop_is_told_and_stopped_and_the_next_attempt_knows_of_it(summary: Summary) -> None:
+    circles, honest = summary.attempts[4:]
+    assert circles.stopped == "The same bash call brought the same result 6 times"
+    assert summary.home
+    with closing(TraceStore.open(summary.home / "traces.db")) as store:
+        spans = store.trace(circles.trace_id).spans
+        looked = [span for span in spans if span.kind is SpanKind.TOOL and "kitty balances" in span.gist]
+        (found,) = store.findings(circles.trace_id)
+        asked = [span for span in store.trace(honest.trace_id).spans if span.kind is SpanKind.LLM]
+        opening = json.dumps(asked[0].messages())
+    assert (found.detector, found.verdict) == ("retry_loop", Verdict.STOP)
+    assert set(found.span_ids) == {span.span_id for span in looked}
+    assert {span.status.value for span in looked} == {"ok"}  # nothing failed: that is what makes it silent
+    assert "brought the same result 6 times" in opening
+    assert "exports/2025.csv, which is not in the repository" in honest.reason
+
+
 def test_a_second_run_changes_nothing(summary: Summary) -> None:
     before = git(summary.repo, "for-each-ref")
     told = ralph("run", "--recording", str(RECORDING), "--repo", str(summary.repo), RALPH_HOME=str(summary.home))
     assert told.returncode == 1, told.stderr
-    assert "3 of 4 stories done, $0.0000" in told.stdout
+    assert "3 of 5 stories done, $0.0000" in told.stdout
     assert git(summary.repo, "for-each-ref") == before
 
 
@@ -139,6 +156,9 @@ def test_the_command_tells_what_happened_and_that_the_model_was_a_recording(
     shown = told.stdout[told.stdout.index("\nStories\n") :]
     assert "US-002  passed   Share an expense by weights, after 1 repair" in shown
     assert "US-004  blocked  Show balances in another currency at today's rate: The story needs" in shown
+    assert "US-005  stopped  Begin with what last year left open: the same bash call brought the same result 6" in shown
+    assert "US-005  blocked  Begin with what last year left open: The story's test needs exports/2025.csv" in shown
+    assert re.search(r"Where to look next\n  RALPH_HOME=.* ui   # see why US-005 went in circles\n", shown)
     assert "(simulated: nothing was spent)" in shown
     assert "The model was a recording" in shown
     assert f"RALPH_HOME='{tmp_path}/a demo/ralph-home' " in shown
@@ -156,7 +176,7 @@ def test_drift_is_told_and_fails_the_demo(tmp_path: Path, monkeypatch: pytest.Mo
     assert (ended.exit_code, ended.as_recorded, ended.reason.rstrip(".")) == (4, False, MISFIT)
     assert told[-2:] == [
         f"US-001 did not pass: {MISFIT}.",
-        f"{MISFIT}: 0 of 4 stories done, $0.0144 (simulated) of $5.00 spent",
+        f"{MISFIT}: 0 of 5 stories done, $0.0144 (simulated) of $5.00 spent",
     ]
     shown = "\n".join([*told, *lines(ended)])
     assert shown.count("step 2 of US-001 expected the tool result 'another file'") == 1

@@ -22,13 +22,14 @@ def sample(tmp_path: Path) -> Path:
     return tmp_path / "kitty"
 
 
-def test_the_sample_has_four_open_stories_and_one_that_depends_on_another() -> None:
+def test_the_sample_has_five_open_stories_and_one_that_depends_on_another() -> None:
     prd, _ = read_prd(SAMPLE / "prd.json")
     assert [(story.id, story.passes, story.depends_on) for story in prd.stories] == [
         ("US-001", False, ()),
         ("US-002", False, ()),
         ("US-003", False, ("US-001",)),
         ("US-004", False, ()),
+        ("US-005", False, ()),
     ]
 
 
