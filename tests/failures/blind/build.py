@@ -81,6 +81,7 @@ class Script:
         self.stack = [self.root]
         self.talks = [Conversation(world.system, [{"role": "user", "content": goal}])]
         self.passed: bool | None = None
+        self.turn_of: dict[str, Node] = {}  # the other half of a turn: the model call of a tool call and back
 
     def _node(self, kind: str, name: str, given: Any = None) -> Node:
         self.count += 1
@@ -169,8 +170,9 @@ class Script:
         """A turn: the model asks for a tool, the tool answers."""
         with self.step():
             call_id = f"call_{self.rng.randrange(16**8):08x}"
-            self.say(thought, calls=[(call_id, name, args)], **llm)
+            asked = self.say(thought, calls=[(call_id, name, args)], **llm)
             node = self.tool(name, args, result, error=error, seconds=seconds)
+            self.turn_of |= {asked.id: node, node.id: asked}
         shown = result if isinstance(result, str) else json.dumps(result)
         self.talks[-1].messages.append({"role": "tool", "content": shown or error, "id": call_id})
         return node

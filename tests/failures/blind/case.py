@@ -17,7 +17,9 @@ class Case:
     kind: str
     why: str  # why a person labels it so
     guilty: str  # the span that a person points at; "" where nothing is wrong
-    also: tuple[str, ...]  # spans that another person might as well point at
+    also: tuple[
+        str, ...
+    ]  # spans that another person might as well point at, the other halves of their turns among them
     record: dict[str, Any]
 
 
@@ -54,7 +56,10 @@ def tell(kind: str, world: World, form: str, why: str, goal: str, teller: Told) 
     if not script.root.ended_s:
         script.close(script.root.children[-1].output if script.root.children else "")
     guilty, also = told if isinstance(told, tuple) else (told, [])
-    return Case(name, form, kind, why, _id(guilty), tuple(_id(node) for node in also), record(script, form))
+    named = [node for node in (guilty, *also) if node]
+    turns = [script.turn_of[node.id] for node in named if node.id in script.turn_of]
+    others = tuple(dict.fromkeys(node.id for node in (*also, *turns)))
+    return Case(name, form, kind, why, _id(guilty), others, record(script, form))
 
 
 def _id(node: Node | None) -> str:

@@ -395,8 +395,8 @@ def silent_tool_calls(s: Script) -> Any:
     s.end("The dearest article is sku_14.")
 
 
-@healthy(SWE, "steps", "One answer is cut by the limit, the agent notices and writes the file in two parts.")
-def cut_then_parts(s: Script) -> Any:
+@healthy(SWE, "steps", "Two answers near the limit, both whole: the agent writes a long file in two parts on purpose.")
+def two_parts(s: Script) -> Any:
     fill(s, 8)
     s.call(
         "bash",
@@ -519,12 +519,22 @@ def slow_suite(s: Script) -> Any:
 @healthy(
     CODE,
     "genai",
-    "A refactoring asked for in words that the files never use; the work is exactly what was asked.",
-    "Make the storefront nicer to maintain: pull shared helpers together. Start with orders, billing, auth.",
+    "The goal's words ('storefront', 'maintain', 'duplicated') are in none of the files; the work is exactly what was asked.",
+    "Make the storefront nicer to maintain: pull what is duplicated into shared helpers.",
 )
 def other_words(s: Script) -> Any:
-    fill(s, 36)
-    s.end("Helpers of orders, billing and auth now live in one place each.")
+    names = ("format_money", "parse_date", "slugify", "chunked", "clamp", "read_json", "today", "is_blank")
+    for n, name in enumerate(names):
+        found = f"/repo/src/orders/util.py:{n + 4}:def {name}(\n/repo/src/billing/util.py:{n + 9}:def {name}("
+        s.call("Grep", {"pattern": f"def {name}", "path": "/repo/src"}, found, f"{name} exists twice.")
+        new = {"file_path": f"/repo/src/common/{name}.py", "content": f"def {name}(value): return value"}
+        s.call("Write", new, f"File created successfully at: /repo/src/common/{name}.py", "One place for it.")
+        for package in ("orders", "billing"):
+            path = f"/repo/src/{package}/util.py"
+            args = {"file_path": path, "old_string": f"def {name}(", "new_string": f"from common.{name} import {name}"}
+            s.call("Edit", args, f"The file {path} has been updated: {name} is imported.", f"And {package} imports it.")
+        s.call("Bash", {"command": "pytest -q"}, f"{210 + n} passed in 4.{n}s", "Still green?")
+    s.end("Eight functions that existed twice now live in src/common and are imported; all tests pass.")
 
 
 @healthy(
