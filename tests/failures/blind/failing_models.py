@@ -363,11 +363,9 @@ def cache_lost(s: Script) -> Any:
     s.extra_tokens = 45_000
     fill(s, 15)
     s.cache_is_off = True
-    before = s.count
     fill(s, 12)
     s.end("All fixed.")
     llms = [n for n in s.root.children if n.llm]
-    del before
     return llms[15], llms[16:]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from tests.failures.blind.build import Llm, Message, Node, Script, walk
 
 Record = dict[str, Any]
-OK_STOP = {"stop": "stop", "tool_calls": "tool_calls", "length": "length"}
 
 
 def record(script: Script, form: str) -> Record:
