@@ -1,9 +1,14 @@
 """What every test gets: a state folder of its own, a strict tracer, an identity for git, and no way to a real model."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# Containers often forbid bytecode; each of the hundreds of processes below would then compile all of Ralph anew (0.5 s).
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
