@@ -19,6 +19,7 @@ import pytest
 
 from tracing import attributes as names
 from tracing.contents import Content
+from tracing.finding import Finding, Severity
 from tracing.observe import child_environment, default_tracer, observe, start_trace
 from tracing.owner import is_alive, this_process
 from tracing.redact import Redactor
@@ -26,6 +27,7 @@ from tracing.span import Owner, SpanKind, SpanStatus, TraceStatus, parse_tracepa
 from tracing.sqlite import StateError, connect, migrate
 from tracing.store import GroupBy, TraceFilter, TraceNotFoundError, TraceStore
 from tracing.store.schema import COMPONENT, MIGRATIONS
+from tracing.store.writes import PutFindings
 from tracing.tracer import Trace, Tracer, current_span, use_span
 
 NOON_NS = 1_800_014_400_000_000_000
@@ -563,6 +565,17 @@ def use_everything(tracer: Tracer) -> None:
     talk = tracer.conversation()
     talk.append(Hostile())  # type: ignore[arg-type]
     trace.end("no such status")
+
+
+def test_text_that_is_no_utf8_is_kept_as_questions_wherever_it_stands(store: TraceStore) -> None:
+    lone = "lone \ud800"
+    with Tracer(store).start_trace(lone, agent_id=lone, metadata={names.STORY_ID: lone, names.REPO: lone}) as trace:
+        trace.start_span(lone, kind=SpanKind.LLM, attributes={names.RESPONSE_MODEL: lone}).end()
+    found = Finding(lone, Severity.NOTE, lone, lone, lone, (trace.root.span_id,))
+    store.write([PutFindings(trace.trace_id, (found,), 1, 1)])
+    detail = store.trace(trace.trace_id)
+    assert {detail.trace.story, detail.trace.repo, detail.trace.name, detail.spans[1].model} == {"lone ?"}
+    assert {store.findings(trace.trace_id)[0].title, store.findings(trace.trace_id)[0].evidence} == {"lone ?"}
 
 
 @pytest.fixture

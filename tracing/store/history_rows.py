@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tracing.jsonlike import clean
 from tracing.span import TraceStatus
 
 _CALL_TRACES = 8  # newest traces whose single model calls are looked at
@@ -33,7 +34,7 @@ def history_rows(
         FROM trace WHERE agent_id = ? AND started_at_ns < ? {"AND repo = ?" if repo else ""}
           AND ended_at_ns IS NOT NULL AND turns > 0 AND status NOT IN (?, ?)
         ORDER BY started_at_ns DESC LIMIT ?""",  # noqa: S608  constants
-        (agent_id, before_ns, *([repo] if repo else []), *_UNFINISHED, limit),
+        (agent_id, before_ns, *([clean(repo)] if repo else []), *_UNFINISHED, limit),
     ).fetchall()
     calls = _call_durations(connection, [row["trace_id"] for row in rows if row["spans"] <= _MOST_SPANS][:_CALL_TRACES])
     return [_row(row, tuple(ns for trace_id, ns in calls if trace_id == row["trace_id"])) for row in rows]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tracing import attributes as names
 from tracing.finding import Finding
+from tracing.jsonlike import clean
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanState, SpanStatus, TraceState
 from tracing.store.search import note_texts
 
@@ -201,13 +202,13 @@ def _span_row(state: SpanState) -> dict[str, str | int | None]:
 def _finding_row(put: PutFindings, finding: Finding) -> dict[str, str | int]:
     return {
         "trace_id": put.trace_id,
-        "detector": finding.detector,
+        "detector": clean(finding.detector),
         "severity": int(finding.severity),
         "verdict": finding.verdict.value,
-        "title": finding.title,
-        "evidence": finding.evidence,
-        "remedy": finding.remedy,
-        "nudge": finding.nudge,
+        "title": clean(finding.title),
+        "evidence": clean(finding.evidence),
+        "remedy": clean(finding.remedy),
+        "nudge": clean(finding.nudge),
         "span_id": finding.span_id,
         "span_ids": json.dumps(finding.span_ids),
         "tokens": finding.waste.tokens,
@@ -241,9 +242,9 @@ def _number(attributes: Mapping[str, AttributeValue], name: str) -> int:
 
 def _text(attributes: Mapping[str, AttributeValue], name: str) -> str | None:
     value = attributes.get(name)
-    return value if isinstance(value, str) else None
+    return clean(value) if isinstance(value, str) else None
 
 
 def _label(metadata: Mapping[str, JsonValue], *keys: str) -> str:
     """The first of `keys` that the metadata has as text; "" without one."""
-    return next((value for key in keys if isinstance(value := metadata.get(key), str)), "")
+    return next((clean(value) for key in keys if isinstance(value := metadata.get(key), str)), "")
