@@ -60,8 +60,10 @@ docs: $(STAMP) screens
 	$(BIN)/python -m ralph.cli.page docs
 	$(BIN)/python -m ralph.settings.page > docs/settings.md
 
-screens: $(STAMP)
+# the terminal's from a recorded run, the viewer's from the demo in a Chromium (as for test-browser)
+screens: $(BROWSER_STAMP)
 	$(BIN)/python -m ralph.live.screenshots docs/screens
+	$(BIN)/python -m tests.browser.screens docs/screens
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -12,10 +12,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from ralph.demo.play import AttemptEnd, Summary, play
-from tests.browser.viewing import DESKTOP, PHONE, Viewer, ralph_ui
+from tests.browser.viewing import PHONE, Viewer, ralph_ui
+from tracing.span import SpanKind
 from tracing.store import TraceStore
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -26,7 +27,9 @@ FLAGS = [
     "--force-color-profile=srgb",
     "--disable-lcd-text",
 ]
-MOST_BYTES = 400_000
+SIZE: ViewportSize = {"width": 1120, "height": 760}
+MOST_BYTES = 200_000
+BELOW_THE_BAR_PX = 56  # the navigation stays at the top of the window
 SETTLE_MS = 300  # lists are drawn when they are seen
 
 
@@ -37,7 +40,7 @@ class Demo:
     repaired: AttemptEnd
     circles: AttemptEnd
     honest: AttemptEnd
-    guilty_span: str
+    told: str  # the turn that begins with what the harness said
 
     @property
     def loop(self) -> str:
@@ -56,14 +59,12 @@ class Scene:
 
 SCENES = {
     "overview": Scene(lambda _: "/"),
-    "traces": Scene(lambda _: "/traces"),
-    "trace-loop": Scene(lambda demo: demo.loop),
-    "span": Scene(lambda demo: f"{demo.loop}?span={demo.guilty_span}"),
-    "outcome": Scene(lambda demo: f"/traces/{demo.repaired.trace_id}", at="#side"),
+    "trace-loop": Scene(lambda demo: demo.loop, at="#trace-findings"),
+    "span": Scene(lambda demo: f"{demo.loop}?span={demo.told}", at="#side"),
+    "outcome": Scene(lambda demo: f"/traces/{demo.repaired.trace_id}/outcome", at="[aria-label='The checks']"),
     "compare": Scene(lambda demo: f"/compare?a={demo.circles.trace_id}&b={demo.honest.trace_id}"),
     "stories": Scene(lambda _: "/stories"),
-    "costs": Scene(lambda _: "/costs"),
-    "phone": Scene(lambda demo: demo.loop, on_phone=True),
+    "phone": Scene(lambda _: "/", on_phone=True),
     "dark": Scene(lambda demo: demo.loop, is_dark=True),
 }
 
@@ -89,8 +90,8 @@ def _demo(summary: Summary, home: Path) -> Demo:
     repaired = next(attempt for attempt in summary.attempts if attempt.repairs)
     circles = next(attempt for attempt in summary.attempts if attempt.stopped)
     with closing(TraceStore.open(home / "traces.db")) as store:
-        (found,) = store.findings(circles.trace_id)
-    return Demo(repaired, circles, summary.attempts[-1], found.span_id)
+        turns = [span.span_id for span in store.trace(circles.trace_id).spans if span.kind is SpanKind.LLM]
+    return Demo(repaired, circles, summary.attempts[-1], turns[-2])
 
 
 def _chromium() -> str:
@@ -104,7 +105,7 @@ def _chromium() -> str:
 
 def _picture(browser: Browser, viewer: Viewer, scene: Scene, demo: Demo) -> bytes:
     context = browser.new_context(
-        viewport=PHONE if scene.on_phone else DESKTOP,
+        viewport=PHONE if scene.on_phone else SIZE,
         color_scheme="dark" if scene.is_dark else "light",
         reduced_motion="reduce",
         locale="en-GB",
@@ -122,7 +123,7 @@ def _picture(browser: Browser, viewer: Viewer, scene: Scene, demo: Demo) -> byte
 def _settle(page: Page, scene: Scene) -> None:
     page.evaluate("document.fonts.ready")
     if scene.at:
-        page.locator(scene.at).evaluate("node => node.scrollIntoView()")
+        page.locator(scene.at).evaluate(f"node => scrollBy(0, node.getBoundingClientRect().top - {BELOW_THE_BAR_PX})")
     page.wait_for_timeout(SETTLE_MS)
 
 
