@@ -1,11 +1,11 @@
 """`ralph export TRACE --html`: one trace as one file to send to somebody."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ralph.cli.traces import opened_traces, read_trace
 from ralph.errors import RalphError
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def export_command(*, trace_id: str, as_html: bool, output: str | None, full: bo
         where = "standard output"
     else:
         where = str(written(made, Path(output) if output else None))
-    told = f"{where}: {len(made.html.encode()) / 1e6:.1f} MB, {made.spans:,} spans"
-    click.echo("\n".join([told, *_hints(made, no_content=no_content)]), err=True)
+    click.echo("\n".join([f"{where}: {summary(made)}", *hints(made, has_texts=not no_content)]), err=True)
 
 
 def exported(trace_id: str, *, full: bool = False, has_texts: bool = True) -> "Standalone":
@@ -57,18 +56,11 @@ def exported(trace_id: str, *, full: bool = False, has_texts: bool = True) -> "S
     from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.version import VERSION  # noqa: PLC0415
     from tracing.failures.stored import known_findings  # noqa: PLC0415
-    from tracing.store import TraceStore  # noqa: PLC0415
-    from tracing.web.found import found_trace  # noqa: PLC0415
-    from tracing.web.page import NotFoundError  # noqa: PLC0415
     from tracing.web.standalone import FULL, Extent, standalone  # noqa: PLC0415
 
     home = find_home()
-    with closing(TraceStore.open(home.traces_db)) as store:
-        store.close_interrupted()
-        try:
-            trace = found_trace(store, trace_id)
-        except NotFoundError as error:
-            raise RalphError(str(error)) from error
+    with opened_traces() as store:
+        trace = read_trace(store, trace_id).trace
         known_findings(store, trace)  # analysed first, where nobody has
         extent = FULL if full else Extent(has_texts=has_texts)
         return standalone(site_for_others(store, home), trace.trace_id, extent, version=VERSION)
@@ -109,12 +101,15 @@ def written(made: "Standalone", path: Path | None) -> Path:
     return target
 
 
-def _hints(made: "Standalone", *, no_content: bool) -> list[str]:
-    if no_content:
+def summary(made: "Standalone") -> str:
+    """As in "0.3 MB, 48 spans"."""
+    return f"{max(len(made.html.encode()) / 1e6, 0.1):.1f} MB, {made.spans:,} span{'s' * (made.spans != 1)}"
+
+
+def hints(made: "Standalone", *, has_texts: bool) -> list[str]:
+    """What to know before it is sent: what is not in it, and what is."""
+    if not has_texts:
         return ["It holds no texts: names, times, costs and the titles of findings."]
-    said = [f"not in it: {one}" for one in made.left_out]
-    return [
-        *said,
-        *(["--full writes all of it."] if said else []),
-        "It holds prompts and outputs as stored: look through it before you send it.",
-    ]
+    missing = [f"not in it: {one}" for one in made.left_out]
+    how = ["--full writes all of it."] if missing else []
+    return [*missing, *how, "It holds prompts and outputs as stored: look through it before you send it."]

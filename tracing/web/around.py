@@ -13,6 +13,7 @@ from tracing.store import SpanLine
 from tracing.web.span_row import label, numbered
 
 MOST_CHILDREN = 50
+MOST_ABOVE = 50
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Near:
 
 @dataclass(frozen=True)
 class Around:
-    """`above` is the span's parents, the root first; None: there is no such span."""
+    """`above` is the span's parents, the outermost first; None: there is no such span."""
 
     above: tuple[Near, ...]
     previous: Near | None
@@ -81,7 +82,7 @@ class Family:
         above: list[SpanLine] = []
         seen = {line.span_id}
         parent = self.lines.get(line.parent_span_id or "")
-        while parent is not None and parent.span_id not in seen:
+        while parent is not None and parent.span_id not in seen and len(above) < MOST_ABOVE:
             above.append(parent)
             seen.add(parent.span_id)
             parent = self.lines.get(parent.parent_span_id or "")

@@ -189,12 +189,15 @@ class _Bodies:
         return self._found
 
     def _add(self, row: Row) -> None:
-        if self.extent.most_chars and self.used_chars >= self.extent.most_chars:
+        most = self.extent.most_chars
+        if most and self.used_chars >= most:
             return
         html = self.renderer.environment.get_template("_standalone_span.html").render(span_view=self._view(row))
-        if not self.extent.most_chars or self.used_chars + len(html) <= self.extent.most_chars:
+        if not most or self.used_chars + len(html) <= most:
             self.used_chars += len(html)
             self._found[row.span_id] = Markup(html)  # noqa: S704  # a template's own output
+        elif len(html) <= most // 10:  # the file is full; a single huge span is left out alone
+            self.used_chars = most
 
     def _view(self, row: Row) -> SpanView:
         view = self.spans.view(row.span_id)
