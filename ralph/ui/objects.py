@@ -16,7 +16,14 @@ from tracing.diffs import FileDiff, parse
 MOST_FILES = 300
 MOST_LINES = 20_000  # of one diff
 MOST_FILE_LINES = 3_000
-DIFF = ("--no-ext-diff", "--no-textconv", "--no-color", "-M", "-r")
+DIFF = (
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "-M",
+    "-r",
+    "--end-of-options",
+)  # a trace may name "--output=..."
 
 
 def is_there(folder: str) -> bool:

@@ -3,6 +3,7 @@
 Everything is read from where it is kept: the trace, git's objects, the PRD, Ralph's own state. What is gone is said.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,11 +13,12 @@ from ralph.home import Home
 from ralph.ui.checked import Checked, checked
 from ralph.ui.objects import Diff, Objects
 from ralph.ui.told import Said, StoryTold, said_of, story_of
-from tracing.span import SpanKind, TraceStatus
+from tracing.span import JsonValue, SpanKind, TraceStatus
 from tracing.store import SpanRow, TraceDetail, TraceRow, TraceStore
 
 AGENTS = ("ralph", "ralph verify")
 SHA_CHARS = 10
+SHA = re.compile(r"[0-9a-f]{7,64}")
 STOPPED = {
     TraceStatus.TIMEOUT: "Stopped: the run's time was over",
     TraceStatus.OVER_BUDGET: "Stopped: a money limit was reached",
@@ -159,7 +161,7 @@ def _why(trace: TraceRow, seen: Checked, said: Said | None) -> str:
 
 def _work(objects: Objects | None, detail: TraceDetail, seen: Checked) -> Work:
     trace = detail.trace
-    commit = str(trace.metadata.get("ralph.commit") or trace.metadata.get(VERIFIED) or "")
+    commit = _sha(trace.metadata.get("ralph.commit") or trace.metadata.get(VERIFIED))
     branch, files = str(trace.metadata.get("ralph.branch") or ""), tuple(_files(detail))
     if objects is None:
         where = f"{trace.repo} is not there any more" if trace.repo else "The trace names no repo"
@@ -178,6 +180,11 @@ def _work(objects: Objects | None, detail: TraceDetail, seen: Checked) -> Work:
         note=_moved(objects, sha, branch) if commit and branch else "",
         is_merged=bool(commit) and objects.contains("HEAD", sha),
     )
+
+
+def _sha(told: JsonValue) -> str:
+    """Anybody may have written the trace: only what is a commit's id gets to git, or into a command to be typed."""
+    return told if isinstance(told, str) and SHA.fullmatch(told) else ""
 
 
 def _agents_first(diff: Diff | None, files: Collection[str]) -> Diff | None:
@@ -211,11 +218,11 @@ def _files(detail: TraceDetail) -> list[str]:
 
 def _commands(trace: TraceRow, objects: Objects | None, work: Work, *, is_parked: bool) -> Iterator[Command]:
     if objects and work.diff is not None:
-        yield Command("look at the work", f"git show {work.commit[:SHA_CHARS] or work.ref}")
+        yield Command("look at the work", f"git show {work.commit[:SHA_CHARS] or shlex.quote(work.ref)}")
     if objects and work.commit and work.branch and not work.is_merged and not work.note:
         yield Command("bring it into the branch that you have checked out", f"git merge {shlex.quote(work.branch)}")
     if objects and work.ref:
-        yield Command("take the work over by hand", f"git cherry-pick --no-commit {work.ref}")
+        yield Command("take the work over by hand", f"git cherry-pick --no-commit {shlex.quote(work.ref)}")
     if work.commit and not work.is_merged and VERIFIED not in trace.metadata:
         yield Command("ask for Ralph's verdict again", f"ralph verify {work.commit[:SHA_CHARS]}")
     if not work.commit and trace.story and objects and trace.status is not TraceStatus.RUNNING:
