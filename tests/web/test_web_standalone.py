@@ -219,7 +219,7 @@ def test_texts_beyond_the_room_are_left_out_and_those_of_findings_are_not(store:
     assert {"s39", "s40"} <= set(kept)
     assert len(kept) < 10
     assert made.left_out == (
-        f"The texts of {42 - len(kept)} spans: what is kept are those with findings, those that failed, the first.",
+        f"The texts of {42 - len(kept)} spans. Kept are those of spans with findings, of spans that failed, and of the first ones.",
     )
     assert made.left_out[0] in text_of(made.html)
     assert made.spans == 42

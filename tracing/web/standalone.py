@@ -117,7 +117,10 @@ class _File:
                 " failed, what is above them, and the first ones."
             )
         if bodies < rows:
-            yield f"The texts of {rows - bodies:,} spans: what is kept are those with findings, those that failed, the first."
+            yield (
+                f"The texts of {rows - bodies:,} spans. Kept are those of spans with findings, of spans that failed,"
+                " and of the first ones."
+            )
         yield from (f"{part.title}: it is too long." for part in parts if not part.html)
 
 
