@@ -114,7 +114,13 @@ def test_stories_at_work_side_by_side_have_a_block_each() -> None:
 
 
 def test_at_the_end_every_story_is_there() -> None:
-    assert re.findall(r"^(\w+) +US-\d+", shown("finished"), re.MULTILINE) == ["done", "done", "done", "parked"]
+    assert re.findall(r"^(\w+) +US-\d+", shown("finished"), re.MULTILINE) == [
+        "done",
+        "done",
+        "done",
+        "parked",
+        "parked",
+    ]
 
 
 def test_stories_that_do_not_fit_are_counted_and_those_at_work_are_in_sight() -> None:
