@@ -262,3 +262,33 @@ def test_what_is_no_trace_is_an_error_with_its_place(tmp_path: Path, text: bytes
 def test_odd_spans_are_read_as_far_as_they_make_sense(tmp_path: Path, odd: dict[str, Any]) -> None:
     ((_, _, findings),) = analyse_file(written(tmp_path / "odd.json", odd))
     assert isinstance(findings, tuple)
+
+
+def test_an_agent_was_asked_and_answered_in_messages(tmp_path: Path) -> None:
+    agent = otlp_span(
+        ROOT, "invoke_agent booker", gen_ai__operation__name="invoke_agent",
+        gen_ai__input__messages=json.dumps(SAID), gen_ai__output__messages=json.dumps(ANSWERED),
+    )  # fmt: skip
+    _, spans, _ = read(written(tmp_path / "t.json", otlp(agent)))
+    assert (spans[ROOT].input, spans[ROOT].output) == ("Book a flight", BLOCKS)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param({"input__value": "Book a flight"}, id="text"),
+        pytest.param({"input__value": '{"task": "Book a flight", "stream": false}'}, id="arguments"),
+        pytest.param({"input__value": '{"messages": [{"role": "user", "content": "Book a flight"}]}'}, id="state"),
+        pytest.param({"gen_ai__input__messages": json.dumps(SAID)}, id="messages"),
+    ],
+)
+def test_goal_and_agent_are_those_of_the_outermost_agent_though_its_children_ended_first(
+    tmp_path: Path, asked: dict[str, str]
+) -> None:
+    root = otlp_span(ROOT, "desk", gen_ai__operation__name="invoke_agent", gen_ai__agent__name="desk", **asked)
+    ask = otlp_span(
+        ASK, "chat m", ROOT, gen_ai__operation__name="chat", gen_ai__agent__name="seeker",
+        gen_ai__input__messages=json.dumps([{"role": "user", "content": "Find the cheapest one"}]),
+    )  # fmt: skip
+    subject, _, _ = read(written(tmp_path / "t.json", otlp(ask, root)))
+    assert (subject.agent, subject.goal) == ("desk", "Book a flight")

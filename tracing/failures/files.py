@@ -6,6 +6,7 @@ trace may stand in many lines, so loose spans are kept until the end. Attributes
 
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -158,11 +159,17 @@ def _objects(found: Json, *wanted: str) -> Iterable[Json]:
 
 def _trace(spans: list[FileSpan], facts: Json) -> Read:
     """A trace of these spans; `facts` are what its file says of the trace as a whole."""
+    spans = sorted(spans, key=_outermost_first)
     known = plain_attributes(facts.get("metadata"))
     root = next((span for span in spans if not span.parent_span_id), spans[0])
     agent = str(facts.get("agent_id") or _agent(spans))
     subject = subject_of(root.trace_id, agent, known, asked=lambda: goal(spans), history=History())
     return subject, [_observed(span) for span in spans], ending_of(_status(facts, root), known)
+
+
+def _outermost_first(span: FileSpan) -> tuple[bool, int, float]:
+    """Writers put spans down as they end: children before the agent that was asked."""
+    return bool(span.parent_span_id), span.started_at_ns, -(span.ended_at_ns or math.inf)
 
 
 def _agent(spans: list[FileSpan]) -> str:

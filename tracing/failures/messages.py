@@ -6,6 +6,7 @@ OTel GenAI has one JSON text, OpenInference and OpenLLMetry spread messages over
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from tracing.failures.reading import Attributes, first
 from tracing.failures.span_json import FileSpan, parsed
@@ -18,32 +19,49 @@ OUTPUTS = ("output.value", "traceloop.entity.output", "langfuse.observation.outp
 ARGUMENTS = ("gen_ai.tool.call.arguments", "tool.parameters", "tool.arguments", "tool_input")
 RESULTS = ("gen_ai.tool.call.result", "tool.result", "tool_result")
 _TOLD = {"user", "human"}
+_ANSWERING = {SpanKind.LLM, SpanKind.AGENT}
+_TASKS = ("task", "goal", "question", "query", "instruction", "problem_statement", "prompt", "input")
 
 
 def given(span: FileSpan) -> JsonValue:
     """A tool's arguments, or what an agent was asked."""
     if span.given is not None:
         return span.given
-    return _value(span.attributes, (*ARGUMENTS, *INPUTS) if span.kind is SpanKind.TOOL else INPUTS)
+    if span.kind is SpanKind.TOOL:
+        return _value(span.attributes, (*ARGUMENTS, *INPUTS))
+    found = _value(span.attributes, INPUTS)
+    return next(_said_by_user(span), None) if found is None else found
 
 
 def result(span: FileSpan) -> JsonValue:
     """A tool's result, or a model's answer."""
     if span.result is not None:
         return span.result
-    if span.kind is not SpanKind.LLM:
+    if span.kind not in _ANSWERING:
         return _value(span.attributes, (*RESULTS, *OUTPUTS))
     answers = [message for name in ANSWERED for message in _messages(span.attributes, name)]
     return [block for message in answers for block in _blocks(message)] or _value(span.attributes, OUTPUTS)
 
 
 def goal(spans: Sequence[FileSpan]) -> str:
-    """The first thing that a user says to a model; without one, what the outermost agent was asked."""
-    for span in spans:
-        if span.kind is SpanKind.LLM and (said := next(_said_by_user(span), "")):
-            return said
-    asked = (given(span) for span in spans if span.kind in {SpanKind.AGENT, SpanKind.CHAIN})
-    return next((text for value in asked if (text := text_of(value))), "")
+    """What the outermost agent was asked; without one, the first thing that a user says to a model. `spans`: outermost first."""
+    outer = [span for span in spans if span.kind is SpanKind.AGENT or not span.parent_span_id]
+    models = [span for span in spans if span.kind is SpanKind.LLM]
+    chains = [span for span in spans if span.kind is SpanKind.CHAIN]
+    asked = (_task(given(span)) for span in outer if span.kind in {SpanKind.AGENT, SpanKind.CHAIN})
+    said = (next(_said_by_user(span), "") for span in models)
+    started = (_task(given(span)) for span in chains)
+    return next((text for text in chain(asked, said, started) if text), "")
+
+
+def _task(value: JsonValue) -> str:
+    """What an agent's input asks for, out of the state that some frameworks pass along with it."""
+    value = parsed(value) if isinstance(value, str) else value
+    if not isinstance(value, Mapping):
+        return first_user_text(value) or text_of(value)
+    named = (value[name] for name in _TASKS if isinstance(value.get(name), str) and value[name])
+    told = (first_user_text(one) for one in value.values())
+    return next((str(text) for text in chain(named, told) if text), text_of(value))
 
 
 def first_user_text(messages: JsonValue) -> str:
