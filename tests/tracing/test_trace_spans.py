@@ -569,12 +569,17 @@ def use_everything(tracer: Tracer) -> None:
 
 def test_text_that_is_no_utf8_is_kept_as_questions_wherever_it_stands(store: TraceStore) -> None:
     lone = "lone \ud800"
+    stop = names.llm_response_attributes(
+        model=lone, stop_reason=lone, uncached_input_tokens=1, output_tokens=1, cost_micros=1
+    )
     with Tracer(store).start_trace(lone, agent_id=lone, metadata={names.STORY_ID: lone, names.REPO: lone}) as trace:
-        trace.start_span(lone, kind=SpanKind.LLM, attributes={names.RESPONSE_MODEL: lone}).end()
+        trace.start_span(lone, kind=SpanKind.LLM, attributes={**stop, "a": lone}).end()
     found = Finding(lone, Severity.NOTE, lone, lone, lone, (trace.root.span_id,))
     store.write([PutFindings(trace.trace_id, (found,), 1, 1)])
     detail = store.trace(trace.trace_id)
     assert {detail.trace.story, detail.trace.repo, detail.trace.name, detail.spans[1].model} == {"lone ?"}
+    assert detail.spans[1].attributes["a"] == "lone ?"
+    assert store.span_rows(trace.trace_id)
     assert {store.findings(trace.trace_id)[0].title, store.findings(trace.trace_id)[0].evidence} == {"lone ?"}
 
 

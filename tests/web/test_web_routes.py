@@ -14,7 +14,7 @@ from ralph.home import Home
 from ralph.ui.site import ralph_site
 from tracing import Tracer
 from tracing.store import TraceDetail, TraceFilter, TraceStore
-from tracing.web.app import BUG, create_app
+from tracing.web.app import Html, BUG, create_app
 from tracing.web.page import NotFoundError, Page, Panel, Query, Site
 from tracing.web.security import Security
 
@@ -106,6 +106,10 @@ def test_a_page_and_its_twin_are_made_of_the_same_view(asking: TestClient) -> No
     assert twin.json() == view
     assert "&#39;x&#39;: &#39;2&#39;" in page.text
     assert '<a href="/seen/a%20b.json?x=1&amp;x=2&amp;number=7">This page as JSON</a>' in page.text
+
+
+def test_a_text_that_is_no_utf8_fails_no_page() -> None:
+    assert Html("half a pair: \ud800").body == b"half a pair: ?"
 
 
 def test_words_win_over_parts_that_vary_whatever_the_order(asking: TestClient) -> None:

@@ -75,7 +75,7 @@ class PutTrace:
                 "started_at_ns": state.started_at_ns,
                 "ended_at_ns": state.ended_at_ns,
                 "updated_at_ns": self.at_ns,
-                "metadata": json.dumps(state.metadata),
+                "metadata": _json(state.metadata),
                 "story": _label(state.metadata, names.STORY_ID, "story"),
                 "repo": _label(state.metadata, names.REPO, "repo"),
                 "owner_pid": state.owner.pid,
@@ -187,8 +187,8 @@ def _span_row(state: SpanState) -> dict[str, str | int | None]:
         "error": state.error,
         "started_at_ns": state.started_at_ns,
         "ended_at_ns": state.ended_at_ns,
-        "attributes": json.dumps(dict(state.attributes)),
-        "events": json.dumps([asdict(event) for event in state.events]),
+        "attributes": _json(dict(state.attributes)),
+        "events": _json([asdict(event) for event in state.events]),
         "input_hash": state.refs.input,
         "output_hash": state.refs.output,
         "system_hash": state.refs.system,
@@ -243,6 +243,11 @@ def _number(attributes: Mapping[str, AttributeValue], name: str) -> int:
 def _text(attributes: Mapping[str, AttributeValue], name: str) -> str | None:
     value = attributes.get(name)
     return clean(value) if isinstance(value, str) else None
+
+
+def _json(value: object) -> str:
+    """Without lone surrogates: SQLite's own JSON functions would make bytes of them that nobody can read back."""
+    return clean(json.dumps(value, ensure_ascii=False))
 
 
 def _label(metadata: Mapping[str, JsonValue], *keys: str) -> str:

@@ -70,8 +70,16 @@ def create_app(site: Site, security: Security, *, version: str = "", debug: bool
         ],
         exception_handlers={HTTPException: pages.http_error},
     )
+    app.router.redirect_slashes = False  # it would redirect to the address inside, without the proxy's scheme and path
     app.state.live = live
     return app
+
+
+class Html(HTMLResponse):
+    """Half of a surrogate pair, which a broken text may hold, is shown as "?"; no page fails for it."""
+
+    def render(self, content: str) -> bytes:
+        return content.encode(errors="replace")
 
 
 class Pages:
@@ -96,7 +104,7 @@ class Pages:
     def _html(self, page: Page) -> Endpoint:
         def show(request: Request) -> Response:
             view = page.view(self._query(request))
-            return HTMLResponse(self.renderer.page(page, view, _where(request, self.renderer.base, page)))
+            return Html(self.renderer.page(page, view, _where(request, self.renderer.base, page)))
 
         return _in_thread(self._shielded(show))
 
@@ -108,7 +116,7 @@ class Pages:
             query = self._query(request)
             html = self.renderer.fragment(panel, self._panel_view(panel, query))
             where = _where(request, self.renderer.base)
-            return HTMLResponse(
+            return Html(
                 self.renderer.template(
                     "panel.html", panel, where, title=panel.title, html=html, trace_id=query.path["trace_id"]
                 )
@@ -149,7 +157,7 @@ class Pages:
         if request.scope["path"].endswith(".json") or "json" in request.headers.get("accept", ""):
             return JSONResponse({"error": message, "status": status}, status, headers)
         where = replace(_where(request, self.renderer.base), twin="")
-        return HTMLResponse(self.renderer.template("error.html", problem, where, title=problem.title), status, headers)
+        return Html(self.renderer.template("error.html", problem, where, title=problem.title), status, headers)
 
     async def http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -179,7 +187,7 @@ class Boundary:
         try:
             await self.app(scope, receive, noting)
         except Exception:
-            LOG.exception("%s %s", scope.get("method"), scope.get("path"))
+            LOG.exception("%r %r", scope.get("method"), scope.get("path"))  # %r: a terminal shows it
             if begun or scope["type"] != "http":
                 raise
             await self.pages.problem(Request(scope), 500, BUG)(scope, receive, send)
