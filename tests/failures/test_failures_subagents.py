@@ -236,3 +236,12 @@ def test_a_handover_is_known_by_whom_it_goes_to(name: str, given: JsonValue, who
 )
 def test_the_number_asked_for_is_read_from_the_goal(text: str, count: int) -> None:
     assert asked_for(text) == count
+
+
+def test_a_parent_that_begins_in_the_same_instant_is_known_before_its_children_though_a_file_lists_them_first() -> None:
+    made = []
+    for depth in range(5):
+        task = span(f"t{depth}", f"a{depth - 1}" if depth else "root", SpanKind.TOOL, "Task", 5, 60 - depth, input=CALL)
+        agent = span(f"a{depth}", f"t{depth}", SpanKind.AGENT, "Explore", 5, 59.5 - depth)
+        made += [task, agent]
+    assert verdict([*reversed(made), root()]) is Verdict.NUDGE

@@ -37,7 +37,7 @@ class _Merge(Generic[SpanT]):
     def __init__(self, spans: Sequence[SpanT]) -> None:
         self._depth = _depths(spans)
         self._order = {span.span_id: number for number, span in enumerate(spans)}
-        self._begins = sorted(spans, key=lambda span: (span.started_at_ns, self._order[span.span_id]))
+        self._begins = list(_parents_first(sorted(spans, key=self._beginning)))
         self._ends = sorted((span for span in spans if span.ended_at_ns is not None), key=self._ending)
 
     def run(self) -> Iterator[tuple[SpanT, bool]]:
@@ -54,6 +54,9 @@ class _Merge(Generic[SpanT]):
             yield coming, False
             coming = next(waiting, None)
 
+    def _beginning(self, span: SpanT) -> tuple[int, int]:
+        return span.started_at_ns, self._order[span.span_id]
+
     def _ending(self, span: SpanT) -> tuple[int, int, int]:
         return max(span.ended_at_ns or 0, span.started_at_ns), -self._depth[span.span_id], self._order[span.span_id]
 
@@ -63,6 +66,20 @@ class _Merge(Generic[SpanT]):
             return False
         ended, starts = self._ending(ending)[0], coming.started_at_ns
         return ended < starts or (ended == starts and self._depth[coming.span_id] <= self._depth[ending.span_id])
+
+
+def _parents_first(spans: Sequence[SpanT]) -> Iterator[SpanT]:
+    """In their order, but none before a parent that begins at the same time: exporters write children first."""
+    waiting = {span.span_id: span for span in spans}
+    for span in spans:
+        chain: list[SpanT] = []
+        above: SpanT | None = span
+        while above is not None and above.started_at_ns == span.started_at_ns:
+            if waiting.pop(above.span_id, None) is None:
+                break
+            chain.append(above)
+            above = waiting.get(above.parent_span_id or "")
+        yield from reversed(chain)
 
 
 def _depths(spans: Sequence[SpanT]) -> dict[str, int]:
