@@ -14,7 +14,7 @@ from ralph.home import Home
 from ralph.ui.site import ralph_site
 from tracing import Tracer
 from tracing.store import TraceDetail, TraceFilter, TraceStore
-from tracing.web.app import Html, BUG, create_app
+from tracing.web.app import BUG, Html, create_app
 from tracing.web.page import NotFoundError, Page, Panel, Query, Site
 from tracing.web.security import Security
 
