@@ -147,10 +147,39 @@ def test_ten_at_once_are_a_fan_out_and_handing_over_to_and_fro_is_no_start() -> 
     assert found(handed) is None
 
 
-def test_an_order_without_a_clock_is_not_taken_for_a_minute() -> None:
+def test_an_order_without_a_clock_is_not_taken_for_a_minute_but_held_against_the_agents_own_turns() -> None:
     made = [Observed("root", None, SpanKind.AGENT, "main", 1, 10_000)]
     made += [Observed(f"t{n}", "root", SpanKind.TOOL, "Task", 10 * n + 5, 10 * n + 9, input=CALL) for n in range(45)]
-    assert found(made) is None
+    turns = [Observed(f"m{n}", "root", SpanKind.LLM, "some-model", 2 * n + 2, 2 * n + 3) for n in range(225)]
+    assert found(sorted(made + turns, key=lambda one: one.started_at_ns)) is None
+    assert verdict(made) is Verdict.NUDGE
+
+
+@pytest.mark.parametrize(("every_s", "expected"), [(10, Verdict.NUDGE), (70, None)])
+def test_forty_calls_for_agents_within_minutes_are_many_and_within_an_hour_are_not(
+    every_s: int, expected: Verdict | None
+) -> None:
+    assert verdict(tasks(40, every_s, length_s=5)) is expected
+
+
+def copies(count: int, *, decides: bool, between: bool = False) -> list[Observed]:
+    """One agent's span after the other, all of one name, below an agent that has asked a model before the first, or each time."""
+    made = [root()]
+    for number in range(count):
+        if (decides and number == 0) or between:
+            made.append(span(f"d{number}", "root", SpanKind.LLM, "some-model", 1 + 10 * number, 0.5))
+        made.append(span(f"a{number}", "root", SpanKind.AGENT, "researcher", 2 + 10 * number, 5))
+    return made
+
+
+def test_one_decision_that_sends_out_thirty_copies_in_a_row_is_told() -> None:
+    assert verdict(copies(30, decides=True)) is Verdict.NUDGE
+    assert verdict(copies(12, decides=True)) is None
+
+
+def test_a_program_that_runs_one_agent_again_and_again_and_a_worker_called_anew_each_turn_are_meant() -> None:
+    assert verdict(copies(60, decides=False)) is None
+    assert verdict(copies(59, decides=True, between=True)) is None
 
 
 def test_sub_agents_of_an_external_program_are_seen_by_their_ids() -> None:

@@ -1,7 +1,8 @@
 """Runaway sub-agents: more, deeper or quicker than anybody asked for. Speaks when one begins, before it has spent anything.
 
-An agent below another counts when it is started: by a tool call, by a program in a shell, or beside one of its kind that is still
-at work. A graph that enters the same named agents in turn has only as many agents as names.
+An agent below another counts when it is started: by a tool call, by a program in a shell, beside one of its kind that is still
+at work, or right after one of its kind where the agent above decided once and sent out many. A graph that enters the same named
+agents in turn has only as many agents as names; a loop that asks no model itself is somebody's program, and meant.
 Knows what the trace shows: agents whose start and spans are both outside of it are not seen.
 """
 
@@ -16,15 +17,17 @@ from tracing.finding import Finding, Severity, Verdict, Waste
 from tracing.span import SpanKind
 from tracing.words import money, percent, tokens
 
-MANY = 16  # started within a minute, or at work at the same time: more than a wide fan-out
+MANY = 16  # started within ten minutes, or at work at the same time: more than a wide fan-out that somebody planned
 RUNAWAY = 40
-MANY_IN_ALL = 50  # in a whole run, where nobody asked for a number
+MANY_IN_ALL = 50  # in a whole run, where nobody asked for a number: a long run may start one now and then
+OWN_TURNS_FOR_ONE = 4  # without a clock, so many turns of its own count as "now and then"
 RUNAWAY_IN_ALL = 200
 DEEP = 3  # an agent's agent's agent; one below that is deeper than anybody plans
 RUNAWAY_DEPTH = 6
 DEEP_NESTING = 6  # levels of agent spans of which some may be wrappers
 RE_ENTERED = 60  # agent spans within a minute, whatever they are: no agent does a second's work
 MINUTE_NS = 60_000_000_000
+QUICK_NS = 10 * MINUTE_NS
 _CLOCK_NS = 50_000_000  # a trace that is younger has no real clock, only an order
 MOST_SPANS = 20
 AGENT_IDS = ("gen_ai.agent.id", "agent.id", "agent_id", "claude_code.agent_id")
@@ -39,6 +42,8 @@ class _Agent:
     nesting: int
     surplus: bool = False  # one more than was asked for, or below such a one
     works: bool = False  # it has called a model or a tool, or started another: not only a wrapper
+    decides: bool = False  # it has asked a model itself
+    entered: str = ""  # the newest agent below it, if it has decided nothing since
     children: dict[str, int] = field(default_factory=dict)  # names of agents below it, and how many are at work
 
 
@@ -67,13 +72,14 @@ class SubAgents(Detector):
         self._agents: dict[str, _Agent] = {}  # agent spans, also ended ones: their children may come later
         self._within: dict[str, tuple[str, str]] = {}  # open spans: the agent and the starting call that they are below
         self._calls: dict[str, _Call] = {}  # open calls that start agents
-        self._recent: deque[tuple[int, int]] = deque()  # (started_at_ns, how many), of the last minute
+        self._recent: deque[tuple[int, int]] = deque()  # (started_at_ns, how many), of the last ten minutes
         self._quick = 0  # how many that is together
         self._entered: deque[int] = deque()
         self._ids: set[str] = set()
         self._addressed: set[str] = set()
         self._names: set[str] = set()  # of agents below others
         self._first_ns = 0
+        self._own_turns = 0
         self._started = self._most_at_once = self._at_work = self._deepest = 0
         self._guilty: list[str] = []
         self._why = ""
@@ -117,12 +123,13 @@ class SubAgents(Detector):
             return
         others = parent.children.get(span.name)
         call = self._calls.get(call_id)
-        is_new = others is None or others > 0 or call is not None
+        is_new = others is None or others > 0 or call is not None or (parent.decides and parent.entered == span.name)
         if is_new and (call is None or call.seen >= call.told):
             self._start(span, 1)
         if call is not None:
             call.seen += 1
         self._names.add(span.name)
+        parent.entered = span.name
         parent.children[span.name] = (others or 0) + 1
         deeper = parent.works or parent.name == span.name or len(parent.children) > 1
         parent.works = True
@@ -137,6 +144,10 @@ class SubAgents(Detector):
         """A call of a model or a tool begins, which may start agents."""
         if (agent := self._agents.get(agent_id)) is not None:
             agent.works = True
+            if span.kind is SpanKind.LLM:
+                agent.decides, agent.entered = True, ""
+        if span.kind is SpanKind.LLM and (agent is None or not agent.nesting):
+            self._own_turns += 1
         if count := started_by(span):
             self._asked = self._asked or asked_for(str(span.input))
             self._calls[span.span_id] = _Call(count)
@@ -156,7 +167,7 @@ class SubAgents(Detector):
         self._started += count
         self._quick += count
         self._recent.append((span.started_at_ns, count))
-        while self._recent and self._recent[0][0] < span.started_at_ns - MINUTE_NS:
+        while self._recent and self._recent[0][0] < span.started_at_ns - QUICK_NS:
             self._quick -= self._recent.popleft()[1]
 
     def _enter_at(self, at_ns: int) -> None:
@@ -191,9 +202,10 @@ class SubAgents(Detector):
         if asked and not self._is_as_asked:
             yield _over(started, max(2 * asked, asked + 5), max(4 * asked, asked + 12), f"{asked} were asked for")
         elif not asked:
-            yield _over(started, MANY_IN_ALL, RUNAWAY_IN_ALL, "nobody asked for a number")
+            many = MANY_IN_ALL if self._has_clock(span) else max(MANY, self._own_turns // OWN_TURNS_FOR_ONE)
+            yield _over(started, many, RUNAWAY_IN_ALL, "nobody asked for a number")
         many, runaway = max(MANY, 2 * asked), max(RUNAWAY, 4 * asked)
-        yield _over(quick, many, runaway, f"{quick} of them were started within a minute")
+        yield _over(quick, many, runaway, f"{quick} of them were started within ten minutes")
         yield _over(self._at_work, many, runaway, f"{self._at_work} were at work at the same time")
         yield _over(self._deepest, DEEP, RUNAWAY_DEPTH, f"agents started agents, {self._deepest} levels deep")
         if self._is_churning(span):
