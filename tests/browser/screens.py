@@ -62,7 +62,7 @@ SCENES = {
     "trace-loop": Scene(lambda demo: demo.loop, at="#trace-findings"),
     "span": Scene(lambda demo: f"{demo.loop}?span={demo.told}", at="#side"),
     "outcome": Scene(lambda demo: f"/traces/{demo.repaired.trace_id}/outcome", at="[aria-label='The checks']"),
-    "compare": Scene(lambda demo: f"/compare?a={demo.circles.trace_id}&b={demo.honest.trace_id}"),
+    "compare": Scene(lambda demo: f"/compare?a={demo.circles.trace_id}&b={demo.honest.trace_id}", at="#became"),
     "stories": Scene(lambda _: "/stories"),
     "phone": Scene(lambda _: "/", on_phone=True),
     "dark": Scene(lambda demo: demo.loop, is_dark=True),
