@@ -27,6 +27,7 @@ from ralph.replay.scripted import Bill, Request, ScriptedModel, Turn, calls, fin
 from ralph.replay.server import serve
 from ralph.run import Outcome
 from ralph.survey import RunRequest
+from tests.forks import forks
 from tracing.prices import PriceBook, TokenUsage
 from tracing.store import TraceStore
 from tracing.store.detail import TraceDetail
@@ -240,16 +241,9 @@ class World:
             return self._finished(["run", *args], model, base_url)
 
     def _finished(self, args: Sequence[str], model: ScriptedModel, base_url: str | None) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-m", "ralph", *args],
-            cwd=self.root,
-            env=self.environment(base_url),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LONGEST_RUN_S,
-        )
-        return Done(done.returncode, done.stdout, done.stderr, model)
+        out, err = self.home.with_name("said.out"), self.home.with_name("said.err")
+        code = forks().run(args, cwd=self.root, env=self.environment(base_url), out=out, err=err)
+        return Done(code, out.read_text("utf-8"), err.read_text("utf-8"), model)
 
     @contextmanager
     def started(self, *args: str, script: Sequence[Turn]) -> Iterator[Started]:

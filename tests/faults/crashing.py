@@ -4,16 +4,12 @@ A story's turns depend on the conversation alone (how often the model has spoken
 place. Each run is a fork of a warm process; the model answers over loopback.
 """
 
-import json
 import os
 import re
-import select
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +17,7 @@ from typing import Any
 
 from ralph.replay.scripted import Request, ScriptedModel, Turn, calls, finish_done
 from ralph.replay.server import serve
+from tests.forks import Forks
 
 World = Any
 KILLED = {137, -9}
@@ -46,51 +43,6 @@ def script(request: Request) -> Turn:
     found = re.search(r"Story: (US-\d+)", str(request.messages[0]["content"]))
     assert found, "the first message names its story"
     return TURNS[found[1]][sum(message["role"] == "assistant" for message in request.messages)]
-
-
-class Forks:
-    """The warm process that runs are forked from."""
-
-    def __init__(self) -> None:
-        self._server = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forkserver.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        self._answer()
-
-    def run(self, argv: Sequence[str], *, cwd: Path, env: dict[str, str], out: Path) -> int:
-        """The exit code; -n when signal n ended it."""
-        assert self._server.stdin is not None
-        order = {"argv": list(argv), "cwd": str(cwd), "env": env, "out": str(out)}
-        self._server.stdin.write(json.dumps(order) + "\n")
-        pid = int(self._answer())
-        try:
-            return int(self._answer())
-        except TimeoutError:
-            os.killpg(pid, 9)
-            self._answer()
-            raise AssertionError(f"the run hung:\n{out.read_text(errors='replace')}") from None
-
-    def close(self) -> None:
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        self._server.wait()
-
-    def _answer(self) -> str:
-        assert self._server.stdout is not None
-        readable, _, _ = select.select([self._server.stdout], [], [], LONGEST_RUN_S)
-        if not readable:
-            raise TimeoutError
-        # a line buffer would hide a second line from select: read byte by byte
-        line = bytearray()
-        while not line.endswith(b"\n"):
-            byte = os.read(self._server.stdout.fileno(), 1)
-            assert byte, "the fork server died"
-            line += byte
-        return line.decode().strip()
 
 
 @dataclass

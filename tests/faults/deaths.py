@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e import conftest as whole_runs
-from tests.faults.crashing import KILLED, OPTIONS, Crashing, Forks, Variant, forking, in_a_copy, make_variant
+from tests.faults.crashing import KILLED, OPTIONS, Crashing, Variant, forking, in_a_copy, make_variant
+from tests.forks import Forks
 
 DISK_ERRORS = ("ENOSPC", "EIO", "EMFILE")
 WAYS = ("exit", "kill")

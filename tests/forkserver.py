@@ -1,13 +1,15 @@
-"""Starts runs of the real command in milliseconds: everything is imported once, and each run is a fork of that.
+"""Starts the real command in milliseconds: everything is imported once, and each command is a fork of that.
 
-Reads one JSON order a line (argv, cwd, env, out) and answers with the pid, then with how it ended. Single-threaded, so that
+Reads one JSON order a line (argv, cwd, env, out, err) and answers with the pid, then with how it ended. Single-threaded, so that
 a fork is as good as a new process; each fork leads a session of its own, so that its whole group can be killed.
 """
 
+import gc
 import importlib
 import json
 import os
 import sys
+import time
 
 from ralph.cli.main import main
 from tracing import failpoint
@@ -29,6 +31,7 @@ def serve() -> None:
     """Comes back only in a fork, which is then the run."""
     for name in WARM:
         importlib.import_module(name)
+    gc.freeze()  # so that no fork walks, and thereby copies, what all have in common
     tell("ready")
     for line in sys.stdin:
         order = json.loads(line)
@@ -46,17 +49,23 @@ def tell(what: object) -> None:
     sys.stdout.flush()
 
 
+def written(path: object) -> int:
+    return os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+
 def become(order: dict[str, object]) -> None:
     os.setsid()
     os.chdir(str(order["cwd"]))
-    nothing, out = os.open(os.devnull, os.O_RDONLY), os.open(str(order["out"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for number, fd in enumerate((nothing, out, out)):
+    nothing, out = os.open(os.devnull, os.O_RDONLY), written(order["out"])
+    err = out if order["err"] == order["out"] else written(order["err"])
+    for number, fd in enumerate((nothing, out, err)):
         os.dup2(fd, number)
     env, argv = order["env"], order["argv"]
     assert isinstance(env, dict)
     assert isinstance(argv, list)
     os.environ.clear()
     os.environ.update(env)
+    time.tzset()
     sys.argv = ["ralph", *argv]
     failpoint.arm(env.get(failpoint.VARIABLE))
 
