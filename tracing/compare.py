@@ -168,7 +168,7 @@ def _normal(payload_hash: str | None, load: Callable[[str], object]) -> str:
 
 
 def _failed(span: SpanRow) -> bool:
-    return span.status is SpanStatus.ERROR or span.attributes.get(names.EXIT_CODE) not in {None, 0}
+    return span.status is SpanStatus.ERROR or bool(span.attributes.get(names.EXIT_CODE))
 
 
 def _end(span: SpanRow) -> str:

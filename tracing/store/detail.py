@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tracing.jsonlike import clean
 from tracing.span import AttributeValue, JsonValue, PayloadRefs, SpanEvent, SpanKind, SpanStatus
 from tracing.store.queries import COLUMNS, TraceRow, trace_row
 
@@ -116,6 +117,13 @@ def read_trace(
 
 
 def find_trace(connection: sqlite3.Connection, wanted: str) -> TraceRow:
+    """A whole id before what only begins so: no other trace's id can get in front of one."""
+    select = f"SELECT {', '.join(COLUMNS)} FROM trace WHERE trace_id = ?"  # noqa: S608  constants
+    exact = connection.execute(select, (clean(wanted),)).fetchone()
+    return trace_row(exact or _by_prefix(connection, wanted))
+
+
+def _by_prefix(connection: sqlite3.Connection, wanted: str) -> sqlite3.Row:
     prefix = wanted.strip().lower()
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
         raise TraceNotFoundError(f"{wanted!r} is not a trace id: those are hex digits. `ralph traces` lists them.")
@@ -130,7 +138,8 @@ def find_trace(connection: sqlite3.Connection, wanted: str) -> TraceRow:
         begun = ", ".join(row["trace_id"][: len(prefix) + 4] for row in rows[:5])
         more = ", ..." if len(rows) > 5 else ""
         raise TraceNotFoundError(f"Several traces begin with {prefix!r}: {begun}{more}. Type more of the id.")
-    return trace_row(rows[0])
+    row: sqlite3.Row = rows[0]
+    return row
 
 
 def span_row(row: sqlite3.Row, loader: Loader) -> SpanRow:

@@ -7,6 +7,7 @@ from tracing.jsonlike import from_bytes
 from tracing.span import JsonValue
 
 COMPRESS_FROM_BYTES = 200
+DAMAGED = "<damaged: what is stored here is no JSON that can be read>"
 
 
 def compress(data: bytes) -> tuple[bytes, bool]:
@@ -31,7 +32,8 @@ _CONVERSATION = """
 WITH RECURSIVE node(hash, parent_hash, message_hash, length) AS (
   SELECT hash, parent_hash, message_hash, length FROM conversation WHERE hash = ?
   UNION ALL
-  SELECT c.hash, c.parent_hash, c.message_hash, c.length FROM conversation c JOIN node ON c.hash = node.parent_hash
+  SELECT c.hash, c.parent_hash, c.message_hash, c.length FROM conversation c
+  JOIN node ON c.hash = node.parent_hash AND c.length < node.length
 )
 SELECT data, compressed FROM node LEFT JOIN payload ON payload.hash = node.message_hash ORDER BY node.length
 """
@@ -41,4 +43,7 @@ def _decode(row: sqlite3.Row | None) -> JsonValue:
     if row is None or row["data"] is None:
         return None
     data: bytes = row["data"]
-    return from_bytes(zlib.decompress(data) if row["compressed"] else data)
+    try:
+        return from_bytes(zlib.decompress(data) if row["compressed"] else data)
+    except (ValueError, RecursionError, zlib.error):
+        return DAMAGED

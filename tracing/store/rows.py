@@ -7,6 +7,7 @@ import sqlite3
 from typing import NamedTuple
 
 from tracing import attributes as names
+from tracing.jsonlike import clean
 from tracing.span import SpanKind, SpanStatus
 from tracing.store.detail import Loader, SpanRow, TraceNotFoundError, span_row
 
@@ -59,29 +60,39 @@ def span_lines(connection: sqlite3.Connection, trace_id: str, after_id: int, sin
 
 def read_span(connection: sqlite3.Connection, trace_id: str, prefix: str, loader: Loader) -> SpanRow:
     """Raises: TraceNotFoundError."""
-    wanted = prefix.strip().lower()
-    found = connection.execute(
-        "SELECT * FROM span WHERE trace_id = ? AND span_id >= ? AND span_id < ? LIMIT 2",
-        (trace_id, wanted, wanted + "g"),
-    ).fetchall()
-    if wanted and len(found) == 1:
+    exact = connection.execute("SELECT * FROM span WHERE trace_id = ? AND span_id = ?", (trace_id, clean(prefix)))
+    wanted = clean(prefix).strip().lower()
+    found = (
+        exact.fetchall()
+        or connection.execute(
+            "SELECT * FROM span WHERE trace_id = ? AND span_id >= ? AND span_id < ? LIMIT 2",
+            (trace_id, wanted, wanted + "g"),
+        ).fetchall()
+    )
+    if prefix and len(found) == 1:
         return span_row(found[0], loader)
     what = "Several spans" if found else "No span"
     raise TraceNotFoundError(f"{what} of trace {trace_id[:8]} begin with {prefix!r}. The trace's page lists them.")
 
 
-def _attribute(name: str, then: str = "") -> str:
-    return f"""json_extract(attributes, '$."{name}"{then}')"""
+def _text(name: str, then: str = "") -> str:
+    return f"""CAST(coalesce(json_extract(attributes, '$."{name}"{then}'), '') AS TEXT)"""
+
+
+def _number(name: str) -> str:
+    """NULL for whatever else stands there: strangers write attributes too."""
+    value = f"""json_extract(attributes, '$."{name}"')"""
+    return f"CASE typeof({value}) WHEN 'integer' THEN {value} END"
 
 
 _ALL = f"""
 SELECT id, span_id, parent_span_id, name, kind, status, substr(coalesce(error, ''), 1, {ERROR_CHARS}) AS error, started_at_ns, ended_at_ns,
   input_tokens, cache_read_tokens, output_tokens, cost_micros, unseen_micros, gist,
-  CASE kind WHEN 'LLM' THEN coalesce({_attribute(names.FINISH_REASONS, "[0]")}, '') ELSE '' END AS stop_reason,
-  CASE kind WHEN 'TOOL' THEN {_attribute(names.EXIT_CODE)} END AS exit_code,
-  CASE kind WHEN 'EVALUATOR' THEN {_attribute(names.CHECK_PASSED)} END AS passed,
-  CASE kind WHEN 'LLM' THEN coalesce({_attribute(names.CACHE_BREAK)}, '') ELSE '' END AS cache_break,
-  CASE kind WHEN 'LLM' THEN coalesce({_attribute(names.CALL_ATTEMPTS)}, 1) ELSE 1 END AS attempts
+  CASE kind WHEN 'LLM' THEN {_text(names.FINISH_REASONS, "[0]")} ELSE '' END AS stop_reason,
+  CASE kind WHEN 'TOOL' THEN {_number(names.EXIT_CODE)} END AS exit_code,
+  CASE kind WHEN 'EVALUATOR' THEN {_number(names.CHECK_PASSED)} END AS passed,
+  CASE kind WHEN 'LLM' THEN {_text(names.CACHE_BREAK)} ELSE '' END AS cache_break,
+  CASE kind WHEN 'LLM' THEN coalesce({_number(names.CALL_ATTEMPTS)}, 1) ELSE 1 END AS attempts
 FROM span WHERE trace_id = ? ORDER BY started_at_ns, id"""  # noqa: S608  constants
 
 _CHANGED = _ALL.replace(

@@ -1,5 +1,6 @@
 """A model call, ready to be read: its conversation, why it stopped, what it used and cost, how often it was tried."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -110,7 +111,7 @@ def _texts(value: AttributeValue | None) -> tuple[str, ...]:
 
 def _count(known: Mapping[str, AttributeValue], name: str, default: int = 0) -> int:
     value = known.get(name, default)
-    return int(value) if isinstance(value, int | float) else default
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else default
 
 
 def _measure(known: Mapping[str, AttributeValue], name: str) -> float | None:
