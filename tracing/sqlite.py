@@ -36,6 +36,11 @@ def is_about_the_disk(error: sqlite3.Error) -> bool:
     return any(name == known or name.startswith(f"{known}_") for known in UNUSABLE)
 
 
+def is_about_the_file(error: sqlite3.Error) -> bool:
+    """The same, or that another process holds the file for too long."""
+    return is_about_the_disk(error) or getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+
+
 def connect(path: Path, *, synchronous: Literal["NORMAL", "FULL"], busy_timeout_ms: int = 30_000) -> sqlite3.Connection:
     """Open (and create, mode 0600 in a 0700 folder) a WAL database in autocommit mode, usable from any thread.
 

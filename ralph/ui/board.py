@@ -3,6 +3,7 @@
 What `ralph status` says, with a link to every try and what it cost.
 """
 
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -164,7 +165,7 @@ def read_board(store: TraceStore, home: Home, repo: str, prd: str = "") -> Board
         return _no_board(repo, f"No run in {repo} worked on {prd}. Choose one of its PRDs above.")
     try:
         status = read_status(Path(repo), wanted)
-    except (RalphError, PrdError, StateError) as error:
+    except (RalphError, PrdError, StateError, sqlite3.DatabaseError) as error:
         return _no_board(repo, str(error))
     rows = store.traces(TraceFilter(repo=repo, limit=MOST_TRACES))
     return Board(

@@ -3,9 +3,10 @@
 Each has one line that says why, and leads straight to the span where it shows.
 """
 
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ralph.history.costs import trace_of
 from ralph.history.explain import ENDED
@@ -15,17 +16,21 @@ from ralph.ui.board import Board, Card, Lane
 from tracing.finding import Severity
 from tracing.reconcile import Books, OpenReservation
 from tracing.span import SpanKind, SpanStatus, TraceStatus
+from tracing.sqlite import StateError
 from tracing.store import TraceDetail, TraceNotFoundError, TraceRow, TraceStore
 from tracing.words import money, plain
 
 BAD = {TraceStatus.ERROR, TraceStatus.OVER_BUDGET, TraceStatus.TIMEOUT, TraceStatus.INTERRUPTED}
 
 
+UNREADABLE = (StateError, sqlite3.Error)  # the ledger: broken, of a newer Ralph, held for too long
+
+
 @dataclass(frozen=True)
 class Look:
     """`command` is what to type, where the remedy is no page; `cost_micros` is what it wasted, for the ranking."""
 
-    kind: str  # "finding", "failed", "parked", "red before", "unknown cost"
+    kind: str  # "finding", "failed", "parked", "red before", "unknown cost", "ledger"
     severity: Severity
     title: str
     why: str
@@ -39,10 +44,10 @@ class Look:
 def looks(
     store: TraceStore, home: Home, since_ns: int, rows: Sequence[TraceRow], boards: Sequence[Board]
 ) -> list[Look]:
-    """The gravest first, then the dearest."""
+    """The gravest first, then the dearest. Those with a trace but no span get theirs by `pointed`: it reads a trace."""
     everything = [
-        *_parked(store, boards),
-        *_failed(store, rows, {(board.repo, card.id) for board in boards for card in _parked_cards(board)}),
+        *_parked(boards),
+        *_failed(rows, {(board.repo, card.id) for board in boards for card in _parked_cards(board)}),
         *_red(store, rows),
         *_unknown(store, home),
         *_findings(store, since_ns, {row.trace_id: row for row in rows}),
@@ -63,11 +68,20 @@ def guilty_span(detail: TraceDetail) -> str:
     return next((spans[at].span_id for way in ways for at in backwards if way(at)), detail.trace.root_span_id)
 
 
-def _guilty(store: TraceStore, trace_id: str) -> str:
+def pointed(store: TraceStore, look: Look) -> Look:
+    """The same with the span where it shows, where it names a trace alone."""
+    if look.span_id or look.kind not in {"failed", "parked"}:
+        return look
+    detail = _detail(store, look.trace_id)
+    return replace(look, span_id=guilty_span(detail)) if detail else look
+
+
+def _detail(store: TraceStore, trace_id: str) -> TraceDetail | None:
+    """None where it is not there, or not any more."""
     try:
-        return guilty_span(store.trace(trace_id))
+        return store.trace(trace_id)
     except TraceNotFoundError:
-        return ""
+        return None
 
 
 def _findings(store: TraceStore, since_ns: int, rows: Mapping[str, TraceRow]) -> Iterator[Look]:
@@ -92,29 +106,28 @@ def _findings(store: TraceStore, since_ns: int, rows: Mapping[str, TraceRow]) ->
         told.add(about)
 
 
-def _parked(store: TraceStore, boards: Sequence[Board]) -> Iterator[Look]:
-    return (_parked_look(store, card) for board in boards for card in _parked_cards(board))
+def _parked(boards: Sequence[Board]) -> Iterator[Look]:
+    return (_parked_look(card) for board in boards for card in _parked_cards(board))
 
 
 def _parked_cards(board: Board) -> Iterator[Card]:
     return (card for column in board.columns if column.lane is Lane.PARKED for card in column.cards)
 
 
-def _parked_look(store: TraceStore, card: Card) -> Look:
-    newest = card.tries[0].trace_id if card.tries else ""
+def _parked_look(card: Card) -> Look:
     return Look(
         "parked",
         Severity.WARNING,
         f"{card.id} is parked: {card.title}",
         card.why.removeprefix("parked: "),
         card.cost_micros,
-        newest,
-        _guilty(store, newest) if newest else "",
+        card.tries[0].trace_id if card.tries else "",
+        "",
         card.id,
     )
 
 
-def _failed(store: TraceStore, rows: Sequence[TraceRow], told: Collection[tuple[str, str]]) -> Iterator[Look]:
+def _failed(rows: Sequence[TraceRow], told: Collection[tuple[str, str]]) -> Iterator[Look]:
     """What ended badly and was not tried again since: of each story only the newest trace counts."""
     newest = {(row.repo, row.story or row.trace_id): row for row in reversed(rows)}
     for about, row in newest.items():
@@ -126,7 +139,7 @@ def _failed(store: TraceStore, rows: Sequence[TraceRow], told: Collection[tuple[
                 plain(row.error or ""),
                 row.cost_micros,
                 row.trace_id,
-                _guilty(store, row.trace_id),
+                "",
                 row.story,
             )
 
@@ -135,11 +148,11 @@ def _red(store: TraceStore, rows: Sequence[TraceRow]) -> Iterator[Look]:
     """Of the newest trace of each repo: what did not even pass before the work began."""
     newest = {row.repo: row for row in reversed(rows) if row.repo and row.agent_id == "ralph"}
     for row in newest.values():
-        detail = store.trace(row.trace_id)
-        base = next((span for span in detail.spans if span.name == "baseline"), None)
+        detail = _detail(store, row.trace_id)
+        base = next((span for span in detail.spans if span.name == "baseline"), None) if detail else None
         output = base.output() if base else None
         red = output.get("red") if isinstance(output, dict) else None
-        if base and isinstance(red, list) and red:
+        if detail and base and isinstance(red, list) and red:
             names = ", ".join(map(str, red))
             failed = [span for span in detail.children(base.span_id) if span.status is SpanStatus.ERROR]
             yield Look(
@@ -155,7 +168,13 @@ def _red(store: TraceStore, rows: Sequence[TraceRow]) -> Iterator[Look]:
 
 def _unknown(store: TraceStore, home: Home) -> Iterator[Look]:
     """Calls whose cost nobody knows, in one line, and those that cost more than their worst case."""
-    open_calls = open_reservations(home)
+    try:
+        open_calls = open_reservations(home)
+    except UNREADABLE as error:
+        yield Look(
+            "ledger", Severity.CRITICAL, "The ledger cannot be read: what was spent is not known", str(error), 0, "", ""
+        )
+        return
     if unknown := [one for one in open_calls if one.is_unknown]:
         micros = sum(one.counted_micros for one in unknown)
         some = (

@@ -12,7 +12,7 @@ from ralph.history.explain import VERIFIED
 from ralph.home import Home
 from ralph.settings.load import load_settings
 from ralph.ui.board import Board, Lane, read_board, repos_of
-from ralph.ui.looks import Look, looks, open_reservations
+from ralph.ui.looks import UNREADABLE, Look, looks, open_reservations, pointed
 from tracing.budget import Ledger, Spend, day_scope
 from tracing.span import TraceStatus
 from tracing.store import TraceFilter, TraceRow, TraceStore
@@ -68,7 +68,7 @@ class Money:
     """Today (UTC) as the ledger counts it, and what the shown sessions cost."""
 
     shown_micros: int
-    today_micros: int  # known to be spent
+    today_micros: int | None  # known to be spent; None: the ledger cannot be read
     limit_micros: int | None  # of a day
     unknown_micros: int  # reserved by calls whose end was never seen
     under_way_micros: int
@@ -116,7 +116,7 @@ def overview(query: Query, home: Home) -> Overview:
         passed=_done(tried),
         sessions=sessions[:MOST_SESSIONS],
         more_sessions=max(len(sessions) - MOST_SESSIONS, 0),
-        looks=tuple(found[:MOST_LOOKS]),
+        looks=tuple(pointed(store, one) for one in found[:MOST_LOOKS]),
         more_looks=max(len(found) - MOST_LOOKS, 0),
         money=_money(home, now_ns, sum(one.cost_micros for one in sessions)),
         repos=tuple(map(_repo_line, boards)),
@@ -188,18 +188,26 @@ def _line(row: TraceRow) -> Line:
 
 
 def _money(home: Home, now_ns: int, shown_micros: int) -> Money:
-    spent = Spend(0, 0)
-    if home.ledger_db.is_file():
-        with closing(Ledger.open(home.ledger_db)) as ledger:
-            spent = ledger.spent(day_scope(datetime.fromtimestamp(now_ns / 1e9, UTC).date()))
-    open_calls = open_reservations(home)
+    limit_micros = _day_limit(home)
+    try:
+        spent, open_calls = _spent(home, now_ns), open_reservations(home)
+    except UNREADABLE:  # `looks` says why
+        return Money(shown_micros, None, limit_micros, 0, 0)
     return Money(
         shown_micros=shown_micros,
         today_micros=spent.known_micros,
-        limit_micros=_day_limit(home),
+        limit_micros=limit_micros,
         unknown_micros=sum(one.counted_micros for one in open_calls if one.is_unknown),
         under_way_micros=sum(one.counted_micros for one in open_calls if one.is_under_way),
     )
+
+
+def _spent(home: Home, now_ns: int) -> Spend:
+    """Today; the ledger's days are UTC."""
+    if not home.ledger_db.is_file():
+        return Spend(0, 0)
+    with closing(Ledger.open(home.ledger_db)) as ledger:
+        return ledger.spent(day_scope(datetime.fromtimestamp(now_ns / 1e9, UTC).date()))
 
 
 def _day_limit(home: Home) -> int | None:

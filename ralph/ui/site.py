@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ralph.history.costs import CostGroup, cost_groups
+from ralph.history.costs import cost_groups
 from ralph.home import Home
 from ralph.ui.board import stories_view
 from ralph.ui.compared import compared
@@ -15,7 +15,8 @@ from tracing.store import GroupBy, TraceStore
 from tracing.web.page import Page, Panel, Site
 from tracing.web.pages import agents, sessions, span, trace, traces
 from tracing.web.pages.compare import compare_page
-from tracing.web.pages.costs import costs_page
+from tracing.web.pages.costs import CostGroup as Spent
+from tracing.web.pages.costs import costs_page, from_traces
 
 HERE = Path(__file__).parent
 
@@ -72,10 +73,12 @@ def _named(title: str) -> Callable[[object], str]:
     return lambda _view: title
 
 
-def _costs_of(home: Home) -> Callable[[TraceStore, GroupBy, int], Sequence[CostGroup]]:
-    """What was spent as `ralph costs` says it: the traces' costs with what the ledger knows better."""
+def _costs_of(home: Home) -> Callable[[TraceStore, GroupBy, int], Sequence[Spent]]:
+    """What was spent as `ralph costs` says it: the traces' costs with what the ledger knows better, where there is one."""
 
-    def read(store: TraceStore, by: GroupBy, since_ns: int) -> Sequence[CostGroup]:
+    def read(store: TraceStore, by: GroupBy, since_ns: int) -> Sequence[Spent]:
+        if not home.ledger_db.is_file():
+            return from_traces(store, by, since_ns)
         with closing(Books.open(home.ledger_db)) as books:
             return cost_groups(store, books, by, since_ns=since_ns)
 

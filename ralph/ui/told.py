@@ -3,6 +3,7 @@
 The PRD is read as it is now; where the agent worked on other words, that is said.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ralph.state import Attempt, StoryStates
 from ralph.ui.objects import is_there
 from ralph.workspace.repo import Repo
 from tracing.span import JsonValue, SpanKind
+from tracing.sqlite import StateError
 from tracing.store import SpanRow, TraceDetail
 
 OTHER_WORDS = 0.4  # below it, a criterion in the agent's words is shown beside the PRD's
@@ -201,8 +203,11 @@ def _texts(value: JsonValue) -> Iterator[str]:
 
 
 def _remembered(home: Home, repo_id: str, story: Story) -> tuple[str, tuple[Attempt, ...]]:
-    """Why the story is parked, and its attempts; nothing where Ralph has no ledger yet."""
+    """Why the story is parked, and its attempts; nothing where Ralph has no ledger yet, or none that can be read."""
     if not home.ledger_db.is_file():
         return "", ()
-    with closing(StoryStates.open(home.ledger_db)) as states:
-        return states.parked(repo_id, [story]).get(story.id, ""), states.history(repo_id, story)
+    try:
+        with closing(StoryStates.open(home.ledger_db)) as states:
+            return states.parked(repo_id, [story]).get(story.id, ""), states.history(repo_id, story)
+    except (StateError, sqlite3.Error):  # the overview says so
+        return "", ()

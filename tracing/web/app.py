@@ -4,6 +4,7 @@ Knows nothing about what the pages show, nor how the app is served.
 """
 
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tracing.sqlite import StateError, is_about_the_file
 from tracing.store import TraceNotFoundError
 from tracing.web import index
 from tracing.web.live import Live
@@ -41,7 +43,14 @@ class Problem:
     error: str
 
 
-TITLES = {400: "This cannot be shown", 404: "There is no such thing here", 405: "The viewer only shows"}
+TITLES = {
+    400: "This cannot be shown",
+    404: "There is no such thing here",
+    405: "The viewer only shows",
+    503: "This cannot be read now",
+}
+LATER = "Other pages may work on; load this one again in a while."
+TOO_DEEP = "Something that this page would show is nested deeper than can be read. The pages of the other spans and traces work on."
 BUG = (
     "This is a bug in the viewer, not in your run: traces are not touched by looking at them. What happened stands in "
     "the terminal where the viewer was started. The other pages work on."
@@ -147,6 +156,12 @@ class Pages:
                 return self.problem(request, error.status, str(error))
             except TraceNotFoundError as error:
                 return self.problem(request, 404, str(error))
+            except (StateError, sqlite3.DatabaseError) as error:
+                if isinstance(error, sqlite3.Error) and not is_about_the_file(error):
+                    raise
+                return self.problem(request, 503, f"{str(error).rstrip('.')}. {LATER}")
+            except RecursionError:
+                return self.problem(request, 503, TOO_DEEP)
 
         return shielded
 
