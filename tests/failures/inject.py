@@ -216,8 +216,8 @@ def cut_answer_and_broken_calls(run: Run, random: Random) -> Injected:
 
 
 def retried_by_client(run: Run, random: Random) -> Injected:
-    """A model call that the client tried 2 to 6 times."""
-    errors = tuple(random.choice(["429 rate limit", "529 overloaded", "timeout"]) for _ in range(random.randint(1, 5)))
+    """A model call that the client tried 3 to 6 times: one retry is everyday."""
+    errors = tuple(random.choice(["429 rate limit", "529 overloaded", "timeout"]) for _ in range(random.randint(2, 5)))
     return _into(run, random, [_turn(0, "bash", "ls", attempts=len(errors) + 1, attempt_errors=errors)])
 
 

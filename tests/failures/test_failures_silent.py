@@ -9,7 +9,13 @@ from tracing.failures.answers import answer
 from tracing.failures.contradicted_claim import ContradictedClaim
 from tracing.failures.observed import Ending, Observed, StopReason, Subject, stop_reason
 from tracing.failures.replaying import replay
-from tracing.failures.silent_model_error import SilentModelError, is_other_model, is_provider_error, is_refusal
+from tracing.failures.silent_model_error import (
+    SilentModelError,
+    is_babble,
+    is_other_model,
+    is_provider_error,
+    is_refusal,
+)
 from tracing.failures.watch import Watch
 from tracing.finding import Finding, Severity, Verdict
 from tracing.span import AttributeValue, JsonValue, SpanKind, TraceStatus
@@ -411,3 +417,34 @@ def test_the_stop_reason_of_a_refusal_counts_even_beside_a_text() -> None:
     spans.says("I started on", "content_filter")
     assert spans.made[0].stop_reason is StopReason.REFUSAL
     assert [found.title for found in silent(spans)] == ["The model refused"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'Error 500: Internal server error' means that part 3 is not reachable. Restart service 3.",
+        '"Rate limit exceeded" is what you see after 20 calls.',
+        "Error 503 means that the service is down for maintenance.",
+        "HTTP 429 is returned when you send too many requests.",
+    ],
+)
+def test_an_answer_that_quotes_or_explains_an_error_is_an_answer(text: str) -> None:
+    assert not is_provider_error(text)
+
+
+def test_words_without_end_are_babble_and_tables_rulers_and_lists_are_not() -> None:
+    assert is_babble("The most important driver is " + "the " * 700)
+    assert is_babble("!" * 900)
+    assert is_babble("So we go on and on, " * 60)
+    assert not is_babble("a | b\n" + "-" * 900)
+    assert not is_babble("0, " * 900)
+    assert not is_babble("the " * 20)
+    assert not is_babble("\n".join(f"row {number}: the value is {number * 7}" for number in range(90)))
+
+
+def test_babble_and_a_programs_word_for_nothing_are_told() -> None:
+    spans = Spans()
+    spans.says("and then the " + "the " * 500, out=720)
+    spans.says("null", out=1)
+    spans.says("Your flight leaves at nine.")
+    assert [finding.title for finding in silent(spans)] == ["The model babbled", "The model answered nothing"]

@@ -93,7 +93,7 @@ def test_an_unseen_retry_is_told_with_its_errors() -> None:
 
     assert finding.title == "Model calls were tried again 3 times without the agent seeing it"
     assert finding.evidence == (
-        "2 model calls failed and went out again, 3 useless tries in all. The errors: 429 rate limit (2 x), overloaded (1 x)."
+        "2 model calls went out again, 3 useless tries in all. The errors: 429 rate limit (2 x), overloaded (1 x)."
     )
     assert (finding.severity, finding.verdict, finding.span_id) == (Severity.NOTE, Verdict.NOTE, "s1")
 
@@ -105,3 +105,39 @@ def test_failed_calls_followed_by_the_same_question_are_retries() -> None:
 
     assert (finding.severity, finding.waste.cost_micros) == (Severity.WARNING, 50)
     assert not found([failed, replace(FINE, input="something else")], ProviderRetries)
+
+
+def test_one_retry_that_goes_on_is_no_news() -> None:
+    assert not found([FINE, replace(FINE, attempts=2, attempt_errors=("529 overloaded",)), FINE], ProviderRetries)
+
+
+def test_answers_thrown_away_and_asked_for_again_are_retries_though_nobody_recorded_an_error() -> None:
+    answered = replace(FINE, output="Here is the JSON that you asked for: {,}", input_tokens=1_582, output_tokens=40)
+
+    (finding,) = found([answered] * 6, ProviderRetries)
+
+    assert finding.title == "Model calls were tried again 5 times without the agent seeing it"
+    assert finding.waste.tokens == 5 * 1_622
+    grown = [replace(answered, input_tokens=1_582 + 50 * number) for number in range(6)]
+    assert not found(grown, ProviderRetries)
+    assert not found([answered, WORKS] * 6, ProviderRetries)
+    assert not found([replace(answered, output="yes")] * 6, ProviderRetries)
+
+
+def test_the_limit_is_also_read_from_the_parameters_of_the_call() -> None:
+    given = {"llm.invocation_parameters": '{"temperature": 0, "max_tokens": 1500}'}
+    said = replace(CUT, stop_reason=StopReason.UNKNOWN, max_tokens=0, output_tokens=1_500, attributes=given)
+
+    (finding,) = found([said])
+
+    assert "1.5k out of 1.5k allowed" in finding.evidence
+    assert not found([replace(said, output_tokens=1_400)])
+    assert not found([replace(said, attributes={"llm.invocation_parameters": "max_tokens, but no JSON"})])
+
+
+def test_an_answer_of_a_usual_limits_length_that_breaks_off_was_cut_if_nobody_knows_the_limit() -> None:
+    said = replace(CUT, stop_reason=StopReason.UNKNOWN, max_tokens=0, output_tokens=1_024, output="and then the migra")
+
+    assert found([said])
+    assert not found([replace(said, output="and then the migration ends.")])
+    assert not found([replace(said, output_tokens=1_025)])

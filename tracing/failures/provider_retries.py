@@ -1,12 +1,13 @@
 """Model calls that were tried again where the agent does not see it: they cost minutes, sometimes money, and hide an outage.
 
-Told by the client (`attempts`, `attempt_errors`), or seen: calls that failed, each followed by another with the same input.
+Told by the client (`attempts`, `attempt_errors`), or seen: calls that failed, each followed by another with the same input, and
+answers thrown away, each followed by a call of the same size with the same answer. One retry that goes on is everyday, and no news.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 
-from tracing.failures.calls import digest, text_of
+from tracing.failures.calls import CALLS, digest, text_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Observed, Subject
 from tracing.failures.owners import Owners
@@ -15,8 +16,10 @@ from tracing.finding import Finding, Severity, Waste
 from tracing.span import SpanKind
 from tracing.words import cut
 
+NOTE_AT = 2
 WARN_AT = 5
 """So many useless tries in one trace are more than the hiccup that every provider has."""
+_TELLING_CHARS = 40  # a shorter answer ("yes") may come twice by itself
 _SPANS_NAMED = 20
 _ERROR_CHARS = 100
 _KINDS_OF_ERROR = 3
@@ -31,6 +34,9 @@ class ProviderRetries(Detector):
         super().__init__(subject)
         self._owners = Owners()
         self._asked: dict[str, tuple[str, Observed]] = {}  # per agent: its latest call, if that one failed
+        self._answered: dict[
+            str, tuple[str, Observed]
+        ] = {}  # per agent: its latest call, if nothing has followed it yet
         self._tries = 0
         self._spans: dict[str, None] = {}
         self._errors: Counter[str] = Counter()
@@ -43,12 +49,16 @@ class ProviderRetries(Detector):
     def ended(self, span: Observed) -> Iterable[Finding]:
         owner = self._owners.ended(span)
         self._asked.pop(span.span_id, None)
+        self._answered.pop(span.span_id, None)
+        if span.kind in CALLS:
+            self._answered.pop(owner, None)
         if span.kind is not SpanKind.LLM:
             return ()
         tries = self._tries
         self._seen_by_client(span)
         self._seen_here(owner, span)
-        return (self._finding(),) if self._tries > tries else ()
+        self._thrown_away(owner, span)
+        return (self._finding(),) if self._tries > tries and self._tries >= NOTE_AT else ()
 
     def _seen_by_client(self, span: Observed) -> None:
         again = max(span.attempts - 1, len(span.attempt_errors) - (1 if span.is_error else 0), 0)
@@ -64,6 +74,18 @@ class ProviderRetries(Detector):
         if span.is_error:
             self._asked[owner] = asked, span
 
+    def _thrown_away(self, owner: str, span: Observed) -> None:
+        """The same answer to as long a prompt, right after the other: nobody used that one, or the prompt would have grown."""
+        text = "" if span.is_error or not span.input_tokens else text_of(span.output)
+        if len(text) < _TELLING_CHARS:
+            self._answered.pop(owner, None)
+            return
+        answered = digest(f"{span.name} {span.input_tokens} {text}")
+        before = self._answered.get(owner)
+        if before is not None and before[0] == answered and (before[1].ended_at_ns or 0) <= span.started_at_ns:
+            self._count(1, span, ("none: the answer came and was asked for again",), of(span))
+        self._answered[owner] = answered, span
+
     def _count(self, tries: int, span: Observed, errors: Iterable[str], waste: Waste) -> None:
         self._tries += tries
         self._waste += waste
@@ -78,7 +100,7 @@ class ProviderRetries(Detector):
             detector=self.name,
             severity=Severity.WARNING if self._tries >= WARN_AT else Severity.NOTE,
             title=f"Model calls were tried again {self._tries} time{'s' if self._tries > 1 else ''} without the agent seeing it",
-            evidence=f"{calls} failed and went out again, {self._tries} useless tries in all. The errors: {kinds or 'not recorded'}.",
+            evidence=f"{calls} went out again, {self._tries} useless tries in all. The errors: {kinds or 'not recorded'}.",
             remedy="Rate limits: fewer agents at once, or a higher limit at the provider. Overload and timeouts: wait, or name "
             "another model. An error that comes back each time is not the provider's: read its text.",
             span_ids=tuple(self._spans),

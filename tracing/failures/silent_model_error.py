@@ -1,6 +1,6 @@
-"""A model call that failed without saying so: nothing, a refusal, or a provider's error in the place of an answer.
+"""A model call that failed without saying so: nothing, a refusal, babble, or a provider's error in the place of an answer.
 
-Only short texts of known shapes count, read whole: an answer that talks about rate limits is an answer.
+Only short texts of known shapes count, read whole: an answer that talks about rate limits, or explains one, is an answer.
 Knows nothing of calls that failed openly; retries and tool cascades are somebody else's.
 """
 
@@ -30,8 +30,16 @@ class Trouble(StrEnum):
     PROVIDER = "provider"
     UNCOUNTED = "uncounted"
     FALLBACK = "fallback"
+    BABBLE = "babble"
 
 
+_NOTHING = frozenset({"null", "undefined", "[object object]"})  # what programs write where there is no text
+_BABBLE_CHARS, _BABBLE_UNIT_CHARS = 400, 40  # at the end of a text: so much of nothing but a few words, over and over
+_LAYOUT = " \t\n-=_*#.~+|/\\,:;0123456789"  # what tables and rulers are drawn with
+_EXPLAINS = re.compile(
+    r"(?<!this )(?<!usually )(?<!which )\b(?:means?|indicates?|refers to|(?:is (?:shown|returned)|occurs|happens) (?:when|if))\b",
+    re.IGNORECASE,
+)
 _CERTAIN = (
     r"API Error\b",
     r"(?:Claude (?:AI |Code )?)?(?:usage |session |weekly |rate |\d+-hour )?limit reached\b",
@@ -82,7 +90,23 @@ def is_provider_error(text: str) -> bool:
     stripped = text.strip()
     if not stripped or len(stripped) > LONGEST_ERROR_CHARS or stripped.count("\n\n") > 1:
         return False
-    return bool(_PROVIDER.match(stripped) or _PROVIDER_JSON.match(stripped))
+    if stripped[0] in _QUOTES and _QUOTED.match(stripped):
+        return False  # somebody's words, and then the model's own
+    found = _PROVIDER.match(stripped)
+    return bool(found and not _EXPLAINS.search(stripped)) or bool(_PROVIDER_JSON.match(stripped))
+
+
+_QUOTES = "'\"`\u2018\u201c"
+_QUOTED = re.compile(r"(?P<mark>['\"`])[^\n]+?(?P=mark)\s*\w|\u2018[^\n]+?\u2019\s*\w|\u201c[^\n]+?\u201d\s*\w")
+
+
+def is_babble(text: str) -> bool:
+    """Whether a text ends in the same few words without end: what a model does that has lost its way."""
+    tail = text.rstrip()[-_BABBLE_CHARS:]
+    if len(tail) < _BABBLE_CHARS or len(set(tail)) > _BABBLE_UNIT_CHARS:
+        return False
+    size = next((size for size in range(1, _BABBLE_UNIT_CHARS + 1) if tail[size:] == tail[:-size]), 0)
+    return bool(tail[:size].strip(_LAYOUT))
 
 
 def is_refusal(text: str) -> bool:
@@ -175,6 +199,8 @@ class SilentModelError(Detector):
         models = {span.name, str(span.attributes.get("gen_ai.response.model", ""))}
         if "<synthetic>" in models:
             return Trouble.SYNTHETIC
+        if is_babble(said.text):
+            return Trouble.BABBLE
         if span.stop_reason is StopReason.REFUSAL:
             return Trouble.REFUSAL
         if said.calls or span.stop_reason in {
@@ -193,6 +219,8 @@ class SilentModelError(Detector):
             return Trouble.PROVIDER
         if is_refusal(text):
             return Trouble.REFUSAL
+        if text.lower() in _NOTHING:
+            return Trouble.EMPTY
         is_uncounted = self._counts and span.input_tokens > 0 and span.output_tokens == 0
         return Trouble.UNCOUNTED if is_uncounted else None
 
@@ -259,7 +287,7 @@ def _is_empty(span: Observed, said: Answer) -> bool:
 
 
 _IN_A_ROW = {Trouble.EMPTY: (Verdict.NUDGE, Severity.WARNING)}  # a word may bring it back; the others end the run
-_POINTLESS = {Trouble.EMPTY, Trouble.SYNTHETIC, Trouble.REFUSAL, Trouble.PROVIDER}
+_POINTLESS = {Trouble.EMPTY, Trouble.SYNTHETIC, Trouble.REFUSAL, Trouble.PROVIDER, Trouble.BABBLE}
 
 
 @dataclass(frozen=True)
@@ -274,7 +302,7 @@ _WORDS = {
     Trouble.EMPTY: _Words(
         Severity.NOTE,
         "The model answered nothing",
-        "The model's answer had neither text nor a tool call, {times}; the call itself counted as good.",
+        "The model's answer had neither text (or only a word like null) nor a tool call, {times}; the call itself counted as good.",
         "Look at the end of the prompt before it: a finished conversation or an odd last message draws empty answers. Retry such a call once, then stop.",
     ),
     Trouble.SYNTHETIC: _Words(
@@ -294,6 +322,12 @@ _WORDS = {
         "A provider's error stands where an answer should be",
         "The call counted as good, but the whole answer is an error message, {times}.",
         "Mend what it names (limit, credit, key, prompt length), then run again from before this call.",
+    ),
+    Trouble.BABBLE: _Words(
+        Severity.WARNING,
+        "The model babbled",
+        "The answer ends in the same few words over and over, {times}; the call itself counted as good.",
+        "Run the call again. If it comes back: a lower temperature limit, a repetition penalty, a shorter context or another model.",
     ),
     Trouble.UNCOUNTED: _Words(
         Severity.NOTE,

@@ -4,8 +4,9 @@ A cut answer is rarely the end: half a tool call fails, the model says nothing, 
 stays with the first cut, and names the largest tool result before it.
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tracing.failures.answers import answer
@@ -20,6 +21,10 @@ from tracing.words import tokens
 
 STOP_AT_CUTS_IN_A_ROW = 2
 _DELIBERATE_TOKENS = 64  # who allows no more wants one word, and the cut is meant
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens")
+_USUAL_LIMITS = frozenset(
+    {256, 500, 512, 1_000, 1_024, 2_000, 2_048, 4_000, 4_096, 8_000, 8_192, 16_000, 16_384, 32_000, 32_768, 65_536}
+)
 _AFTERMATH_TURNS = 2  # what goes wrong later than that has another cause
 _LARGE_RESULT_CHARS = 8_000
 _SPANS_NAMED = 20
@@ -170,10 +175,33 @@ def _is_full(span: Observed) -> bool:
 
 
 def _is_cut(span: Observed) -> bool:
-    if 0 < span.max_tokens <= _DELIBERATE_TOKENS:
+    allowed = _allowed(span)
+    if 0 < allowed <= _DELIBERATE_TOKENS:
         return False
-    unsaid = span.stop_reason is StopReason.UNKNOWN and 0 < span.max_tokens <= span.output_tokens
-    return span.stop_reason is StopReason.MAX_TOKENS or unsaid
+    if span.stop_reason is StopReason.UNKNOWN:
+        return 0 < allowed <= span.output_tokens or (not allowed and _breaks_off(span))
+    return span.stop_reason is StopReason.MAX_TOKENS
+
+
+def _allowed(span: Observed) -> int:
+    """The limit of one answer, also where it stands only in OpenInference's JSON of the call's parameters; 0 if unknown."""
+    given = span.attributes.get("llm.invocation_parameters")
+    if span.max_tokens or not isinstance(given, str) or "max_" not in given:
+        return span.max_tokens
+    try:
+        parameters = json.loads(given)
+    except (ValueError, RecursionError):
+        return 0
+    found = parameters if isinstance(parameters, Mapping) else {}
+    return next((value for name in _LIMITS if isinstance(value := found.get(name), int)), 0)
+
+
+def _breaks_off(span: Observed) -> bool:
+    """Whether it used exactly as many tokens as people set for a limit, and the text ends within a word or a sentence."""
+    if span.output_tokens not in _USUAL_LIMITS:
+        return False
+    given = answer(span.output)
+    return not given.calls and given.text[-1:].isalnum()
 
 
 def _title(cascade: _Cascade) -> str:
@@ -184,7 +212,8 @@ def _title(cascade: _Cascade) -> str:
 
 
 def _figures(span: Observed) -> str:
-    limit = f" of {tokens(span.max_tokens)} allowed" if span.max_tokens else ""
+    allowed = _allowed(span)
+    limit = f" of {tokens(allowed)} allowed" if allowed else ""
     return f"{tokens(span.input_tokens)} tokens in, {tokens(span.output_tokens)} out{limit}"
 
 
