@@ -9,7 +9,7 @@ from tests.browser.viewing import Browsing, Viewer
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ACTIVE = "document.activeElement.dataset.id ?? ''"
 OUTLINED = """() => {

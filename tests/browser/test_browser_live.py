@@ -18,7 +18,7 @@ from ralph.replay.server import serve
 from tests.browser.viewing import Browsing, ralph_ui
 from tracing import TraceStore
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 PATIENCE_S = 60.0
 SAME_PAGE = "window.sameSince = true"
 
@@ -31,6 +31,7 @@ class Gated:
         self.open = threading.Semaphore(0)
 
     def __call__(self, request: Request) -> Turn:
+        del request
         assert self.open.acquire(timeout=PATIENCE_S)
         return self.turns.pop(0)
 
@@ -87,3 +88,4 @@ def test_pages_follow_a_run_to_its_end(
         trace.locator("#live", has_text="ended").wait_for()
         trace.locator("#rows tr.row", has_text="commit").first.wait_for()
         assert run.wait(PATIENCE_S) == 0
+        browsing.close()

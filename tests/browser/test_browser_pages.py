@@ -18,7 +18,7 @@ from tracing.web.slugs import slug
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WIDER = """() => [document.documentElement.scrollWidth - innerWidth,
   [...document.querySelectorAll("main *")].filter((one) => one.getBoundingClientRect().right > innerWidth + 1
@@ -61,9 +61,12 @@ def _filled(path: str, given: dict[str, str]) -> str:
 def test_axe_finds_nothing_serious_on_any_page(
     browsing: Browsing, viewer: Viewer, addresses: list[str], *, dark: bool
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  comes with the extra "browser"
+    from axe_playwright_python.sync_playwright import (  # type: ignore[import-untyped]  # noqa: PLC0415  an extra
+        Axe,
+    )
 
-    page, axe, found = browsing.tab(viewer, dark=dark), Axe(), {}
+    page, axe = browsing.tab(viewer, dark=dark), Axe()
+    found: dict[str, list[str]] = {}
     for address in addresses:
         page.goto(address)
         _settled(page)
@@ -129,7 +132,8 @@ def test_on_a_phone_the_panel_opens_over_the_tree_and_closes_again(
 ) -> None:
     page = browsing.tab(viewer, f"/traces/{morning.looped}", viewport=PHONE)
     _settled(page)
-    page.locator("#rows a.label", has_text="bash").first.click()
+    page.locator("#tree-scroll").evaluate("(box) => box.scrollIntoView()")
+    page.locator("#rows tr.row", has_text="grep -rn total src").first.click()
     page.wait_for_selector("#side.is-open [data-shown]")
     box = page.locator("#side").bounding_box()
     assert box is not None
@@ -152,6 +156,6 @@ def test_dark_is_dark_and_the_switch_is_remembered(browsing: Browsing, viewer: V
 
 def _brightness(page: "Page") -> float:
     """Of the background [0..255]."""
-    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     red, green, blue = (float(one) for one in re.findall(r"[\d.]+", colour)[:3])
     return 0.3 * red + 0.6 * green + 0.1 * blue

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.viewing import Browsing, Viewer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 TRIES = """async (origin) => {
   const read = async (path, how) => {

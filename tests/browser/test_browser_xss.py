@@ -15,7 +15,7 @@ from tracing.web.slugs import slug
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 INERT = """(marks) => {
   const text = document.documentElement.textContent;

@@ -170,5 +170,6 @@ class Browsing:
             watch.problems = [problem for problem in watch.problems if words not in problem]
 
     def close(self) -> None:
-        for context in self.contexts:
-            context.close()
+        """Before the viewer goes: a page that is left open would miss it."""
+        while self.contexts:
+            self.contexts.pop().close()
