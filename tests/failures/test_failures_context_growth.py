@@ -1,6 +1,7 @@
 """What a growing context costs, what made it grow, and where the cache broke."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,7 @@ def turn(
         f"m{number}", parent, SpanKind.LLM, "gpt-4o", number * 10, number * 10 + 5, input_tokens=read, cache_read_tokens=cached,
         cache_write_tokens=written, output_tokens=200, cost_micros=(read - cached) * 2 + cached // 5 + 2_000,
     )  # fmt: skip
-    return Observed(**{**made.__dict__, **more})
+    return replace(made, **more)  # type: ignore[arg-type]
 
 
 def found_by(kind: type[Detector], spans: Iterable[Observed]) -> list[Finding]:
@@ -89,7 +90,7 @@ def cached_turns(*reads: int) -> list[Observed]:
 
 def test_a_cache_break_is_told_with_its_likely_cause_and_cost() -> None:
     spans = cached_turns(0, 50_000, 51_000, 0, 53_000)
-    spans[3] = Observed(**{**spans[3].__dict__, "attributes": {"ralph.cache.break": "the tools changed"}})
+    spans[3] = replace(spans[3], attributes={"ralph.cache.break": "the tools changed"})
     (finding,) = found_by(CacheBreaks, spans)
     assert finding.title == "The prompt cache broke once: 52.0k tokens were paid for again"
     assert finding.span_ids == ("m3",)
@@ -102,7 +103,7 @@ def test_a_cache_break_is_told_with_its_likely_cause_and_cost() -> None:
 
 def test_a_long_pause_is_named_as_the_likely_cause() -> None:
     spans = cached_turns(0, 50_000, 0)
-    spans[2] = Observed(**{**spans[2].__dict__, "started_at_ns": 900_000_000_000})
+    spans[2] = replace(spans[2], started_at_ns=900_000_000_000)
     (finding,) = found_by(CacheBreaks, spans)
     assert "a pause of 15m00s before the call" in finding.evidence
 

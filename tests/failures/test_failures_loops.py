@@ -1,6 +1,7 @@
 """What is a loop and what is none."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -44,9 +45,10 @@ class Script:
         return self
 
     def _add(self, span: Observed) -> None:
-        given = {**vars(span), "span_id": f"s{len(self.spans)}"}
-        given |= {"started_at_ns": self._at_s * SECOND_NS, "ended_at_ns": (self._at_s + 1) * SECOND_NS}
-        self.spans.append(Observed(**given))
+        began_ns = self._at_s * SECOND_NS
+        self.spans.append(
+            replace(span, span_id=f"s{len(self.spans)}", started_at_ns=began_ns, ended_at_ns=began_ns + SECOND_NS)
+        )
         self._at_s += 1
 
 

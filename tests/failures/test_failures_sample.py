@@ -103,16 +103,16 @@ def test_the_work_is_linear_when_nothing_but_one_call_is_repeated() -> None:
 
 
 def test_what_is_kept_does_not_grow_with_the_length_of_texts() -> None:
-    """Digests are kept, not texts: of a thousand results of 50,000 characters only the last few may stay."""
+    """Digests are kept, not texts: of a thousand results of 50,000 characters only the ends of the last few may stay."""
     watch = Watch(detectors(Subject()))
     results = [f"{number} " * 10_000 for number in range(5)]
     kept: list[int] = []
-    for number in range(60):
+    for number in range(200):
         result = results[number % 5] + str(number)
         watch.ended(
             Observed(f"{number}", None, SpanKind.TOOL, "read", number, number, input={"page": number}, output=result)
         )
-        if number in {20, 59}:
+        if number in {100, 199}:
             kept.append(_size(watch))
 
     assert kept[1] - kept[0] < len(results[0])

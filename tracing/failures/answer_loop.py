@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tracing.failures.answers import answer
+from tracing.failures.answers import answered
 from tracing.failures.calls import CALLS, digest, without_noise
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Observed, Subject
@@ -51,7 +51,7 @@ class AnswerLoop(Detector):
             self._rows.pop(owner, None)
         if span.kind is not SpanKind.LLM or span.is_error:
             return ()
-        given = answer(span.output)
+        given = answered(span)
         text = without_noise(given.text)
         if given.calls or len(text) < _TELLING_CHARS:
             self._rows.pop(owner, None)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracing.failures.observed import Observed
+from tracing.failures.observed import Observed, once
 from tracing.span import JsonValue, SpanKind
 
 _CALLS = {"tool_use", "tool_call", "function_call", "server_tool_use", "mcp_tool_use", "tooluse"}
@@ -13,6 +13,7 @@ _COMMAND_KEYS = ("command", "cmd", "script", "code", "input", "shell_command", "
 _HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1")
 _SEPARATORS = re.compile(r"&&|\|\||[;|&\n]")
 _MOST_COMMAND = 20_000  # characters of a command that are looked at
+_SPACE = re.compile(r"\s{2,}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ def answer(output: JsonValue) -> Answer:
         calls=tuple(part for part in parts if isinstance(part, Call)),
         understood=not any(part is None for part in parts),
     )
+
+
+@once
+def answered(span: Observed) -> Answer:
+    """What a model said and called in this span."""
+    return answer(span.output)
 
 
 def _parts(value: JsonValue) -> Iterator[str | Call | None]:
@@ -75,6 +82,7 @@ def _call(value: Mapping[str, JsonValue]) -> Call:
     return Call(str(source.get("name") or value.get("name") or ""), arguments)
 
 
+@once
 def command_of(span: Observed) -> str:
     """What a tool call told a shell to run, without what it only writes to a file; "" where there is no command."""
     return command_in(span.input) if span.kind is SpanKind.TOOL else ""
@@ -86,7 +94,12 @@ def command_in(arguments: JsonValue) -> str:
         arguments = next((arguments[key] for key in _COMMAND_KEYS if arguments.get(key)), None)
     if isinstance(arguments, list) and all(isinstance(word, str) for word in arguments):
         arguments = " ".join(str(word) for word in arguments)
-    return _without_heredocs(arguments[:_MOST_COMMAND]) if isinstance(arguments, str) else ""
+    return squeezed(_without_heredocs(arguments[:_MOST_COMMAND])) if isinstance(arguments, str) else ""
+
+
+def squeezed(text: str) -> str:
+    """With single spaces and without empty lines: patterns that allow for space go over long ones again and again."""
+    return _SPACE.sub(lambda found: "\n" if "\n" in found[0] else " ", text)
 
 
 def _without_heredocs(text: str) -> str:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracing.failures.answers import Answer, answer, command_in, command_of, commands, decoded
-from tracing.failures.observed import Observed
+from tracing.failures.answers import Answer, answer, answered, command_of, commands, decoded
+from tracing.failures.observed import Observed, once
 from tracing.span import AttributeValue, JsonValue, SpanKind
 from tracing.words import cut, plain
 
@@ -64,7 +64,7 @@ def claim_of(span: Observed) -> Claim | None:
         return _finishing(span.span_id, span.name, span.input) or _submitting(span)
     if span.kind is not SpanKind.LLM:
         return None
-    said = answer(span.output)
+    said = answered(span)
     finished = next(
         (found for call in said.calls if (found := _finishing(span.span_id, call.name, call.arguments))), None
     )
@@ -125,13 +125,16 @@ _RUNNER = re.compile(
     r"|make\s+(?:-\S+\s+)*(?:test|check)|mix\s+test|swift\s+test|deno\s+test)(?=$|[\s:])"
 )
 _TEST_TOOL = re.compile(r"(?:run_?)?(?:unit_?)?tests?|execute_?tests?|pytest|test_?runner", re.IGNORECASE)
+_SOME_RED = re.compile(r"[1-9](?<!\w.)\d* (?:failed|failures?|errors?|failing)\b")
 _RED = re.compile(
-    r"\b[1-9]\d* (?:failed|failures?|errors?|failing)\b|FAILED \((?:failures|errors)=|\btest result: FAILED|^(?:--- )?FAIL\b|\bTests:\s+[1-9]\d* failed"
+    r"FAILED \((?:failures|errors)=|\btest result: FAILED|^(?:--- )?FAIL\b|\bTests:\s+[1-9]\d* failed"
     r"|(?:Failures|Errors): [1-9]|\bBUILD FAILURE\b|^ERROR: (?:not found|file or directory)",
     re.MULTILINE,
 )
+_RED_WORDS = ("FAIL", "failed", "Failures", "ERROR", "Errors")  # without all of them it need not be looked for
+_SOME_GREEN = re.compile(r"[1-9](?<!\w.)\d* (?i:passed|passing)\b")
 _GREEN = re.compile(
-    r"\b[1-9]\d* (?:passed|passing)\b|^OK(?: \(.*\))?\s*$|\btest result: ok|^ok\s+\S+\s+[\d.(]|\bTests:\s+[1-9]\d* passed|Tests run: [1-9]\d*, Failures: 0, Errors: 0"
+    r"^OK(?: \(.*\))?\s*$|\btest result: ok|^ok\s+\S+\s+[\d.(]|\bTests:\s+[1-9]\d* passed|Tests run: [1-9]\d*, Failures: 0, Errors: 0"
     r"|\bBUILD SUCCESS|\ball tests passed\b",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -142,16 +145,17 @@ def tested(span: Observed) -> bool | None:
     if span.kind is not SpanKind.TOOL or not runs_tests(span):
         return None
     text = _tail(span.output)
-    if _RED.search(text):
+    if _SOME_RED.search(text) or (any(word in text for word in _RED_WORDS) and _RED.search(text)):
         return False
-    if _GREEN.search(text):
+    if _SOME_GREEN.search(text) or _GREEN.search(text):
         return True
     hides = "|" in command_of(span)  # the exit code is another program's
     return None if span.exit_code is None or hides else span.exit_code == 0
 
 
+@once
 def runs_tests(span: Observed) -> bool:
-    command = command_in(span.input)
+    command = command_of(span)
     if command:
         return any(_RUNNER.match(part) for part in commands(command))
     return bool(_TEST_TOOL.fullmatch(span.name))

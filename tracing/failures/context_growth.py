@@ -13,7 +13,7 @@ from tracing.failures.calls import CALLS
 from tracing.failures.conversations import Conversations, Resent
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, Subject
-from tracing.failures.result_text import text_of
+from tracing.failures.result_text import brought_text
 from tracing.finding import Finding, Severity, Waste
 from tracing.span import SpanKind
 from tracing.words import money, percent, tokens
@@ -83,7 +83,7 @@ class ContextGrowth(Detector):
     def ended(self, span: Observed) -> Iterable[Finding]:
         context = self._contexts.setdefault(self._conversations.agent_of(span), _Context())
         if span.kind in CALLS:
-            size = len(text_of(span.output)) // _CHARS_PER_TOKEN
+            size = len(brought_text(span)) // _CHARS_PER_TOKEN
             if size >= BIG_OUTPUT_TOKENS:
                 context.waiting.append(_Output(span.span_id, span.name, size, len(context.inputs)))
         elif span.kind is SpanKind.LLM and span.input_tokens:

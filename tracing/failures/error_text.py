@@ -7,8 +7,8 @@ is an error where it begins as one, or is short and says little else; a shell's 
 import re
 from collections.abc import Mapping
 
-from tracing.failures.observed import Observed
-from tracing.failures.result_text import LOOKED_AT_CHARS, data_of, exit_code, is_shell, lines_of, text_of
+from tracing.failures.observed import Observed, once
+from tracing.failures.result_text import LOOKED_AT_CHARS, brought, brought_text, exit_code, is_shell, lines_of, text_of
 from tracing.span import JsonValue
 from tracing.words import cut, plain
 
@@ -75,6 +75,7 @@ _READING = frozenset(
 )
 
 
+@once
 def error_in(span: Observed) -> str:
     """The error in one line; "" where the result is none."""
     if span.is_error:
@@ -82,12 +83,12 @@ def error_in(span: Observed) -> str:
     code = exit_code(span)
     if code is not None:
         return "" if code == 0 else _told(span) or f"exit code {code}"
-    data = data_of(span.output)
+    data = brought(span)
     if isinstance(data, Mapping):
         return _of_object(data)
     if isinstance(data, list):
         return ""
-    return _of_shell(span) if is_shell(span.name) else _of_text(text_of(span.output)[:LOOKED_AT_CHARS])
+    return _of_shell(span) if is_shell(span.name) else _of_text(brought_text(span)[:LOOKED_AT_CHARS])
 
 
 def is_unmarked(span: Observed) -> bool:
@@ -106,7 +107,7 @@ def environment_error(error_and_output: str) -> str:
 
 def _told(span: Observed) -> str:
     """The line of a failed result that says most: a message at its beginning, else its last."""
-    lines = lines_of(text_of(span.output)[-LOOKED_AT_CHARS:])
+    lines = lines_of(brought_text(span)[-LOOKED_AT_CHARS:])
     if not lines:
         return ""
     return _line(lines[0] if _begins_as_error(lines[0]) and "Traceback" not in lines[0] else lines[-1])
@@ -156,9 +157,9 @@ def _of_text(text: str) -> str:
 
 def _of_shell(span: Observed) -> str:
     """No exit code known: an error is what the output ends with, unless the command only shows what a file says."""
-    if _only_reads(text_of(span.input)):
+    if _only_reads(text_of(span.input)[:LOOKED_AT_CHARS]):
         return ""
-    lines = lines_of(text_of(span.output)[-LOOKED_AT_CHARS:])
+    lines = lines_of(brought_text(span)[-LOOKED_AT_CHARS:])
     if not lines:
         return ""
     raised = any(line.startswith("Traceback (most recent") for line in lines) and re.match(
@@ -174,9 +175,9 @@ def _begins_as_error(line: str) -> bool:
 
 def _only_reads(command: str) -> bool:
     named = re.search(r'"(?:command|cmd|code|script)"\s*:\s*"([^"]*)', command)
-    words = re.findall(r"[\w.-]+", named[1] if named else command)
-    return bool(words) and words[0] in _READING
+    first = re.search(r"[\w.-]+", named[1] if named else command)
+    return first is not None and first[0] in _READING
 
 
 def _line(text: str) -> str:
-    return cut(plain(text), _WORDS_CHARS)
+    return cut(plain(text[:_MIDDLING_CHARS]), _WORDS_CHARS)

@@ -13,7 +13,7 @@ from tracing.failures.calls import CALLS
 from tracing.failures.detector import Detector
 from tracing.failures.error_text import environment_error, error_in, is_unmarked
 from tracing.failures.observed import Observed, Subject
-from tracing.failures.result_text import exit_code, is_shell, text_of
+from tracing.failures.result_text import asked, brought_text, exit_code, is_shell, text_of
 from tracing.failures.terms import of_call, specific
 from tracing.finding import Finding, Severity, Verdict, Waste
 from tracing.span import SpanKind
@@ -69,7 +69,7 @@ class FailureCascade(Detector):
         return self._failed(span, words, turn + Waste(duration_ns=span.duration_ns)) if words else ()
 
     def _worked(self, span: Observed) -> None:
-        named = of_call(span.input)
+        named = of_call(asked(span))
         if len(self._proven) < _MOST_PROVEN:
             self._proven |= dict.fromkeys(named)
         for chain in self._chains:
@@ -78,8 +78,7 @@ class FailureCascade(Detector):
         self._chains = [chain for chain in self._chains if chain.terms]
 
     def _failed(self, span: Observed, words: str, cost: Waste) -> Iterable[Finding]:
-        asked = of_call(span.input)
-        terms = {term for term in asked | specific(words) if term not in self._proven}
+        terms = {term for term in of_call(asked(span)) | specific(words) if term not in self._proven}
         failure = _Failure(span.span_id, span.name, hash((span.name, text_of(span.input))), words, is_unmarked(span))
         if failure.unmarked and not is_shell(span.name):
             yield from self._dressed_as_success(failure)
@@ -139,4 +138,4 @@ class FailureCascade(Detector):
 def _counted(span: Observed, words: str) -> str:
     """The error where it counts: of a shell's failures only those of its surroundings."""
     ran_something = is_shell(span.name) or exit_code(span) is not None
-    return environment_error(f"{span.error}\n{text_of(span.output)}") if ran_something else words
+    return environment_error(f"{span.error}\n{brought_text(span)}") if ran_something else words

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from tracing.failures.calls import CALLS
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, Subject
-from tracing.failures.result_text import data_of
+from tracing.failures.result_text import asked
 from tracing.failures.spent import Turns
 from tracing.failures.terms import leaves
 from tracing.finding import Finding, Severity, Verdict, Waste
@@ -83,7 +83,7 @@ class GoalDrift(Detector):
             return ()
         if span.kind not in CALLS:
             return ()
-        found = self._said | self._terms_in(" ".join((span.name, *leaves(data_of(span.input)))))
+        found = self._said | self._terms_in(" ".join((span.name, *leaves(asked(span)))))
         self._touched |= found
         self._said = set()
         self._step(span, bool(found & self._goal), spent)

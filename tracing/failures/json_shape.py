@@ -6,8 +6,9 @@ Null counts as missing: services leave a field out and fill it with null for the
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tracing.span import JsonValue
 
@@ -21,23 +22,13 @@ _NAMED = 4  # differences spelled out
 
 Shape = dict[str, frozenset[str]]
 _NULL = frozenset({"null"})
+_OBJECT = "an object"
+_KINDS = {type(None): "null", bool: "true/false", int: "a number", float: "a number", str: "text", list: "a list"}
 
 
 def kind_of(value: JsonValue) -> str:
     """In a person's words; numbers are of one kind."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true/false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case list():
-            return "a list"
-        case _:
-            return "an object"
+    return _KINDS.get(type(value), _OBJECT)
 
 
 def shape_of(value: JsonValue) -> Shape:
@@ -45,25 +36,31 @@ def shape_of(value: JsonValue) -> Shape:
     kinds: dict[str, set[str]] = {}
     places: Counter[str] = Counter()
     objects: Counter[str] = Counter()
+    for number, (path, at) in enumerate(_places(value)):
+        if number >= _PLACES or len(kinds) > _PATHS:
+            return {}
+        kind = kind_of(at)
+        kinds.setdefault(path, set()).add(kind)
+        places[path] += 1
+        objects[path] += kind == _OBJECT
+    optional = {path for path in kinds if _is_field(path) and places[path] < objects[_parent(path)]}
+    return {path: frozenset(found | {"null"} if path in optional else found) for path, found in kinds.items()}
+
+
+def _places(value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
     waiting: list[tuple[str, int, JsonValue]] = [("", 0, value)]
     while waiting:
         path, depth, at = waiting.pop()
-        kinds.setdefault(path, set()).add(kind_of(at))
-        places[path] += 1
-        objects[path] += isinstance(at, Mapping)
-        if depth < _DEPTH:
+        yield path, at
+        if depth < _DEPTH and isinstance(at, dict | list):
             waiting.extend((below, depth + 1, child) for below, child in _children(path, at))
-        if len(kinds) > _PATHS or places.total() > _PLACES:
-            return {}
-    optional = {path for path in kinds if _is_field(path) and places[path] < objects[_parent(path)]}
-    return {path: frozenset(found | {"null"} if path in optional else found) for path, found in kinds.items()}
 
 
 def _children(path: str, value: JsonValue) -> list[tuple[str, JsonValue]]:
     if isinstance(value, list):
         return [(f"{path}[]", row) for row in reversed(value[:_ROWS])]
     if isinstance(value, Mapping):
-        fields = [(_key(key), child) for key, child in reversed(value.items())]
+        fields = [(_key(key), child) for key, child in reversed(list(islice(value.items(), _PLACES)))]
         return [(f"{path}.{key}" if path else key, child) for key, child in fields]
     return []
 

@@ -1,8 +1,10 @@
 """A span as detectors see it, whichever system wrote it. Knows nothing of stores, files or wire formats."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import wraps
+from typing import TypeVar, cast
 
 from tracing.span import AttributeValue, JsonValue, SpanKind, TraceStatus
 
@@ -75,6 +77,7 @@ class Observed:
     attempts: int = 1
     attempt_errors: tuple[str, ...] = ()
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    worked_out: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)  # see `once`
 
     @property
     def duration_ns(self) -> int:
@@ -83,6 +86,21 @@ class Observed:
     @property
     def tokens(self) -> int:
         return self.input_tokens + self.output_tokens
+
+
+Fact = TypeVar("Fact")
+
+
+def once(work: Callable[[Observed], Fact]) -> Callable[[Observed], Fact]:
+    """Something to know of a span, worked out when a detector first asks and kept with the span for the others."""
+
+    @wraps(work)
+    def known(span: Observed) -> Fact:
+        if work not in span.worked_out:
+            span.worked_out[work] = work(span)
+        return cast("Fact", span.worked_out[work])
+
+    return known
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ One call made twice happens to the best. What is made three times or goes round 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tracing.failures.calls import CALLS, call_of
+from tracing.failures.calls import CALLS, Made, call_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, Subject
 from tracing.failures.owners import Owners
@@ -24,7 +24,7 @@ _SPANS_NAMED = 20
 
 
 @dataclass
-class _Made:
+class _Repeat:
     """A reading call and how often it brought the same since something changed."""
 
     turn: int
@@ -46,8 +46,8 @@ class _Agent:
         self.turns = Turns()
         self.calls = 0
         self.changes = 0
-        self.made: dict[str, _Made] = {}
-        self.twice: list[_Made] = []
+        self.made = Made[_Repeat]()
+        self.twice: list[_Repeat] = []
 
 
 class RepeatedWork(Detector):
@@ -66,6 +66,8 @@ class RepeatedWork(Detector):
         return ()
 
     def ended(self, span: Observed) -> Iterable[Finding]:
+        if span.span_id in self._agents:  # a sub-agent that is over repeats nothing any more
+            self._agents[span.span_id].made = Made()
         agent = self._agents.setdefault(self._owners.ended(span), _Agent())
         spent = agent.turns.ended(span)
         if span.kind in CALLS:
@@ -85,17 +87,17 @@ class RepeatedWork(Detector):
         if effect_of(span, failed=call.failed) is not Effect.READS:
             self._changes += 1
         if agent.changes != self._changes:
-            agent.changes, agent.made = self._changes, {}
-        made = agent.made.get(call.both)
+            agent.changes, agent.made = self._changes, Made()
+        made = agent.made.find(call)
         if made is None:
-            agent.made[call.both] = _Made(agent.turns.number)
+            agent.made.put(call, _Repeat(agent.turns.number))
             return
         made.again(span, agent.turns.number, spent)
         if made.times == _MADE_TWICE:
             agent.twice.append(made)
 
 
-def _finding(twice: list[_Made], calls: int) -> Finding:
+def _finding(twice: list[_Repeat], calls: int) -> Finding:
     more = f" and {len(twice) - _NAMED} more" if len(twice) > _NAMED else ""
     return Finding(
         detector=RepeatedWork.name,

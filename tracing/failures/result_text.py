@@ -3,7 +3,7 @@
 import json
 import re
 
-from tracing.failures.observed import Observed
+from tracing.failures.observed import Observed, once
 from tracing.span import JsonValue
 
 LOOKED_AT_CHARS = 20_000  # of a text; enough to tell what it is
@@ -24,6 +24,7 @@ _SHELL_WORDS = frozenset(
         "interpreter",
     ]
 )
+_LINE_CHARS = 2_000  # a line that says an exit code is shorter
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _EXIT_TAG = re.compile(r"<returncode>\s*(-?\d+)\s*</returncode>")
 _EXIT_LINE = re.compile(
@@ -57,7 +58,7 @@ def data_of(value: JsonValue) -> JsonValue:
 
 def looks_like_json(value: JsonValue) -> bool:
     """Whether a text begins like an object or a list."""
-    return isinstance(value, str) and bool(re.match(r"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]\d])", value))
+    return isinstance(value, str) and bool(re.match(r"\s*+(?:\{\s*[\"}]|\[\s*[\[{\"\]\d])", value))
 
 
 def is_shell(tool: str) -> bool:
@@ -65,15 +66,33 @@ def is_shell(tool: str) -> bool:
     return any(word.lower() in _SHELL_WORDS for word in _WORD.findall(tool))
 
 
+@once
+def asked(span: Observed) -> JsonValue:
+    """What a call was given, as data."""
+    return data_of(span.input)
+
+
+@once
+def brought(span: Observed) -> JsonValue:
+    """What a call brought, as data."""
+    return data_of(span.output)
+
+
+@once
+def brought_text(span: Observed) -> str:
+    return text_of(span.output)
+
+
+@once
 def exit_code(span: Observed) -> int | None:
     """As recorded, else as the result says it in its first or last line; None: nobody said."""
     if span.exit_code is not None:
         return span.exit_code
-    text = text_of(span.output)
+    text = brought_text(span)
     if tagged := _EXIT_TAG.search(text[:200]):
         return int(tagged[1])
-    lines = text.strip().splitlines()
-    for line in (*lines[:1], *lines[-1:]):
+    text = text.strip()
+    for line in (*text[:_LINE_CHARS].splitlines()[:1], *text[-_LINE_CHARS:].splitlines()[-1:]):
         if said := _EXIT_LINE.match(line):
             return int(said[1])
     return None

@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Iterable
 
-from tracing.failures.calls import CALLS, call_of, text_of
+from tracing.failures.calls import CALLS, Made, call_of, text_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Observed, Subject
 from tracing.failures.occurrences import ASKED_CHARS, Group, Patience, Seen
@@ -70,22 +70,26 @@ class _Agent:
     def __init__(self) -> None:
         self.turns = Turns()
         self._changes = 0
-        self._same: dict[str, Group] = {}
+        self._same = Made[Group]()
         self._varied: dict[str, tuple[Group, frozenset[int]]] = {}
         self._cycles = _Cycles()
 
     def forget_before(self, changes: int) -> None:
         """What another agent may have changed makes every call worth repeating."""
         if changes != self._changes:
-            self._changes, self._same, self._varied = changes, {}, {}
+            self._changes, self._same, self._varied = changes, Made(), {}
 
     def may_have_changed_state(self, seen: Seen, changes: int) -> None:
         """Every other call is worth repeating now; this one too if it surely changed something."""
-        same, varied = seen.call.both, seen.call.tool + seen.call.outcome
-        sure = bool(seen.span.changed)
-        self._same = {same: self._same[same]} if same in self._same and not sure else {}
-        self._varied = {varied: self._varied[varied]} if varied in self._varied and not sure else {}
-        self._changes = changes
+        same, varied = None, None
+        if not seen.span.changed:
+            same = self._same.find(seen.call)
+            varied = self._varied.get(_failure(seen)) if self._varied else None
+        self._same, self._varied, self._changes = Made(), {}, changes
+        if same is not None:
+            self._same.put(seen.call, same)
+        if varied is not None:
+            self._varied[_failure(seen)] = varied
 
     def saw(self, seen: Seen) -> Finding | None:
         """The gravest shape counts, once."""
@@ -95,9 +99,9 @@ class _Agent:
         return cycle or same or varied
 
     def _saw_same(self, seen: Seen) -> Finding | None:
-        group = self._same.get(seen.call.both)
+        group = self._same.find(seen.call)
         if group is None:
-            self._same[seen.call.both] = seen.group()
+            self._same.put(seen.call, seen.group())
             return None
         if group.last_ended_ns > seen.span.started_at_ns:
             return None  # asked for beside the other, before that one's outcome was known
@@ -108,8 +112,7 @@ class _Agent:
         """One tool that brings the same failure for calls that hardly differ."""
         if not seen.call.empty_handed or not seen.call.outcome_chars:
             return None
-        key = seen.call.tool + seen.call.outcome
-        words = _words(seen.span)
+        key, words = _failure(seen), _words(seen.span)
         group, before = self._varied.get(key, (None, frozenset()))
         if group is None or not _alike(words, before):
             self._varied[key] = seen.group(), words
@@ -138,7 +141,7 @@ class _Cycles:
 
     def _match(self, length: int, seen: Seen) -> None:
         before = self._last[-length] if len(self._last) >= length else None
-        if before is None or before.call.both != seen.call.both:
+        if before is None or before.call.call != seen.call.call or before.call.outcome != seen.call.outcome:
             self._held.pop(length, None)
             self._groups.pop(length, None)
             return
@@ -166,6 +169,10 @@ def _patience_with(seen: Seen) -> Patience:
     if seen.call.failed:
         return SAME_FAILURE
     return BLIND if seen.blind else SAME
+
+
+def _failure(seen: Seen) -> str:
+    return seen.call.tool + seen.call.outcome
 
 
 def _words(span: Observed) -> frozenset[int]:

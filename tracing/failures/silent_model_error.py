@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tracing.failures.answers import Answer, answer
+from tracing.failures.answers import Answer, answered
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, StopReason, Subject
 from tracing.finding import Finding, Severity, Verdict, Waste
@@ -180,7 +180,7 @@ class SilentModelError(Detector):
             return
         yield from self._empty_after_all()
         yield from self._fallback(span)
-        said = answer(span.output)
+        said = answered(span)
         trouble = self._trouble(span, said)
         self._counts |= span.output_tokens > 0
         if trouble is Trouble.EMPTY:

@@ -45,12 +45,12 @@ _COUNTS = (
 _LISTS = ("agents", "tasks", "prompts", "subtasks", "workers", "subagents")
 
 _PROGRAMS = (
-    r"claude\b[^;|&\n]*\s(?:-p|--print)\b", r"codex\s+(?:-\S+\s+)*(?:exec|e)\b", r"aider\b[^;|&\n]*\s(?:-m|--message(?:-file)?)\b",
-    r"(?:gemini|qwen|cursor-agent|copilot|pi|droid|agy|kimi)\b[^;|&\n]*\s(?:-p|--prompt|--print)\b", r"opencode\s+run\b", r"ralph\s+run\b",
-    r"goose\s+run\b", r"amp\b[^;|&\n]*\s(?:-x|--execute)\b", r"crush\s+run\b", r"droid\s+exec\b", r"mini\b[^;|&\n]*\s(?:-t|--task)\b",
+    r"claude\b[^;|&\n]{0,1000}\s(?:-p|--print)\b", r"codex\s+(?:-\S+\s+)*(?:exec|e)\b", r"aider\b[^;|&\n]{0,1000}\s(?:-m|--message(?:-file)?)\b",
+    r"(?:gemini|qwen|cursor-agent|copilot|pi|droid|agy|kimi)\b[^;|&\n]{0,1000}\s(?:-p|--prompt|--print)\b", r"opencode\s+run\b", r"ralph\s+run\b",
+    r"goose\s+run\b", r"amp\b[^;|&\n]{0,1000}\s(?:-x|--execute)\b", r"crush\s+run\b", r"droid\s+exec\b", r"mini\b[^;|&\n]{0,1000}\s(?:-t|--task)\b",
 )  # fmt: skip
 _BEFORE = (
-    r"(?:^|[;&|(\n`{]|\b(?:do|then|else)\s|\bxargs\s[^;|&\n]*?|-c\s+[\"'])\s*"
+    r"(?:^|[;&|(\n`{]|\b(?:do|then|else)\s|\bxargs\s[^;|&\n]{0,200}?|-c\s+[\"'])\s*"
     r"(?:(?:nohup|exec|time|sudo|env|setsid|npx|timeout(?:\s+-\S+)*\s+\S+|[A-Za-z_]\w*=\S*)\s+)*(?:[\w./~-]*/)?"
 )
 _STARTS = re.compile(rf"{_BEFORE}(?:{'|'.join(_PROGRAMS)})")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
+from tracing.failures.answers import squeezed
 from tracing.failures.observed import Observed
 from tracing.span import JsonValue
 
@@ -42,19 +43,19 @@ _CODE = _words("python interpreter ipython jupyter notebook code repl executor s
 _SHELL_CHANGES = re.compile(
     r"""
     (?<![-=<&\d])\d?>>?(?!\s*(?:/dev/null|&\d|/dev/std))           # a redirect into a file
-    | \bsed\b[^|;&]*\s-\w*i | \bperl\b[^|;&]*\s-\w*i
+    | \bsed\b[^|;&]{0,500}\s-\w*i | \bperl\b[^|;&]{0,500}\s-\w*i
     | (?:^|[;&|(]|\bsudo\s|\bxargs\s)\s*(?:rm|mv|cp|mkdir|rmdir|touch|ln|chmod|chown|tee|patch|dd|truncate|unzip|tar|rsync
         |install|kill|pkill|killall|wget|cmake|docker|systemctl|service)\b
     | \bgit\s+(?:-\S+\s+)*(?:apply|checkout|commit|stash|reset|restore|switch|merge|rebase|add|rm|mv|clean|pull|push
         |cherry-pick|revert|init|clone|am|tag|fetch|config)\b
     | \b(?:pip3?|uv|conda|poetry|npm|yarn|pnpm|apt|apt-get|brew|cargo|gem|go)\s+(?:\S+\s+)?(?:install|add|remove|uninstall|update|upgrade|sync|ci|get|mod)\b
-    | \bcurl\b.*\s(?:-X\s*(?:POST|PUT|DELETE|PATCH)|-o|-O|--data|-d)\b
-    | --fix\b | --write\b | \bsed\b.*\bw\s
+    | \bcurl\b.{0,500}\s(?:-X\s*(?:POST|PUT|DELETE|PATCH)|-o|-O|--data|-d)\b
+    | --fix\b | --write\b | \bsed\b.{0,500}\bw\s
     """,
     re.VERBOSE | re.MULTILINE,
 )
 _CODE_CHANGES = re.compile(
-    r"""open\([^)]*['"][rb]*[wax]\+?b?['"] | \.write(?:_text|_bytes|lines)?\( | \bos\.(?:remove|rename|unlink|mkdir|makedirs|system)
+    r"""open\([^)]{0,300}['"][rb]*[wax]\+?b?['"] | \.write(?:_text|_bytes|lines)?\( | \bos\.(?:remove|rename|unlink|mkdir|makedirs|system)
     | \bshutil\. | \bsubprocess\. | \.to_(?:csv|excel|json|parquet)\( | \.save\w*\( | requests\.(?:post|put|delete|patch)
     | \.unlink\( | \.mkdir\( | \.commit\( | ^\s*[!%]\w""",
     re.VERBOSE | re.MULTILINE,
@@ -67,11 +68,11 @@ _READ_PROGRAMS = _words(
     "export source . timeout time nice sudo xargs"
 )
 _PROGRAM = re.compile(r"(?:^|\|\||&&|[;|\n(])\s*(?:\w+=\S*\s+)*([^\s;|&()]+)")
-_HEREDOC = re.compile(r"<<-?\s*['\"]?(\w+)['\"]?(.*?)\n.*?^\s*\1\s*$", re.DOTALL | re.MULTILINE)
+_HEREDOC = re.compile(r"<<-?\s*['\"]?(\w+)['\"]?([^\n]*)\n.*?^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 _RUNS_TESTS = re.compile(
     r"\b(?:pytest|unittest|runtests\.py|manage\.py test|(?:go|cargo|npm|yarn|pnpm|make|mvn|gradle)\s+(?:run\s+)?(?:test|check|vet|lint))\b"
 )
-_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"")
+_QUOTED = re.compile(r"'[^']*'|(?<!\\)\"(?:[^\"\\]|\\.)*+\"")
 _ACTION_KEYS = ("command", "action", "operation", "method")
 _LOOKED_AT_CHARS = 4_096  # more of a command is not worth its time; cut short it looks as if it changed more, not less
 
@@ -87,9 +88,9 @@ def guessed(tool: str, value: JsonValue, *, failed: bool = False) -> Effect:
     """From the tool's name and its arguments; a call of a changing tool that failed changed nothing, a failed script may have."""
     by_name = _of_words(_action(value)) or _of_words(tool)
     if by_name is None and _CODE.intersection(_parts(tool)):
-        return Effect.CHANGES if _CODE_CHANGES.search(_longest_text(value)[:_LOOKED_AT_CHARS]) else Effect.READS
+        return Effect.CHANGES if _CODE_CHANGES.search(_looked_at(value)) else Effect.READS
     if by_name is None and _SHELLS.intersection(_parts(tool)):
-        return of_shell(_longest_text(value)[:_LOOKED_AT_CHARS])
+        return of_shell(_looked_at(value))
     return Effect.READS if failed else by_name or Effect.UNSURE
 
 
@@ -127,6 +128,10 @@ def of_shell(command: str) -> Effect:
     if programs <= _READ_PROGRAMS or _RUNS_TESTS.search(bare):
         return Effect.READS
     return Effect.UNSURE
+
+
+def _looked_at(value: JsonValue) -> str:
+    return squeezed(_longest_text(value)[:_LOOKED_AT_CHARS])
 
 
 def _longest_text(value: JsonValue) -> str:

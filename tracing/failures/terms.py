@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from tracing.failures.result_text import data_of
 from tracing.span import JsonValue
 
 _CHARS = 8_000  # of one text
@@ -40,10 +39,10 @@ def specific(text: str) -> frozenset[str]:
     return frozenset([term for name in named if _is_term(term := name.lower().strip())][:_MOST])
 
 
-def of_call(arguments: JsonValue) -> frozenset[str]:
+def of_call(data: JsonValue) -> frozenset[str]:
     """What a call is about: names in its arguments, and short arguments as a whole."""
     found: set[str] = set()
-    for leaf in leaves(data_of(arguments)):
+    for leaf in leaves(data):
         short = leaf.strip().lower()
         if len(short) <= 60 and "\n" not in short and _is_term(short):
             found.add(short)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tracing.failures.answers import answer
+from tracing.failures.answers import answered
 from tracing.failures.calls import CALLS, text_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Observed, StopReason, Subject
@@ -29,6 +29,7 @@ _AFTERMATH_TURNS = 2  # what goes wrong later than that has another cause
 _LARGE_RESULT_CHARS = 8_000
 _SPANS_NAMED = 20
 _ERROR_CHARS = 2_000
+_PROVIDER_CHARS = 20_000
 
 _CONTEXT_ERROR = re.compile(
     r"context[ _](?:length|window)|maximum context|prompt is too long|too many (?:input )?tokens|input is too long"
@@ -148,7 +149,7 @@ class _Agent:
 
 
 def _says_nothing(span: Observed) -> bool:
-    given = answer(span.output)
+    given = answered(span)
     return given.understood and not given.calls and not given.text and span.output is not None
 
 
@@ -171,7 +172,9 @@ def _finding(cascade: _Cascade, largest: _Result) -> Finding:
 
 
 def _is_full(span: Observed) -> bool:
-    return span.stop_reason is StopReason.CONTEXT or (span.is_error and bool(_CONTEXT_ERROR.search(span.error)))
+    return span.stop_reason is StopReason.CONTEXT or (
+        span.is_error and bool(_CONTEXT_ERROR.search(span.error[:_PROVIDER_CHARS]))
+    )
 
 
 def _is_cut(span: Observed) -> bool:
@@ -200,7 +203,7 @@ def _breaks_off(span: Observed) -> bool:
     """Whether it used exactly as many tokens as people set for a limit, and the text ends within a word or a sentence."""
     if span.output_tokens not in _USUAL_LIMITS:
         return False
-    given = answer(span.output)
+    given = answered(span)
     return not given.calls and given.text[-1:].isalnum()
 
 

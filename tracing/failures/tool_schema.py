@@ -15,7 +15,7 @@ from tracing.failures.detector import Detector
 from tracing.failures.error_text import error_in
 from tracing.failures.json_shape import FEW, MANY, LearnedShape, shape_of
 from tracing.failures.observed import Observed, Subject
-from tracing.failures.result_text import data_of, is_shell, looks_like_json, text_of
+from tracing.failures.result_text import asked, brought, brought_text, is_shell, looks_like_json, text_of
 from tracing.finding import Finding, Severity, Verdict
 from tracing.span import JsonValue
 
@@ -42,6 +42,7 @@ _QUERY_LANGUAGE = re.compile(r"\s*(?:select|with|insert|update|match|query|mutat
 _HTML = re.compile(r"\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
 _FEW_EMPTY = 5  # results with something in them before an empty one is worth a word
 _MOST_TOOLS = 500
+_ADDRESS_CHARS = 400
 _MOST_RESULTS = 2_000  # told apart per tool
 _REMEDY = (
     "Compare the two results in the trace. If the tool or the service behind it changed, mend the tool (check its answer against "
@@ -81,7 +82,7 @@ class ToolSchema(Detector):
         if call not in self._results and len(self._results) >= _MOST_TOOLS:
             return ()
         results = self._results.setdefault(call, _Results())
-        said = hash((text_of(span.input), text_of(span.output)))
+        said = hash((text_of(span.input), brought_text(span)))
         if said in results.seen or len(results.seen) >= _MOST_RESULTS:
             return ()
         results.seen.add(said)
@@ -113,7 +114,7 @@ class ToolSchema(Detector):
 def _has_a_shape(span: Observed) -> bool:
     if is_shell(span.name):
         return False
-    arguments = data_of(span.input)
+    arguments = asked(span)
     if not isinstance(arguments, Mapping):
         return True
     query = arguments.get("query")
@@ -121,7 +122,7 @@ def _has_a_shape(span: Observed) -> bool:
 
 
 def _kind_of_call(span: Observed) -> tuple[str, ...]:
-    arguments = data_of(span.input)
+    arguments = asked(span)
     if not isinstance(arguments, Mapping):
         return (span.name,)
     chosen = [f"{key}={text_of(arguments[key])[:80]}" for key in sorted(_KINDS_OF_CALL & arguments.keys())]
@@ -131,13 +132,14 @@ def _kind_of_call(span: Observed) -> tuple[str, ...]:
 def _place(arguments: Mapping[str, JsonValue]) -> list[str]:
     """Of an address, what stays the same from one record to the next."""
     addresses = [value for key in ("url", "uri") if isinstance(value := arguments.get(key), str)]
-    return [re.sub(r"[^/]*\d[^/]*", "*", address.partition("?")[0])[:200] for address in addresses]
+    parts = [address[:_ADDRESS_CHARS].partition("?")[0].split("/") for address in addresses]
+    return ["/".join("*" if re.search(r"\d", part) else part for part in one) for one in parts]
 
 
 def _compare(results: _Results, span: Observed) -> tuple[str, ...]:
     """What is different about a result; what is not different is learned."""
-    data = data_of(span.output)
-    text = text_of(span.output)
+    data = brought(span)
+    text = brought_text(span)
     if not isinstance(data, str) and data is not None:
         return _compare_json(results, data, len(text))
     if not text.strip():
