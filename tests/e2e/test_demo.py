@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -147,13 +148,7 @@ def test_a_second_run_changes_nothing(summary: Summary) -> None:
     assert git(summary.repo, "for-each-ref") == before
 
 
-def test_the_command_tells_what_happened_and_that_the_model_was_a_recording(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("RALPH_HOME")
-    told = ralph("demo", "--folder", str(tmp_path / "a demo"))
-    assert told.returncode == 0, told.stdout + told.stderr
-    shown = told.stdout[told.stdout.index("\nStories\n") :]
+def assert_told(shown: str, folder: Path) -> None:
     assert "US-002  passed   Share an expense by weights, after 1 repair" in shown
     assert "US-004  blocked  Show balances in another currency at today's rate: The story needs" in shown
     assert "US-005  stopped  Begin with what last year left open: the same bash call brought the same result 6" in shown
@@ -161,8 +156,20 @@ def test_the_command_tells_what_happened_and_that_the_model_was_a_recording(
     assert re.search(r"Where to look next\n  RALPH_HOME=.* ui   # see why US-005 went in circles\n", shown)
     assert "(simulated: nothing was spent)" in shown
     assert "The model was a recording" in shown
-    assert f"RALPH_HOME='{tmp_path}/a demo/ralph-home' " in shown
-    assert f"status --repo '{tmp_path}/a demo/kitty'" in shown
+    assert f"RALPH_HOME={shlex.quote(f'{folder}/ralph-home')} " in shown
+    assert f"status --repo {shlex.quote(f'{folder}/kitty')}" in shown
+
+
+def test_the_end_tells_what_happened_and_that_the_model_was_a_recording(summary: Summary, folder: Path) -> None:
+    assert_told("\n".join(lines(summary)), folder)
+
+
+@pytest.mark.slow  # the whole demo once more: as a process, and in the sandbox of this machine
+def test_the_command_tells_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RALPH_HOME")
+    told = ralph("demo", "--folder", str(tmp_path / "a demo"))
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert_told(told.stdout[told.stdout.index("\nStories\n") :], tmp_path / "a demo")
     assert "no story that is left can be worked on now; the lines below say why" in told.stdout
 
 
