@@ -142,7 +142,25 @@ ERRORS = [
     pytest.param("api", {"status": 503, "message": "later"}, id="json-status"),
     pytest.param("api", '{"errors": [{"message": "no such field"}]}', id="graphql"),
     pytest.param("api", [{"type": "text", "text": "An unexpected error occurred: no disk"}], id="content-blocks"),
+    pytest.param(
+        "visit_page", "Error fetching the webpage: 403 Client Error: Forbidden for url: https://a.org", id="page"
+    ),
+    pytest.param("visit_page", "Just a moment...\nVerifying you are human. Ray ID 8\n" + "a.org " * 90, id="wall"),
     pytest.param("read", "[Errno 2] No such file or directory: 'a.txt'", id="errno"),
+]
+
+HIDDEN = [
+    pytest.param("python manage.py migrate || true", "Traceback (most recent call last):\n  x\ndb.OperationalError: no such table", id="masked"),
+    pytest.param("npm run build 2>&1 | tail -5", "npm ERR! code ELIFECYCLE\nnpm ERR! errno 2", id="npm"),
+    pytest.param("make all; true", "cc -o a a.c\nmake: *** [Makefile:3: all] Error 1", id="make"),
+    pytest.param("load('a.csv')", "ERROR:loader:FileNotFoundError: [Errno 2] No such file: 'a.csv'\n0", id="logged"),
+]  # fmt: skip
+
+SEEN = [
+    pytest.param("python -m pytest | tail -3", "Traceback (most recent call last):\n  x\nValueError: 3", id="a-test"),
+    pytest.param("cat build.log | tail -3", "npm ERR! code ELIFECYCLE", id="a-log-that-is-read"),
+    pytest.param("python a.py", "Traceback (most recent call last):\n  x\nValueError: 3", id="shown-and-caught"),
+    pytest.param("make all", "cc -o error error.c\ndone", id="fine"),
 ]
 
 NO_ERRORS = [
@@ -174,6 +192,38 @@ def test_an_error_is_known_whoever_marked_it(tool: str, output: JsonValue) -> No
 @pytest.mark.parametrize(("tool", "output"), NO_ERRORS)
 def test_content_that_mentions_errors_is_none(tool: str, output: JsonValue) -> None:
     assert error_in(call(0, tool, {}, output)) == ""
+
+
+@pytest.mark.parametrize(("command", "output"), HIDDEN)
+@pytest.mark.parametrize("exit_code", [0, None])
+def test_a_command_that_hid_its_failure_is_told_as_an_error_marked_as_a_success(
+    command: str, output: str, exit_code: int | None
+) -> None:
+    (finding,) = found_in(call(0, "bash", {"command": command}, output, exit_code=exit_code))
+    assert finding.title == "`bash` answered with an error once, marked as a success"
+
+
+@pytest.mark.parametrize(("command", "output"), SEEN)
+def test_what_a_command_is_there_to_show_hides_nothing(command: str, output: str) -> None:
+    assert found_in(call(0, "bash", {"command": command}, output, exit_code=0)) == []
+
+
+def test_a_name_that_a_failed_call_should_have_made_goes_back_to_it() -> None:
+    finding = found_in(
+        call(0, "python", {"code": "sales = load('/data/sales.csv')"}, "FileNotFoundError: '/data/sales.csv'", is_error=True),
+        call(1, "python", {"code": "print(1)"}, "1"),
+        call(2, "python", {"code": "sales.head()"}, "NameError: name 'sales' is not defined", is_error=True),
+        call(3, "python", {"code": "sales.mean()"}, "NameError: name 'sales' is not defined", is_error=True),
+    )[-1]  # fmt: skip
+    assert finding.span_ids == ("t0", "t2", "t3")
+
+
+def test_programs_that_fail_one_after_the_other_go_back_to_the_first() -> None:
+    commands = ("sed -i s/a/b/ a.py && python a.py", "pytest -q", "mypy a.py", "python -m report", "make docs")
+    (finding,) = found_in(
+        *(call(i, "bash", {"command": c}, f"it broke, {i}", exit_code=1) for i, c in enumerate(commands))
+    )
+    assert finding.span_ids == ("t0", "t1", "t2", "t3", "t4")
 
 
 def test_what_an_exit_code_says_is_marked() -> None:

@@ -14,6 +14,7 @@ from tracing.words import cut, plain
 
 _WORDS_CHARS = 160
 _SHORT_CHARS = 400  # a result that is a message rather than content
+_PAGE_CHARS = 1_500  # of a page that only says why the page is not shown
 _MIDDLING_CHARS = 4_000
 _FEW_KEYS = 6
 
@@ -35,11 +36,29 @@ _SAYS = re.compile(
     r"""^\W{0,6}(?:failed\ to|unable\ to|could\ not|cannot|can't|access\ denied|unauthorized|forbidden|permission\ denied|
       timed?\ ?out|timeout|page\ not\ found|element\ not\ found|invalid\ (?:api|argument|input|parameter|request|token|credentials)|
       missing\ required|unknown\ (?:tool|function|command|action))\b
+    | ^\W{0,6}(?:an?\ |the\ )?(?:error|exception)\b[^\n:.]{0,60}:\ # Error fetching the page: 403
+    | \b(?:http|status|error)[\ /:]*(?:status|error|code)?[\ :]*[45]\d\d\b|\b[45]\d\d\ (?:client|server)\ error\b
     | \b(?:command\ not\ found|no\ such\ file\ or\ directory|permission\ denied|connection\ (?:refused|reset|timed\ out|error)|
       rate\ limit(?:ed|\ exceeded|\ reached)|too\ many\ requests|quota\ exceeded|internal\ server\ error|bad\ gateway|service\ unavailable|
       gateway\ time-?out|invalid\ api\ key|timeout\ \d+\s?ms\ exceeded|net::ERR_\w+|authentication\ (?:failed|required))\b""",
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
+_WALL = re.compile(
+    r"""\b(?:enable\ javascript\ and\ cookies|verify(?:ing)?\ (?:that\ )?you(?:'re|\ are)\ (?:a\ )?human|checking\ your\ browser|
+      unusual\ traffic\ from|access\ to\ this\ page\ has\ been\ denied|you\ have\ been\ blocked|(?:complete|solve)\ the\ captcha|
+      are\ you\ a\ robot)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_MARKS = re.compile(  # what a program that gave up writes about itself, in the line's beginning
+    r"""^\s*(?:npm\ ERR!|npm\ error|make(?:\[\d+\])?:\ \*\*\*|fatal:\ |BUILD\ FAILED|FAILURE:\ Build\ failed|error:\ (?:command|could\ not|
+      subprocess|failed)|ERROR:\ (?:Could\ not|Failed|No\ matching)|E:\ (?:Unable|Could|Failed)|Segmentation\ fault|panic:\ |
+      \[?(?:[\d:.,TZ/-]+\ ){0,2}\[?(?:ERROR|CRITICAL|FATAL)\b[^\n]{0,60}\b[A-Z]\w*(?:Error|Exception):)""",
+    re.VERBOSE | re.MULTILINE,
+)
+_HIDES_STATUS = re.compile(
+    r"\|\|\s*(?:true|:|echo\b)|;\s*(?:true|:|exit 0)\s*$|\|\s*(?:tail|head|tee|cat)\b[^|;&]*$|\bset \+e\b"
+)
+_TESTS = re.compile(r"\b(?:pytest|unittest|tox|nox|test|tests|repro\w*|runtests\.py|check|lint)\b", re.IGNORECASE)
 _HTML_TITLE = re.compile(
     r"<title>\s*((?:error\s*)?[45]\d\d\b[^<]{0,80}|(?:error|access denied|page not found|forbidden)[^<]{0,80})",
     re.IGNORECASE,
@@ -48,9 +67,15 @@ _ENVIRONMENT = re.compile(
     r"""command\ not\ found|No\ such\ file\ or\ directory|Permission\ denied|Operation\ not\ permitted|Read-only\ file\ system|
       No\ space\ left|ModuleNotFoundError|No\ module\ named|cannot\ import\ name|can't\ open\ file|not\ a\ git\ repository|
       Connection\ (?:refused|reset|timed\ out)|Could\ not\ resolve\ host|Name\ or\ service\ not\ known|Temporary\ failure\ in\ name|
-      Network\ is\ unreachable|Cannot\ allocate\ memory|Could\ not\ find\ a\ version|is\ not\ recognized\ as|
+      Network\ is\ unreachable|Cannot\ allocate\ memory|Could\ not\ find\ a\ version|\b\w+:\ (?:line\ )?\d+:\ [\w./-]+:\ not\ found|
+      executable\ file\ not\ found|Cannot\ find\ (?:module|package)|\b(?:ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOENT|EACCES|ENOSPC)\b|is\ not\ recognized\ as|
       FileNotFoundError|PermissionError|ConnectionError|Unable\ to\ locate\ package|\b(?:401|403|429|502|503)\ \w+""",
     re.VERBOSE | re.IGNORECASE,
+)
+_UNDEFINED = re.compile(
+    r"""(?:\bname|\bvariable|\bsymbol|\bimport\ name|\bidentifier|\breference\ to|\bobject)\ [`'"]?(\w+)[`'"]?
+      |\b[`'"]?(\w+)[`'"]?\ is\ (?:not\ defined|undefined|not\ declared)""",
+    re.VERBOSE,
 )
 _READING = frozenset(
     [
@@ -82,7 +107,7 @@ def error_in(span: Observed) -> str:
         return _line(span.error) or _told(span) or "it failed and said nothing"
     code = exit_code(span)
     if code is not None:
-        return "" if code == 0 else _told(span) or f"exit code {code}"
+        return (_told(span) or f"exit code {code}") if code else hidden_failure(span)
     data = brought(span)
     if isinstance(data, Mapping):
         return _of_object(data)
@@ -93,7 +118,22 @@ def error_in(span: Observed) -> str:
 
 def is_unmarked(span: Observed) -> bool:
     """Whether an error came as a success: nobody marked the span, and no exit code says it."""
-    return not span.is_error and exit_code(span) is None and bool(error_in(span))
+    return not span.is_error and not exit_code(span) and bool(error_in(span))
+
+
+@once
+def hidden_failure(span: Observed) -> str:
+    """What failed in a shell's command that says it succeeded: programs give up in their own words where the command
+    (`|| true`, `| tail`) or the code that it ran swallowed the failure. Tests, and what is only shown, are meant to be seen.
+    """
+    command = text_of(span.input)[:LOOKED_AT_CHARS]
+    if span.is_error or exit_code(span) or not is_shell(span.name) or _only_reads(command) or _TESTS.search(command):
+        return ""
+    lines = lines_of(brought_text(span)[-LOOKED_AT_CHARS:])
+    raised = bool(lines) and _is_uncaught(lines) and bool(_HIDES_STATUS.search(_command(command)))
+    short = sum(map(len, lines)) <= _SHORT_CHARS
+    marked = next((line for line in lines if _MARKS.match(line)), "") if short else ""
+    return _line(lines[-1]) if raised else _line(marked)
 
 
 def environment_error(error_and_output: str) -> str:
@@ -103,6 +143,11 @@ def environment_error(error_and_output: str) -> str:
         return ""
     start = error_and_output.rfind("\n", 0, found.start()) + 1
     return _line(error_and_output[start:].partition("\n")[0])
+
+
+def undefined_in(words: str) -> frozenset[str]:
+    """The names that an error says are not there."""
+    return frozenset(name.lower() for names in _UNDEFINED.findall(words) for name in names if name)
 
 
 def _told(span: Observed) -> str:
@@ -152,6 +197,8 @@ def _of_text(text: str) -> str:
     if len(text) <= _MIDDLING_CHARS and _begins_as_error(lines[0]):
         return _line(lines[-1] if "Traceback" in lines[0] else lines[0])
     short = len(text) <= _SHORT_CHARS and len(lines) <= 5
+    if len(text) <= _PAGE_CHARS and (wall := _WALL.search(text)):
+        return _line(wall[0])
     return _line(lines[0]) if short and any(_SAYS.search(line) for line in lines) else ""
 
 
@@ -162,11 +209,15 @@ def _of_shell(span: Observed) -> str:
     lines = lines_of(brought_text(span)[-LOOKED_AT_CHARS:])
     if not lines:
         return ""
-    raised = any(line.startswith("Traceback (most recent") for line in lines) and re.match(
-        r"[\w.]*(?:Error|Exception)\b", lines[-1]
-    )
+    raised = _is_uncaught(lines)
     short = sum(map(len, lines)) <= _SHORT_CHARS and (_begins_as_error(lines[0]) or environment_error(lines[-1]))
-    return _line(lines[-1]) if raised or short or _begins_as_error(lines[0]) else ""
+    return _line(lines[-1]) if raised or short or _begins_as_error(lines[0]) else hidden_failure(span)
+
+
+def _is_uncaught(lines: list[str]) -> bool:
+    """Whether the last that was written is an exception that nothing caught."""
+    traced = any(line.startswith("Traceback (most recent") for line in lines)
+    return traced and bool(re.match(r"[\w.]*(?:Error|Exception)\b", lines[-1]))
 
 
 def _begins_as_error(line: str) -> bool:
@@ -174,9 +225,19 @@ def _begins_as_error(line: str) -> bool:
 
 
 def _only_reads(command: str) -> bool:
-    named = re.search(r'"(?:command|cmd|code|script)"\s*:\s*"([^"]*)', command)
-    first = re.search(r"[\w.-]+", named[1] if named else command)
-    return first is not None and first[0] in _READING
+    return program(command) in _READING
+
+
+def program(given: JsonValue) -> str:
+    """The program that a shell's command starts, wherever it goes before that."""
+    command = _command(text_of(given)[:LOOKED_AT_CHARS])
+    first = re.search(r"[\w.-]+", re.sub(r"^\s*cd [^;&|]*(?:&&|;)", "", command[:_MIDDLING_CHARS]))
+    return first[0] if first else ""
+
+
+def _command(given: str) -> str:
+    named = re.search(r'"(?:command|cmd|code|script)"\s*:\s*"((?:[^"\\]|\\.)*)', given)
+    return named[1] if named else given
 
 
 def _line(text: str) -> str:

@@ -3,24 +3,30 @@
 A later failure belongs to a chain where it names something (a path, an id, a module) that only failed calls have named since the
 chain began, or where nothing at all worked in between. What a successful call names is proven to work and links nothing. In a shell
 only the surroundings count (a missing command, file, module, right, network): a red test and a search without a match are the
-everyday verdicts of programs. The same call again is a retry, which is for the loop detector to judge.
+everyday verdicts of programs. But a name that the failed call should have made and that is missing now goes back to it, and when one
+command after the other fails, whatever each of them says, something below all of them is broken. The same call again is a retry,
+which is for the loop detector to judge.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tracing.failures.calls import CALLS
 from tracing.failures.detector import Detector
-from tracing.failures.error_text import environment_error, error_in, is_unmarked
+from tracing.failures.error_text import environment_error, error_in, hidden_failure, is_unmarked, program, undefined_in
 from tracing.failures.observed import Observed, Subject
-from tracing.failures.result_text import asked, brought_text, exit_code, is_shell, text_of
-from tracing.failures.terms import of_call, specific
+from tracing.failures.result_text import asked, brought_text, exit_code, is_shell, lines_of, text_of
+from tracing.failures.terms import made_by, of_call, specific
 from tracing.finding import Finding, Severity, Verdict, Waste
 from tracing.span import SpanKind
 
 FAILURES = 3  # of which two are consequences, before a chain is told
 DIFFERENT_CALLS = 2  # beside which it would be a retry
 NUDGE_FAILURES, NUDGE_CALLS = 5, 3
+ROW, ROW_PROGRAMS = (
+    5,
+    4,
+)  # failures in a row, in whatever way, and of how many programs: one alone may have its own reasons
 _MOST_CHAINS, _MOST_TERMS, _MOST_PROVEN, _TOLD = 20, 200, 20_000, 6
 _MOST_SPANS = 50
 
@@ -42,6 +48,11 @@ class _Chain:
     waste: Waste = field(default_factory=Waste)
     calls: set[int] = field(default_factory=set)  # the different ones that failed
 
+    def add(self, failure: _Failure, cost: Waste) -> None:
+        self.failures.append(failure)
+        self.calls.add(failure.call)
+        self.waste += cost
+
 
 class FailureCascade(Detector):
     name = "failure_cascade"
@@ -50,6 +61,7 @@ class FailureCascade(Detector):
         super().__init__(subject)
         self._chains: list[_Chain] = []
         self._proven: dict[str, None] = {}
+        self._row = _Chain([], set())  # of failures of whatever kind since something worked
         self._unmarked: dict[str, list[_Failure]] = {}  # of each tool
         self._told: set[str] = set()  # first causes of chains, which say more than that a tool answered with an error
         self._turn = Waste()  # of the model calls since the last tool call
@@ -65,11 +77,16 @@ class FailureCascade(Detector):
         if not words:
             self._worked(span)
             return ()
-        words = _counted(span, words)
-        return self._failed(span, words, turn + Waste(duration_ns=span.duration_ns)) if words else ()
+        cost = turn + Waste(duration_ns=span.duration_ns)
+        counted = _counted(span, words)
+        return (
+            *(self._failed(span, counted, cost) if counted else self._verdict(span, words, cost)),
+            *self._in_a_row(span, words, cost),
+        )
 
     def _worked(self, span: Observed) -> None:
-        named = of_call(asked(span))
+        named = of_call(asked(span)) | made_by(asked(span))
+        self._row = _Chain([], set())
         if len(self._proven) < _MOST_PROVEN:
             self._proven |= dict.fromkeys(named)
         for chain in self._chains:
@@ -79,17 +96,36 @@ class FailureCascade(Detector):
 
     def _failed(self, span: Observed, words: str, cost: Waste) -> Iterable[Finding]:
         terms = {term for term in of_call(asked(span)) | specific(words) if term not in self._proven}
-        failure = _Failure(span.span_id, span.name, hash((span.name, text_of(span.input))), words, is_unmarked(span))
-        if failure.unmarked and not is_shell(span.name):
+        failure = _failure(span, words)
+        if failure.unmarked and (not is_shell(span.name) or hidden_failure(span)):
             yield from self._dressed_as_success(failure)
         chain = next((chain for chain in reversed(self._chains) if chain.unbroken or chain.terms & terms), None)
         if chain is None:
-            self._chains = [*self._chains[-_MOST_CHAINS + 1 :], _Chain([failure], terms, calls={failure.call})]
+            self._chains = [
+                *self._chains[-_MOST_CHAINS + 1 :],
+                _Chain([failure], terms | made_by(asked(span)), calls={failure.call}),
+            ]
             return
-        chain.failures.append(failure)
-        chain.calls.add(failure.call)
-        chain.waste += cost
         chain.terms |= set(list(terms)[: max(_MOST_TERMS - len(chain.terms), 0)])
+        yield from self._joined(chain, failure, cost)
+
+    def _verdict(self, span: Observed, words: str, cost: Waste) -> Iterable[Finding]:
+        """A program's own verdict goes back to a failure where it misses what that one should have made."""
+        missing = undefined_in(words)
+        chain = next((chain for chain in reversed(self._chains) if chain.terms & missing), None)
+        return () if chain is None else self._joined(chain, _failure(span, words), cost)
+
+    def _in_a_row(self, span: Observed, words: str, cost: Waste) -> Iterable[Finding]:
+        if not is_shell(span.name) or _found_nothing(span):
+            return
+        first = not self._row.failures
+        self._row.add(replace(_failure(span, words), call=hash(program(span.input))), Waste() if first else cost)
+        enough = len(self._row.failures) >= ROW and len(self._row.calls) >= ROW_PROGRAMS
+        if enough and self._row.failures[0].span not in self._told:
+            yield self._cascade(self._row)
+
+    def _joined(self, chain: _Chain, failure: _Failure, cost: Waste) -> Iterable[Finding]:
+        chain.add(failure, cost)
         if len(chain.failures) >= FAILURES and len(chain.calls) >= DIFFERENT_CALLS:
             self._told.add(chain.failures[0].span)
             yield self._cascade(chain)
@@ -135,7 +171,18 @@ class FailureCascade(Detector):
         )
 
 
+def _failure(span: Observed, words: str) -> _Failure:
+    return _Failure(span.span_id, span.name, hash((span.name, text_of(span.input))), words, is_unmarked(span))
+
+
+def _found_nothing(span: Observed) -> bool:
+    """A search, a comparison: exit code 1 and no word is its way to say no."""
+    return exit_code(span) == 1 and not lines_of(brought_text(span))
+
+
 def _counted(span: Observed, words: str) -> str:
     """The error where it counts: of a shell's failures only those of its surroundings."""
     ran_something = is_shell(span.name) or exit_code(span) is not None
-    return environment_error(f"{span.error}\n{brought_text(span)}") if ran_something else words
+    if not ran_something:
+        return words
+    return environment_error(f"{span.error}\n{brought_text(span)}") or hidden_failure(span)

@@ -12,6 +12,10 @@ _TOKEN = re.compile(r"[\w$@~./:-]{3,120}")
 _SPECIFIC = re.compile(r"\d|[_/@.:]|[a-z][A-Z]|^[A-Z]{3,}$")
 _QUOTED = re.compile(r"[`'\"]([\w$@~./: -]{3,60})[`'\"]")
 _NUMBER = re.compile(r"[\d.:-]{1,4}")
+_MAKES = re.compile(
+    r"^[ \t]*(?:export |const |let |var )?([A-Za-z_]\w{0,60})[ \t]{0,20}=[^=]|\b(?:def|class|function|import|as) ([A-Za-z_]\w{0,60})",
+    re.MULTILINE,
+)
 _NO_NAMES = frozenset(
     {"true", "false", "none", "null", "json", "text", "http:", "https:", "/dev/null", "utf-8", "2>&1", "error:"}
 )
@@ -50,6 +54,12 @@ def of_call(data: JsonValue) -> frozenset[str]:
         if len(found) >= _MOST:
             break
     return frozenset(found)
+
+
+def made_by(code: JsonValue) -> frozenset[str]:
+    """The names that a piece of code gives to something: without it they mean nothing."""
+    found = (name for leaf in leaves(code) for names in _MAKES.findall(leaf[:_CHARS]) for name in names)
+    return frozenset([name.lower() for name in found if name][:_MOST])
 
 
 def _is_term(term: str) -> bool:
