@@ -110,6 +110,21 @@ def test_a_shell_has_no_shape(tool: str) -> None:
     assert found_in(results(*ROWS, "text", tool=tool)) == []
 
 
+def queried(*outputs: JsonValue, sql: str = "select sku, price from sales") -> list[Observed]:
+    return [
+        Observed(f"s{i}", None, SpanKind.TOOL, "query_db", input={"sql": f"{sql} -- {i}"}, output=output)
+        for i, output in enumerate(outputs)
+    ]
+
+
+def test_of_a_query_only_what_the_rows_come_in_is_the_tools() -> None:
+    rows: list[JsonValue] = [[{"sku": "a", "price": 1}], [{"day": 3}], [{"n": "x"}, {"n": "y"}], []]
+    assert found_in(queried(*rows, "42", "No rows found.")) == []
+    (finding,) = found_in(queried(*rows, "sku,price\nA80,10.5\nA81,11.5"))
+    assert "it was JSON in 4 results, now plain text" in finding.evidence
+    assert found_in([*queried(*rows), *queried("12 rows were written to the table", sql="insert into sales")]) == []
+
+
 def test_each_kind_of_call_has_a_shape_of_its_own() -> None:
     spans = [
         Observed(

@@ -3,17 +3,17 @@ error page where JSON was.
 
 Every tool has a schema of its own, learned from its results as they come, for each kind of call apart (`action=list` and
 `action=get` answer differently). Errors are not shapes, and tools that return whatever they are pointed at (a shell, a file, a
-query language) have none.
+query language) have none, but for what a query language's answers come in: rows, or one text.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from tracing.failures.calls import CALLS
+from tracing.failures.calls import CALLS, reads_like_nothing
 from tracing.failures.detector import Detector
 from tracing.failures.error_text import error_in
-from tracing.failures.json_shape import FEW, MANY, LearnedShape, shape_of
+from tracing.failures.json_shape import FEW, MANY, LearnedShape, Shape, kind_of, shape_of
 from tracing.failures.observed import Observed, Subject
 from tracing.failures.result_text import asked, brought, brought_text, is_shell, looks_like_json, text_of
 from tracing.finding import Finding, Severity, Verdict
@@ -28,8 +28,6 @@ _POINTED_AT = frozenset(
         "cmd",
         "code",
         "script",
-        "sql",
-        "expression",
         "path",
         "file",
         "file_path",
@@ -38,9 +36,11 @@ _POINTED_AT = frozenset(
         "filepath",
     }
 )
+_QUERIES = ("sql", "query", "statement", "expression")
 _QUERY_LANGUAGE = re.compile(r"\s*(?:select|with|insert|update|match|query|mutation|\{)\b", re.IGNORECASE)
 _HTML = re.compile(r"\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
 _FEW_EMPTY = 5  # results with something in them before an empty one is worth a word
+_SCALAR_CHARS = 20  # of a query's answer that is one value and no table; nothing at all is short too
 _MOST_TOOLS = 500
 _ADDRESS_CHARS = 400
 _MOST_RESULTS = 2_000  # told apart per tool
@@ -117,16 +117,28 @@ def _has_a_shape(span: Observed) -> bool:
     arguments = asked(span)
     if not isinstance(arguments, Mapping):
         return True
-    query = arguments.get("query")
-    return _POINTED_AT.isdisjoint(arguments) and not (isinstance(query, str) and _QUERY_LANGUAGE.match(query))
+    return _POINTED_AT.isdisjoint(arguments)
+
+
+def _statement(span: Observed) -> str:
+    """The first word of a query in a language: what it selects says which fields come, and only what they come in is the tool's."""
+    arguments = asked(span)
+    given = arguments if isinstance(arguments, Mapping) else {}
+    texts = [
+        (key, value.split(None, 1)[0].lower())
+        for key in _QUERIES
+        if isinstance(value := given.get(key), str) and value.strip()
+    ]
+    return next((word for key, word in texts if key != "query" or _QUERY_LANGUAGE.match(str(given[key]))), "")
 
 
 def _kind_of_call(span: Observed) -> tuple[str, ...]:
     arguments = asked(span)
     if not isinstance(arguments, Mapping):
         return (span.name,)
+    statement = _statement(span)
     chosen = [f"{key}={text_of(arguments[key])[:80]}" for key in sorted(_KINDS_OF_CALL & arguments.keys())]
-    return (span.name, *chosen, *_place(arguments))
+    return (span.name, *([statement] if statement else []), *chosen, *_place(arguments))
 
 
 def _place(arguments: Mapping[str, JsonValue]) -> list[str]:
@@ -138,10 +150,11 @@ def _place(arguments: Mapping[str, JsonValue]) -> list[str]:
 
 def _compare(results: _Results, span: Observed) -> tuple[str, ...]:
     """What is different about a result; what is not different is learned."""
-    data = brought(span)
-    text = brought_text(span)
+    data, text, is_query = brought(span), brought_text(span), bool(_statement(span))
     if not isinstance(data, str) and data is not None:
-        return _compare_json(results, data, len(text))
+        return _compare_json(results, {"": frozenset({kind_of(data)})} if is_query else shape_of(data), len(text))
+    if reads_like_nothing(text) or (is_query and len(text) <= _SCALAR_CHARS):
+        return ()
     if not text.strip():
         return _compare_other(results, "empties", "empty")
     if looks_like_json(data):
@@ -151,8 +164,7 @@ def _compare(results: _Results, span: Observed) -> tuple[str, ...]:
     return _compare_other(results, "texts", "plain text")
 
 
-def _compare_json(results: _Results, data: JsonValue, chars: int) -> tuple[str, ...]:
-    shape = shape_of(data)
+def _compare_json(results: _Results, shape: Shape, chars: int) -> tuple[str, ...]:
     differences = results.json.differences(shape) if results.total == results.json.seen else ()
     if shape and not differences:
         results.json.learn(shape)
