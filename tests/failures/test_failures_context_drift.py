@@ -61,15 +61,41 @@ def test_the_first_thing_a_model_was_told_is_the_goal_where_none_is_known() -> N
     assert found_in([told, *calls(*ON_IT * 4, *OFF_IT * 4)], Subject())
 
 
+def test_a_run_of_a_dozen_steps_is_long_enough() -> None:
+    assert found_in(calls(*ON_IT, *OFF_IT * 3), Subject(goal=GOAL))
+
+
+def test_what_the_first_steps_are_about_stands_for_a_goal_that_nobody_told() -> None:
+    (finding,) = found_in(calls(*ON_IT * 4, *OFF_IT * 9), Subject())
+    assert finding.title == "The last 28 steps name nothing of what the first steps were about"
+
+
+def test_answers_without_calls_are_steps_too() -> None:
+    said = [*["I settle the debts with the payments of the ledger."] * 3, *["A golden horse for the logo."] * 12]
+    spans = [Observed(f"m{i}", "root", SpanKind.LLM, "model", i, i + 1, output=text) for i, text in enumerate(said)]
+    (finding,) = found_in(spans, Subject(goal=GOAL))
+    assert finding.span_id == "m3"
+    assert "something new: `golden`, `horse`, `logo`" in finding.evidence
+
+
 @pytest.mark.parametrize(
     ("goal", "arguments"),
     [
-        pytest.param("", ON_IT * 4 + OFF_IT * 9, id="no-goal-known"),
         pytest.param("Fix the bug", ON_IT * 4 + OFF_IT * 9, id="a-goal-of-common-words"),
         pytest.param(GOAL, ON_IT * 9, id="on-it"),
         pytest.param(GOAL, OFF_IT * 9, id="never-named-so-told-in-other-words"),
-        pytest.param(GOAL, ON_IT + OFF_IT * 9, id="too-few-steps-before"),
         pytest.param(GOAL, ON_IT * 4 + OFF_IT * 2, id="a-short-detour"),
+        pytest.param(GOAL, ON_IT * 20 + OFF_IT * 4, id="short-against-all-that-was-before"),
+        pytest.param(GOAL, ON_IT * 4 + tuple(f"{n:04}" for n in range(30)), id="no-topic-of-its-own"),
+        pytest.param(
+            GOAL,
+            (
+                *ON_IT,
+                {"command": "grep -rn 'kitty settle' deploy/nginx.conf"},
+                *({"file_path": "deploy/nginx.conf"},) * 20,
+            ),
+            id="where-the-way-led",
+        ),
         pytest.param(GOAL, (ON_IT * 4 + OFF_IT * 2) * 3, id="detours"),
     ],
 )
