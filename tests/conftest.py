@@ -1,10 +1,18 @@
 """What every test gets: a state folder of its own, a strict tracer, an identity for git, and no way to a real model."""
 
+import functools
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from ralph.home import Home
+from ralph.sandbox.base import NoSandbox, Sandbox
+from ralph.sandbox.choose import LEVELS, Machine
 
 # Containers often forbid bytecode; each of the hundreds of processes below would then compile all of Ralph anew (0.5 s).
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -35,3 +43,21 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def proven(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Home], Sandbox]:
+    """A level that the probes have proved on this machine, for a test's own state folder. Proving takes a quarter of a
+    second, so each level is proved once.
+    """
+    tried = functools.cache(lambda level: LEVELS[level](Machine(Home(tmp_path_factory.mktemp("proving")), os.environ)))
+
+    def sandbox(level: str, home: Home) -> Sandbox:
+        if level == "none":
+            return NoSandbox()
+        found: Any = tried(level)
+        if found.sandbox is None:
+            pytest.skip(found.why)
+        return replace(found.sandbox, state=home.root.resolve())  # type: ignore[no-any-return]
+
+    return sandbox

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ralph.home import Home
-from ralph.sandbox.choose import LEVELS, Machine
+from ralph.sandbox.base import Sandbox
 from ralph.sandbox.landlock import launcher
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the levels and the launcher are Linux's")
@@ -45,10 +45,14 @@ STARTED = 5
 
 
 @pytest.fixture(params=["bwrap", "landlock", "none"])
-def ralph(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+def ralph(
+    request: pytest.FixtureRequest, tmp_path: Path, proven: Callable[[str, Home], Sandbox]
+) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     home = Home(tmp_path / "state")
     home.folder("tree")
-    skip_where_it_does_not_run(request.param, home)
+    if request.param == "none" and not launcher():
+        pytest.skip("the launcher does not run here")
+    proven(request.param, home)
     level = str(shutil.which("bwrap")) if request.param == "bwrap" else request.param
     marker = f"314.{os.getpid()}{len(request.node.name)}"
     process = subprocess.Popen([sys.executable, "-c", RALPH, level, str(home.root), marker])
@@ -58,16 +62,6 @@ def ralph(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple["sub
     process.wait()
     for pid in sleepers(marker):
         os.kill(pid, signal.SIGKILL)
-
-
-def skip_where_it_does_not_run(level: str, home: Home) -> None:
-    if level == "none":
-        if not launcher():
-            pytest.skip("the launcher does not run here")
-        return
-    tried = LEVELS[level](Machine(home, os.environ))
-    if tried.sandbox is None:
-        pytest.skip(tried.why)
 
 
 def sleepers(marker: str) -> list[int]:

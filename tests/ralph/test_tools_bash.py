@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from ralph.home import Home
-from ralph.sandbox import NoSandbox, choose_sandbox
+from ralph.sandbox import Sandbox
 from ralph.tools import Toolbox, ToolResult
 from ralph.tools.shell import GIT_READ_ONLY
 
 Bash = Callable[..., ToolResult]
+Proven = Callable[[str, Home], Sandbox]
 
 
 @pytest.fixture
@@ -24,11 +25,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["none", "bwrap"])
-def box(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[Toolbox]:
+def box(request: pytest.FixtureRequest, root: Path, tmp_path: Path, proven: Proven) -> Iterator[Toolbox]:
     home = Home(tmp_path / "state")
-    sandbox, warning = (NoSandbox(), None) if request.param == "none" else choose_sandbox("auto", home)
-    if request.param != sandbox.level:
-        pytest.skip(f"bubblewrap does not work here: {warning}")
+    sandbox = proven(request.param, home)
     (root / "prd.json").write_text("{}")
     box = Toolbox(root, home.folder("runs", "one"), sandbox, protected=["prd.json"])
     yield box

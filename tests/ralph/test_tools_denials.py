@@ -1,14 +1,14 @@
 """What is blamed on the sandbox and what is not, by what commands printed (as real ones did)."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ralph.home import Home
-from ralph.sandbox.choose import LEVELS, Machine
+from ralph.sandbox.base import Sandbox
+from ralph.sandbox.choose import LEVELS
 from ralph.tools import Toolbox
 from ralph.tools.denials import is_curl_offline, was_denied
 
@@ -100,13 +100,11 @@ def test_with_the_network_on_a_host_that_cannot_be_found_is_an_ordinary_error() 
 
 
 @pytest.fixture(params=LEVELS)
-def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Toolbox]:
+def box(request: pytest.FixtureRequest, tmp_path: Path, proven: Callable[[str, Home], Sandbox]) -> Iterator[Toolbox]:
     home = Home(tmp_path / "state")
-    tried = LEVELS[request.param](Machine(home, os.environ))
-    if tried.sandbox is None:
-        pytest.skip(tried.why)
+    sandbox = proven(request.param, home)
     root = home.folder("worktrees", "one")
-    with closing(Toolbox(root, home.folder("runs", "one"), tried.sandbox)) as toolbox:
+    with closing(Toolbox(root, home.folder("runs", "one"), sandbox)) as toolbox:
         yield toolbox
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from ralph.home import Home
-from ralph.sandbox import NoSandbox, choose_sandbox
+from ralph.sandbox import Sandbox
 from ralph.tools import Toolbox, ToolResult, search
 from ralph.tools.listing import glob_pattern
 
 Call = Callable[..., ToolResult]
+Proven = Callable[[str, Home], Sandbox]
 
 
 def fill(root: Path, files: dict[str, str]) -> None:
@@ -41,12 +42,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["none", "bwrap"])
-def call(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Iterator[Call]:
+def call(request: pytest.FixtureRequest, root: Path, tmp_path: Path, proven: Proven) -> Iterator[Call]:
     home = Home(tmp_path / "state")
-    sandbox, warning = (NoSandbox(), None) if request.param == "none" else choose_sandbox("auto", home)
-    if request.param != sandbox.level:
-        pytest.skip(f"bubblewrap does not work here: {warning}")
-    box = Toolbox(root, home.folder("runs", "one"), sandbox)
+    box = Toolbox(root, home.folder("runs", "one"), proven(request.param, home))
     yield lambda name, **given: box.run(name, given)
     box.close()
 
