@@ -152,7 +152,7 @@ def steps(detail: TraceDetail) -> Iterator[Step]:
             gist=span.gist,
             failed=_failed(span),
             end=_end(span),
-            cost_micros=span.cost_micros,
+            cost_micros=span.cost_micros - span.unseen_micros,
             duration_ns=span.duration_ns,
             key=f"{span.kind} {'' if span.kind is SpanKind.LLM else name} {_VARIES.sub(' ', asked)}",
         )
@@ -226,7 +226,7 @@ def _totals(detail: TraceDetail) -> Totals:
         input_tokens=trace.input_tokens,
         cache_read_tokens=trace.cache_read_tokens,
         output_tokens=trace.output_tokens,
-        cost_micros=trace.cost_micros,
+        cost_micros=trace.known_micros,
         duration_ns=trace.duration_ns,
     )
 

@@ -75,7 +75,8 @@ class Card:
     optional: bool
     attempts: int  # used up
     attempts_allowed: int
-    cost_micros: int
+    cost_micros: int  # known
+    unseen_micros: int  # reserved by calls whose end was never seen
     simulated: bool  # all of its cost is
     tries: tuple[TryLine, ...]  # the newest first
     more_tries: int
@@ -200,13 +201,13 @@ def _card(story: StoryStatus, allowed: int, rows: list[TraceRow]) -> Card:
     reasons = {attempt.trace_id: attempt for attempt in story.attempts}
     used = sum(attempt.counted for attempt in story.attempts)
     lane = LANES[story.verdict]
-    cost_micros = sum(row.cost_micros for row in rows)
+    cost_micros = sum(row.known_micros for row in rows)
     tries = tuple(
         TryLine(
             row.trace_id,
             row.status,
             row.started_at_ns,
-            row.cost_micros,
+            row.known_micros,
             row.findings,
             row.worst,
             reasons[row.trace_id].reason if row.trace_id in reasons else row.error or "",
@@ -223,6 +224,7 @@ def _card(story: StoryStatus, allowed: int, rows: list[TraceRow]) -> Card:
         attempts=used,
         attempts_allowed=allowed,
         cost_micros=cost_micros,
+        unseen_micros=sum(row.unseen_micros for row in rows),
         simulated=bool(cost_micros) and cost_micros == sum(row.simulated_micros for row in rows),
         tries=tries,
         more_tries=max(len(rows) - TRIES_SHOWN, 0),

@@ -73,7 +73,7 @@ class Outcome:
     checked: Checked
     work: Work
     commands: tuple[Command, ...]
-    cost_micros: int
+    cost_micros: int  # known
     unseen_micros: int
     simulated_micros: int
     turns: int
@@ -103,7 +103,7 @@ def outcome(store: TraceStore, home: Home, detail: TraceDetail) -> Outcome | Non
         checked=seen,
         work=work,
         commands=tuple(_commands(trace, objects, work, is_parked=bool(story and story.parked))),
-        cost_micros=trace.cost_micros,
+        cost_micros=trace.known_micros,
         unseen_micros=trace.unseen_micros,
         simulated_micros=trace.simulated_micros,
         turns=trace.turns,

@@ -55,7 +55,8 @@ class Session:
     repo_name: str
     began_at_ns: int
     duration_ns: int
-    cost_micros: int
+    cost_micros: int  # known
+    unseen_micros: int  # reserved by calls whose end was never seen
     simulated: bool
     is_going: bool
     words: str  # how the run ended, in its own words
@@ -153,7 +154,7 @@ def _sessions(home: Home, rows: Sequence[TraceRow]) -> Iterator[Session]:
 
 def _session(home: Home, name: str, rows: Sequence[TraceRow]) -> Session:
     began_ns = min(row.started_at_ns for row in rows)
-    cost_micros = sum(row.cost_micros for row in rows)
+    cost_micros = sum(row.known_micros for row in rows)
     folder = RunFolders(home).newest(run=name) if rows[0].agent_id == "ralph" and rows[0].session_id else None
     repo = next((row.repo for row in rows if row.repo), "")
     return Session(
@@ -164,6 +165,7 @@ def _session(home: Home, name: str, rows: Sequence[TraceRow]) -> Session:
         began_at_ns=began_ns,
         duration_ns=max(row.started_at_ns + row.duration_ns for row in rows) - began_ns,
         cost_micros=cost_micros,
+        unseen_micros=sum(row.unseen_micros for row in rows),
         simulated=bool(cost_micros) and cost_micros == sum(row.simulated_micros for row in rows),
         is_going=any(row.status is TraceStatus.RUNNING for row in rows) or bool(folder and folder.is_going),
         words=folder.last_words() if folder else "",
@@ -180,7 +182,7 @@ def _line(row: TraceRow) -> Line:
         name,
         str(row.metadata.get("ralph.story.title") or ""),
         row.status,
-        row.cost_micros,
+        row.known_micros,
         row.duration_ns,
         row.findings,
         row.worst,
@@ -259,7 +261,7 @@ def _rate(rows: Sequence[TraceRow]) -> float | None:
 
 
 def _per_story(rows: Sequence[TraceRow]) -> float | None:
-    return sum(row.cost_micros for row in rows) / _done(rows) if _done(rows) else None
+    return sum(row.known_micros for row in rows) / _done(rows) if _done(rows) else None
 
 
 def _done(rows: Sequence[TraceRow]) -> int:

@@ -1,6 +1,7 @@
 """A trace that somebody else wrote: what it names must not become an option of git, or a command that a person is told to type."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,13 @@ import pytest
 from ralph.home import find_home
 from ralph.ui.objects import Objects
 from ralph.ui.outcome import Outcome, outcome
+from ralph.ui.overview import overview
 from tracing import Tracer
+from tracing import attributes as names
+from tracing.compare import compare_details
 from tracing.span import SpanKind
 from tracing.store import TraceStore
+from tracing.web.page import Query
 
 
 @pytest.fixture
@@ -91,3 +96,21 @@ def test_a_repo_whose_config_runs_things_runs_nothing(store: TraceStore, repo: P
     assert found.work.diff is None
     assert found.work.commit == sha
     assert not ran.exists()
+
+
+def test_what_a_call_may_have_cost_is_nowhere_added_to_what_is_known(store: TraceStore, repo: Path) -> None:
+    """As `ralph traces` and the list of traces say it: known, and apart from it at most so much."""
+    facts = {"ralph.repo": str(repo), "ralph.story.id": "US-001"}
+    with Tracer(store).start_trace("unseen", agent_id="ralph", metadata=facts) as trace:
+        attributes = {names.COST_MICROS: 700_000, names.UNSEEN_MICROS: 500_000}
+        trace.add_span("turn", kind=SpanKind.LLM, attributes=attributes)
+    row = store.traces()[0]
+    assert (row.known_micros, row.unseen_micros) == (200_000, 500_000)
+    (session,) = overview(Query(store, now_ns=time.time_ns()), find_home()).sessions
+    assert (session.cost_micros, session.unseen_micros, session.lines[0].cost_micros) == (200_000, 500_000, 200_000)
+    detail = store.trace(row.trace_id)
+    found = outcome(store, find_home(), detail)
+    assert found
+    assert (found.cost_micros, found.unseen_micros) == (200_000, 500_000)
+    compared = compare_details(detail, detail)
+    assert compared.a.totals.cost_micros == sum(pair.a.cost_micros for pair in compared.pairs if pair.a) == 200_000

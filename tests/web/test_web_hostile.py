@@ -12,8 +12,10 @@ from ralph.home import Home
 from ralph.ui.site import ralph_site
 from tracing import Tracer
 from tracing import attributes as names
+from tracing.finding import Finding, Severity
 from tracing.span import SpanKind
 from tracing.store import TraceStore
+from tracing.store.writes import PutFindings
 from tracing.web.app import create_app
 from tracing.web.security import Security
 
@@ -162,3 +164,24 @@ def test_a_slash_too_many_leads_to_no_address_inside_of_a_proxy(store: TraceStor
     client: Any = TestClient(create_app(ralph_site(store, home), security), base_url="https://example.com")
     answer = client.get("/ralph/traces/", headers={"Authorization": "Bearer t"}, follow_redirects=False)
     assert (answer.status_code, answer.headers.get("location")) == (404, None)
+
+
+def test_a_trace_with_more_findings_than_anybody_reads_shows_the_gravest(store: TraceStore, get: Get) -> None:
+    with Tracer(store).start_trace("x", agent_id="a") as trace:
+        span = trace.add_span("t", kind=SpanKind.TOOL)
+    some = [Finding("loop", Severity.NOTE, f"note {n}", "e", "r", (span.span_id,)) for n in range(2_000)]
+    grave = Finding("loop", Severity.CRITICAL, "the grave one", "e", "r", (span.span_id,))
+    store.write([PutFindings(trace.trace_id, (*some, grave), 1, 1)])
+    answer = get(f"/traces/{trace.trace_id}")
+    assert "the grave one" in answer.text
+    assert len(answer.content) < 1_000_000
+
+
+def test_paging_back_from_the_first_moment_that_can_be_stored_works(store: TraceStore, home: Home, get: Get) -> None:
+    for _ in range(3):
+        with Tracer(store).start_trace("x", agent_id="a"):
+            pass
+    raw(home, "UPDATE trace SET started_at_ns = ?", -(2**63))
+    older = get("/traces.json?limit=1").json()["older"]
+    newer = get(f"/traces.json?limit=1&after={older['after']}").json()["newer"]
+    assert get(f"/traces?limit=1&before={newer['before']}").status_code == 200

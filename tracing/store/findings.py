@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from tracing.finding import Finding, Severity, Verdict, Waste
 
+MOST_OF_TRACE = 500
+
 
 @dataclass(frozen=True)
 class FindingRow:
@@ -17,9 +19,10 @@ class FindingRow:
 
 
 def of_trace(connection: sqlite3.Connection, trace_id: str) -> list[Finding]:
-    """The gravest first, then the dearest."""
+    """The gravest first, then the dearest; of a trace with more than anybody reads only so many."""
     rows = connection.execute(
-        "SELECT * FROM finding WHERE trace_id = ? ORDER BY severity DESC, cost_micros DESC, id", (trace_id,)
+        "SELECT * FROM finding WHERE trace_id = ? ORDER BY severity DESC, cost_micros DESC, id LIMIT ?",
+        (trace_id, MOST_OF_TRACE),
     )
     return [_finding(row) for row in rows]
 

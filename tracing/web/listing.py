@@ -86,7 +86,7 @@ def in_reach(number: int) -> int:
 
     Raises: OverflowError.
     """
-    if abs(number) >= 1 << 63:
+    if not -(1 << 63) <= number < 1 << 63:
         raise OverflowError
     return number
 
