@@ -41,8 +41,11 @@ INERT = """(marks) => {
 class Shown:
     """The viewer over the hostile store."""
 
-    def __init__(self, viewer: Viewer, traces: Mapping[int, tuple[Hostile, Hostile]], repo: str) -> None:
-        self.viewer, self.traces, self.repo = viewer, traces, repo
+    def __init__(
+        self, viewer: Viewer, traces: Mapping[int, tuple[Hostile, Hostile]], repo: str, run_trace: str
+    ) -> None:
+        self.viewer, self.traces = viewer, traces
+        self.repo, self.run_trace = repo, run_trace
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +59,10 @@ def shown(
         patch.setenv("RALPH_HOME", str(folder / "ralph-home"))
         repo = hostile_run(folder, runs)
         with closing(Gathering.open(folder / "ralph-home" / "traces.db")) as store:
+            run_trace = store.traces()[-1].trace_id
             traces = hostile_traces(store)
     with ralph_ui(folder / "ralph-home", environment) as viewer:
-        yield Shown(viewer, traces, repo)
+        yield Shown(viewer, traces, repo, run_trace)
 
 
 def assert_inert(page: "Page", *marks: str) -> None:
@@ -83,3 +87,29 @@ def test_payloads_in_every_place_of_a_trace_are_only_read(browsing: Browsing, sh
         for address in (f"/agents/{slug(text)}", f"/sessions/{slug(text)}", f"/traces/{ralphs.trace_id}", own):
             page.goto(address)
             assert_inert(page, mark(number))
+
+
+def test_pages_of_many_payloads_are_only_read(browsing: Browsing, shown: Shown) -> None:
+    page = browsing.tab(shown.viewer)
+    marks = [mark(number) for number in (0, 9, 36, 52, 70, 95)]
+    one, other = shown.traces[0][1].trace_id, shown.traces[36][1].trace_id
+    for address, *wanted in (
+        (f"/stories?repo={shown.repo}", *marks),
+        ("/traces?limit=500", *marks),
+        ("/agents", *marks),
+        ("/costs?by=agent", mark(0)),
+        ("/costs?by=story",),
+        ("/",),
+        (f"/compare?a={one}&b={other}", mark(0), mark(36)),
+        ("/traces?text=xss070", mark(70)),
+        (f"/traces/{shown.run_trace}", *marks),
+        (f"/traces/{shown.run_trace}/outcome", *marks),
+    ):
+        page.goto(address)
+        assert_inert(page, *wanted)
+    page.goto(f"/traces/{shown.run_trace}")
+    page.wait_for_selector("#tree[data-ready]")
+    for _ in range(12):
+        page.keyboard.press("j")
+        page.wait_for_timeout(150)
+        assert_inert(page)
