@@ -1,5 +1,6 @@
 """What cost or took far more than usual, beside earlier runs and beside the other calls of the run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,43 @@ def test_a_long_answer_may_take_long_and_a_shell_runs_short_and_long_commands() 
 def test_a_tool_that_hangs_beside_its_own_calls_is_told() -> None:
     (finding,) = found(turns(*[0] * 13, lengths_s=(*[1.0] * 12, 300.0), tool="web_search", input={"query": "x"}))
     assert finding.title == "A slow call (web_search): 5m00s, 300 x the usual"
+
+
+def test_a_call_that_takes_most_of_a_run_is_told_though_its_kind_comes_once_and_others_follow() -> None:
+    quick = turns(*[0] * 12, tool="bash", input={"command": "ls -l src"})
+    at_ns = 1_005 * SECOND_NS
+    install = Observed(
+        "pip", "root", SpanKind.TOOL, "bash", at_ns, at_ns + 2_881 * SECOND_NS, input={"command": "pip install -e ."}
+    )
+    (finding,) = found([*quick, install])
+    assert finding.title == "A slow call (bash pip install): 48m01s, 1440 x the usual"
+    training = [replace(install, span_id=f"t{n}", started_at_ns=at_ns + n * 3_000 * SECOND_NS, ended_at_ns=at_ns + (n * 3_000 + 2_881) * SECOND_NS,
+                        input={"command": f"python train{n}.py"}) for n in range(3)]  # fmt: skip
+    assert not found([*quick, *training])
+
+
+def test_an_early_slow_call_is_told_beside_the_later_ones() -> None:
+    (finding,) = found(turns(*[0] * 12, lengths_s=(1.0, 914.0, *[1.0] * 10), tool="visit_page", input={"url": "x"}))
+    assert finding.span_ids == ("t2",)
+
+
+def sized(*sizes: tuple[int, int], output: str = "No.") -> list[Observed]:
+    return [replace(span, input_tokens=read, output_tokens=wrote, output=output)
+            for span, (read, wrote) in zip(turns(*[0] * len(sizes))[1:], sizes, strict=True)]  # fmt: skip
+
+
+def test_a_call_that_reads_or_writes_many_times_the_others_tokens_is_told_without_prices() -> None:
+    (read,) = found(sized(*[(1_400, 20)] * 10, (118_000, 30), *[(1_500, 20)] * 4))
+    assert read.title == "One call read 118.0k tokens, 84 x the usual of this run"
+    (wrote,) = found(sized(*[(3_000, 40)] * 12, (3_100, 15_800)))
+    assert wrote.title == "One call wrote 15.8k tokens and shows next to none of them, 395 x the usual of this run"
+    assert wrote.span_ids == ("t13",)
+
+
+def test_a_long_file_a_context_that_stays_large_and_a_way_of_working_are_no_spikes() -> None:
+    assert not found(sized(*[(3_000, 40)] * 12, (3_100, 15_800), output="a line of the file\n" * 3_000))
+    assert not found(sized(*[(1_400, 20)] * 10, *[(118_000, 30)] * 3))
+    assert not found(sized(*[(2_000, 20), (90_000, 20)] * 10))
 
 
 def test_the_limit_is_robust_to_a_few_outliers_among_the_known() -> None:

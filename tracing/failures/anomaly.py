@@ -1,16 +1,18 @@
 """What cost or took far more than usual: the whole run beside the agent's earlier ones, one turn or call beside the others.
 
+A trace's own other calls are a history too, the later ones as well as the earlier ones: what stands alone is told at the end.
 Always a note or a warning, never a reason to stop: what a run may spend is the budget's matter.
 Knows no reasons; it says where the money and the time went.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tracing.failures.answers import command_of, commands
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, Subject
+from tracing.failures.token_spikes import TokenSpikes
 from tracing.failures.usual import LEAST_OTHERS, Limit, limit
 from tracing.finding import Finding, Severity, Waste
 from tracing.span import SpanKind
@@ -22,6 +24,7 @@ MUCH_TIMES, MUCH_MORE_MICROS, MUCH_MORE_NS = 4, 1_000_000, 600 * SECOND_NS  # a 
 TIME_TIMES, TIME_MORE_NS = 2.5, 120 * SECOND_NS
 CALL_TIMES, CALL_MORE_NS = 10, 60 * SECOND_NS  # a slow model call or tool
 TURN_TIMES, TURN_MORE_MICROS = 8, 250_000  # a dear turn
+ALONE_TIMES, ALONE_MORE_NS, ALONE_SHARE = 100, 600 * SECOND_NS, 0.5  # a tool call of a kind of its own: most of the run
 PER_TOKEN_NS = 30_000_000  # a slow model's time for an output token: long answers take long
 MODEL_CALLS = "model calls"
 MOST_OF_IT = 0.6
@@ -75,13 +78,16 @@ class CostAnomaly(Detector):
         self._others = _Others()
         self._root_id = ""
         self._is_said = False
+        self._spikes = TokenSpikes()
 
     def began(self, span: Observed) -> Iterable[Finding]:
+        self._spikes.began(span)
         if span.parent_span_id is None:
             self._root_id = self._root_id or span.span_id
         return ()
 
     def ended(self, span: Observed) -> Iterable[Finding]:
+        self._spikes.ended(span)
         if span.kind is not SpanKind.LLM:
             return
         self._cost_micros += span.cost_micros
@@ -95,6 +101,7 @@ class CostAnomaly(Detector):
     def closed(self, ending: Ending) -> Iterable[Finding]:
         del ending
         yield from self._dear_run()
+        yield from self._spikes.findings()
 
     def _dear_run(self) -> Iterator[Finding]:
         if (known := self._limit) is None or self._cost_micros <= known.above:
@@ -145,6 +152,8 @@ class LatencyAnomaly(Detector):
         self._root_id = ""
         self._others: dict[str, _Others] = {}
         self._slow: dict[str, _Slow] = {}
+        self._longest: dict[str, Observed] = {}  # of each kind, whether slow or not
+        self._tools: deque[float] = deque(maxlen=REMEMBERED)  # how long the newest tool calls took, of all kinds
 
     def began(self, span: Observed) -> Iterable[Finding]:
         self._first_ns = self._first_ns or span.started_at_ns
@@ -158,18 +167,32 @@ class LatencyAnomaly(Detector):
             self._time(span, MODEL_CALLS, span.output_tokens * PER_TOKEN_NS)
         elif span.kind is SpanKind.TOOL:
             self._time(span, _kind_of_call(span), 0)
+            self._tools.append(span.duration_ns)
         return ()
 
     def closed(self, ending: Ending) -> Iterable[Finding]:
         del ending
         if self._limit is not None and self._duration_ns > self._limit.above:
             yield self._long_run(self._limit)
+        for kind, span in self._longest.items():
+            if (usual_ns := self._usual_beside(kind, span)) and kind not in self._slow:
+                self._slow[kind] = _Slow(usual_ns, kind)
+                self._slow[kind].add(span)
         for slow in self._slow.values():
             yield self._slow_calls(slow)
 
     @property
     def _duration_ns(self) -> int:
         return max(self._last_ns - self._first_ns, 0)
+
+    def _usual_beside(self, kind: str, span: Observed) -> float:
+        """What is usual beside a kind's longest call, where that is far beyond it; 0 where it is not, or nobody can tell."""
+        known, explained_ns = limit(self._others[kind].values, times=CALL_TIMES, more=CALL_MORE_NS), 0
+        if known is not None:
+            explained_ns = span.output_tokens * PER_TOKEN_NS
+        elif span.kind is SpanKind.TOOL and span.duration_ns >= ALONE_SHARE * self._duration_ns:
+            known = limit(self._tools, times=ALONE_TIMES, more=ALONE_MORE_NS)
+        return known.usual if known is not None and span.duration_ns - explained_ns > known.above else 0
 
     def _long_run(self, known: Limit) -> Finding:
         beyond = self._duration_ns - round(known.usual)
@@ -191,6 +214,8 @@ class LatencyAnomaly(Detector):
         if kind not in self._others and len(self._others) >= MOST_KINDS:
             return
         others = self._others.setdefault(kind, _Others())
+        if kind not in self._longest or span.duration_ns > self._longest[kind].duration_ns:
+            self._longest[kind] = replace(span, input=None, output=None)
         known = self._call_limit if kind == MODEL_CALLS and self._call_limit else others.limit
         if known is not None and span.duration_ns - expected_ns > known.above:
             self._slow.setdefault(kind, _Slow(known.usual, kind)).add(span)

@@ -28,7 +28,7 @@ _NOT_DONE = {
 }
 _SENTENCE_CHARS = 400
 _LOOKED_AT = 6_000  # claims stand at the end
-_TESTS = re.compile(
+TESTS = re.compile(
     r"\b(?:all|every)\b[^.\n!?;:]{0,60}?\b(?:tests?|checks?|specs|suite)\b[^.\n!?;:]{0,30}?\b(?:pass(?:es|ed|ing)?|succeed(?:s|ed)?|are (?:now )?green)\b"
     r"|\b(?:the |full |whole )?(?:tests?|test suite|checks) (?:(?:are|is) )?(?:now |all )(?:pass(?:es|ed|ing)?|green)\b"
     r"|\btests? (?:pass|passed|are passing|are green)\b",
@@ -81,7 +81,7 @@ def _finishing(span_id: str, name: str, arguments: JsonValue) -> Claim | None:
     texts = [given] if isinstance(given, str) else [value for value in fields.values() if isinstance(value, str)]
     text = "\n".join(texts)[:_LOOKED_AT]
     status = f"status={fields['status']}" if fields.get("status") else ""
-    return Claim(span_id, f"success: {name}({status})", about_tests=bool(_sentence(_TESTS, text)))
+    return Claim(span_id, f"success: {name}({status})", about_tests=bool(sentence(TESTS, text)))
 
 
 def _submitting(span: Observed) -> Claim | None:
@@ -94,14 +94,14 @@ def _submitting(span: Observed) -> Claim | None:
 
 def _said(span_id: str, said: Answer) -> Claim | None:
     text = said.text[-_LOOKED_AT:]
-    if about_tests := _sentence(_TESTS, text):
+    if about_tests := sentence(TESTS, text):
         return Claim(span_id, f'"{about_tests}"', about_tests=True)
-    if done := ("" if said.calls else _sentence(_DONE, text)):  # with a call beside it, it speaks of a step
+    if done := ("" if said.calls else sentence(_DONE, text)):  # with a call beside it, it speaks of a step
         return Claim(span_id, f'"{done}"', about_tests=False)
     return None
 
 
-def _sentence(wanted: re.Pattern[str], text: str) -> str:
+def sentence(wanted: re.Pattern[str], text: str) -> str:
     """The last sentence that claims it; one that hopes for it, plans it or denies it does not."""
     for found in reversed(list(wanted.finditer(text))):
         start = max(text.rfind(mark, 0, found.start()) for mark in (". ", "\n", "! ", "? ", "; ")) + 1

@@ -1,4 +1,4 @@
-"""A claim of success that somebody else's outcome contradicts, or the agent's own last test run.
+"""A claim of success that somebody else's outcome contradicts, or the agent's own tests, programs and deeds.
 
 With a harness that checks, "done", red checks and a repair are everyday: a note with the number of repairs. What is still red at the end is
 more. Knows only outcomes that stand in the trace or are registered with its end; says nothing of a claim that nobody looked at.
@@ -7,9 +7,11 @@ more. Knows only outcomes that stand in the trace or are registered with its end
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tracing.failures.calls import text_of
 from tracing.failures.claims import Claim, claim_of, judged, runs_tests, tested
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, Subject
+from tracing.failures.own_evidence import Against, OwnEvidence
 from tracing.finding import Finding, Severity, Waste
 from tracing.span import JsonValue, SpanKind, TraceStatus
 from tracing.words import cut, plain
@@ -44,6 +46,7 @@ class ContradictedClaim(Detector):
         self._found: _Contradicted | None = None
         self._own_red: Observed | None = None  # the agent's own last test run, where it failed
         self._own: tuple[Claim, Observed] | None = None
+        self._evidence = OwnEvidence()
 
     def began(self, span: Observed) -> Iterable[Finding]:
         if span.kind in _JUDGES:
@@ -56,6 +59,7 @@ class ContradictedClaim(Detector):
             self._found.since += Waste(span.tokens, span.cost_micros, span.duration_ns)
         if span.kind is SpanKind.TOOL:
             self._test(span)
+        self._evidence.ended(span)
         if (claim := claim_of(span)) is not None:
             self._claim = claim
             self._weigh(claim)
@@ -69,6 +73,8 @@ class ContradictedClaim(Detector):
             yield self._finding(ending)
         elif self._own is not None and ending.passed is not True:
             yield self._against_own_tests(*self._own)
+        elif self._evidence.against is not None and ending.passed is not True:
+            yield self._against_own_evidence(self._evidence.against)
 
     def _test(self, span: Observed) -> None:
         if (green := tested(span)) is not None:
@@ -151,6 +157,18 @@ class ContradictedClaim(Detector):
             f"{cut(plain(_command(run)), 120)}.",
             remedy="Run that command yourself. If it failed before the change too, the agent should say so instead of claiming that all is green.",
             span_ids=(claim.span_id, run.span_id),
+        )
+
+    def _against_own_evidence(self, found: Against) -> Finding:
+        shown = f": {cut(plain(text_of(found.call.error or found.call.output)), 120)}" if found.call else ""
+        return Finding(
+            detector=self.name,
+            severity=Severity.WARNING,
+            title=found.title,
+            evidence=f'The agent claimed "{found.words}". {found.but}{shown}.',
+            remedy="Do not trust the claim: look whether it was done after all, and tell whoever was told otherwise. Ask the agent to read a "
+            "call's result before it reports.",
+            span_ids=(found.claim_id, *([found.call.span_id] if found.call else [])),
         )
 
 
