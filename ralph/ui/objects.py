@@ -27,9 +27,9 @@ DIFF = (
 
 
 def is_there(folder: str) -> bool:
-    """Whether the folder exists and may be looked at."""
+    """Whether the folder exists and may be looked at; a path that would depend on where the viewer was started is none."""
     try:
-        return Path(folder).is_dir()
+        return Path(folder).is_absolute() and Path(folder).is_dir()
     except OSError:
         return False
 

@@ -12,6 +12,8 @@ from ralph.home import Home
 from ralph.ui.site import ralph_site
 from tracing import Tracer
 from tracing import attributes as names
+from tracing.failures.detectors import VERSION
+from tracing.failures.stored import analyse_pending
 from tracing.finding import Finding, Severity
 from tracing.span import SpanKind
 from tracing.store import TraceStore
@@ -185,3 +187,25 @@ def test_paging_back_from_the_first_moment_that_can_be_stored_works(store: Trace
     older = get("/traces.json?limit=1").json()["older"]
     newer = get(f"/traces.json?limit=1&after={older['after']}").json()["newer"]
     assert get(f"/traces?limit=1&before={newer['before']}").status_code == 200
+
+
+@pytest.mark.parametrize("count", ["--5", "9" * 5_000, "²", "x", 1.5])
+def test_a_count_that_is_none_takes_the_findings_of_no_trace_away(store: TraceStore, count: Any) -> None:
+    with Tracer(store).start_trace("fine", agent_id="a"):
+        pass
+    with Tracer(store).start_trace("odd", agent_id="a") as trace:
+        trace.add_span(
+            "turn", kind=SpanKind.LLM, attributes={"llm.token_count.prompt": count, names.INPUT_TOKENS: count}
+        )
+    analyse_pending(store, limit=5)
+    assert {row.name: row.analysed for row in store.traces()} == {"fine": VERSION, "odd": VERSION}
+
+
+def test_a_trace_that_cannot_be_analysed_holds_up_no_other(store: TraceStore, home: Home) -> None:
+    with Tracer(store).start_trace("fine", agent_id="a"):
+        pass
+    with Tracer(store).start_trace("broken", agent_id="a") as trace:
+        trace.add_span("t", kind=SpanKind.TOOL)
+    raw(home, "UPDATE span SET events = '[{\"no\": \"event\"}]' WHERE name = 't'")
+    analyse_pending(store, limit=5)
+    assert {row.name: row.analysed for row in store.traces()} == {"fine": VERSION, "broken": VERSION}

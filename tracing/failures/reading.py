@@ -140,9 +140,10 @@ def _name(span: Facts) -> str:
 
 def _number(attributes: Attributes, wanted: Iterable[str]) -> int:
     value = first(attributes, wanted)
-    if isinstance(value, str):
-        return int(value) if value.strip().lstrip("-").isdecimal() else 0
-    return int(value) if isinstance(value, int | float) else 0
+    try:
+        return int(value) if isinstance(value, str | int | float) else 0
+    except (ValueError, OverflowError):  # no number, or NaN, or infinite
+        return 0
 
 
 def _flag(attributes: Attributes, name: str) -> bool | None:

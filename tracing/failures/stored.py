@@ -1,5 +1,8 @@
 """Detectors over traces in the store. Payloads are loaded span by span, and only those that detectors are shown."""
 
+import logging
+import sqlite3
+import time
 from hashlib import sha256
 
 from tracing.failures.detectors import VERSION, detectors
@@ -12,11 +15,13 @@ from tracing.failures.trace_facts import ending_of, subject_of
 from tracing.failures.watch import Watch
 from tracing.finding import Finding
 from tracing.span import JsonValue, SpanKind
+from tracing.sqlite import StateError
 from tracing.store.detail import SpanRow, TraceDetail
 from tracing.store.queries import TraceRow
 from tracing.store.store import TraceStore
 from tracing.store.writes import PutFindings
 
+LOG = logging.getLogger(__name__)
 OF_NOTHING = sha256(b"null").hexdigest()
 
 
@@ -62,10 +67,19 @@ def analyse(store: TraceStore, trace_id: str, *, write: bool = True) -> tuple[Fi
 
 
 def analyse_pending(store: TraceStore, *, limit: int) -> int:
-    """Analyse traces that ended and were not seen by these detectors yet, the newest first; gives how many those were."""
+    """Analyse traces that ended and were not seen by these detectors yet, the newest first; gives how many those were.
+
+    One that cannot be read (anybody may have written it) counts as seen without findings: it must not hold up all others.
+    """
     pending = store.unanalysed(VERSION, limit=limit)
     for trace_id in pending:
-        analyse(store, trace_id)
+        try:
+            analyse(store, trace_id)
+        except (StateError, sqlite3.Error):
+            raise
+        except Exception:
+            LOG.exception("trace %r cannot be analysed", trace_id)
+            store.write([PutFindings(trace_id, (), VERSION, time.time_ns())])
     return len(pending)
 
 
