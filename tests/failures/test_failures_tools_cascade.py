@@ -179,6 +179,9 @@ NO_ERRORS = [
     pytest.param("bash", "<returncode>0</returncode>\n<output>\nError: expected\n</output>", id="exit-code-0"),
     pytest.param("bash", "ERROR foo.py:3 unused\n" * 40 + "done", id="a-linter"),
     pytest.param("search", "", id="empty"),
+    pytest.param("run_tests", "2 tests failed: test_a, test_b", id="red-tests"),
+    pytest.param("api", {"message": "Your booking is confirmed."}, id="a-message"),
+    pytest.param("get_note", {"detail": "Failed to sleep", "id": 3, "day": "Monday"}, id="a-record-with-a-detail"),
     pytest.param("search", None, id="nothing"),
     pytest.param("search", "No results found.", id="no-results"),
 ]

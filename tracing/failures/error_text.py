@@ -17,6 +17,7 @@ _SHORT_CHARS = 400  # a result that is a message rather than content
 _PAGE_CHARS = 1_500  # of a page that only says why the page is not shown
 _MIDDLING_CHARS = 4_000
 _FEW_KEYS = 6
+_MESSAGE_KEYS = 2  # of an object that is nothing but a message
 
 _BEGINS = re.compile(
     r"""\W{0,6}(?:
@@ -38,6 +39,8 @@ _SAYS = re.compile(
       missing\ required|unknown\ (?:tool|function|command|action))\b
     | ^\W{0,6}(?:an?\ |the\ )?(?:error|exception)\b[^\n:.]{0,60}:\ # Error fetching the page: 403
     | \b(?:http|status|error)[\ /:]*(?:status|error|code)?[\ :]*[45]\d\d\b|\b[45]\d\d\ (?:client|server)\ error\b
+    | ^\W{0,6}(?!(?:\w+\ )?(?:tests?|checks?)\b)(?:[a-z]+\ ){1,3}failed\b(?=\s*(?:[:.!]|$))  # Payment failed.
+    | \b404\b[^\n]{0,20}\bnot\ found\b | \b(?:has|have|was|request|connection|operation)\ timed\ out\b
     | \b(?:command\ not\ found|no\ such\ file\ or\ directory|permission\ denied|connection\ (?:refused|reset|timed\ out|error)|
       rate\ limit(?:ed|\ exceeded|\ reached)|too\ many\ requests|quota\ exceeded|internal\ server\ error|bad\ gateway|service\ unavailable|
       gateway\ time-?out|invalid\ api\ key|timeout\ \d+\s?ms\ exceeded|net::ERR_\w+|authentication\ (?:failed|required))\b""",
@@ -168,7 +171,8 @@ def _of_object(data: Mapping[str, JsonValue]) -> str:
             (value for key in ("message", "detail", "reason", "title") if isinstance(value := data.get(key), str)), ""
         )
         return _line(said or text_of(dict(data)))
-    return ""
+    said = next((value for key in ("detail", "message") if isinstance(value := data.get(key), str)), "")
+    return _line(said) if len(data) <= _MESSAGE_KEYS and _of_text(said) else ""
 
 
 def _status_is_bad(data: Mapping[str, JsonValue]) -> bool:
