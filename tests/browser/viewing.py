@@ -1,5 +1,7 @@
 """The viewer as a process, and a browser that notes whatever must never happen on its pages."""
 
+from __future__ import annotations  # Playwright is an extra: its names are for the type checker alone
+
 import os
 import subprocess
 import sys
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
         ViewportSize,
     )
 
-DESKTOP: "ViewportSize" = {"width": 1280, "height": 800}
-PHONE: "ViewportSize" = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 END_S = 10.0
 CANARY = """
 window.addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
@@ -91,7 +93,7 @@ class Watch:
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # every address that was asked for
 
-    def over(self, context: "BrowserContext") -> None:
+    def over(self, context: BrowserContext) -> None:
         context.add_init_script(CANARY)
         context.on("console", self._console)
         context.on("weberror", lambda error: self.problems.append(f"script: {error.error}"))
@@ -99,20 +101,20 @@ class Watch:
         context.on("request", self._request)
         context.on("response", self._response)
 
-    def _dialog(self, dialog: "Dialog") -> None:
+    def _dialog(self, dialog: Dialog) -> None:
         self.problems.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def _console(self, message: "ConsoleMessage") -> None:
+    def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.problems.append(f"console: {message.text} at {message.location.get('url')}")
 
-    def _request(self, request: "Request") -> None:
+    def _request(self, request: Request) -> None:
         self.requests.append(request.url)
         if not request.url.startswith(f"{self.origin}/") and not request.url.startswith("data:image/"):
             self.problems.append(f"asked elsewhere: {request.url}")
 
-    def _response(self, response: "Response") -> None:
+    def _response(self, response: Response) -> None:
         if response.status >= 500:
             self.problems.append(f"{response.status}: {response.url}")
 
@@ -121,9 +123,9 @@ class Watch:
 class Browsing:
     """Opens tabs that are signed in, and watches all of them."""
 
-    browser: "Browser"
+    browser: Browser
     watches: list[Watch] = field(default_factory=list)
-    contexts: list["BrowserContext"] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
     forgiven: list[str] = field(default_factory=list)
 
     def tab(
@@ -131,11 +133,11 @@ class Browsing:
         viewer: Viewer,
         path: str = "",
         *,
-        viewport: "ViewportSize" = DESKTOP,
+        viewport: ViewportSize = DESKTOP,
         dark: bool = False,
         scripts: bool = True,
         signed_in: bool = True,
-    ) -> "Page":
+    ) -> Page:
         """A tab of its own browser profile; `path` "" opens nothing yet."""
         context = self.browser.new_context(
             base_url=viewer.origin,
