@@ -27,6 +27,8 @@ from tracing.store import SpanRow, TraceDetail
 
 OTHER_WORDS = 0.4  # below it, a criterion in the agent's words is shown beside the PRD's
 ALIKE = 0.8  # how much of a criterion the agent must have repeated for its evidence to count for it
+MOST_COMPARED = 400  # pairs of criteria; of more, only those in the same words are matched
+COMPARED_CHARS = 120
 EDITED = "The PRD was edited since: the agent worked on other words."
 
 
@@ -127,13 +129,14 @@ def matched(wanted: Sequence[str], given: Sequence[Criterion]) -> tuple[tuple[Cr
 
     Equal words first, then like ones; where there is one entry for each, the rest goes by the order.
     """
-    left, found = list(given), dict[int, Criterion]()
-    for least in (1.0, ALIKE):
-        for number, text in enumerate(wanted):
-            best = _most_like(text, left) if number not in found else None
-            if best and _likeness(best.text, text) >= least:
-                found[number] = best
-                left.remove(best)
+    same = {_plain(one.text): one for one in reversed(given)}
+    found = {number: one for number, text in enumerate(wanted) if (one := same.pop(_plain(text), None))}
+    left = [one for one in given if not any(one is other for other in found.values())]
+    missing = [number for number in range(len(wanted)) if number not in found]
+    for number in missing if len(missing) * len(left) <= MOST_COMPARED else ():
+        if best := _most_like(wanted[number], left):
+            found[number] = best
+            left.remove(best)
     if len(given) == len(wanted):
         missing = [number for number in range(len(wanted)) if number not in found]
         found |= dict(zip(missing, left, strict=True))
@@ -148,14 +151,19 @@ def _answered(text: str, said: Criterion | None) -> Criterion:
 
 
 def _most_like(text: str, given: Sequence[Criterion]) -> Criterion | None:
-    return max(given, key=lambda one: _likeness(one.text, text), default=None)
+    """None where even that one is about something else."""
+    best = max(given, key=lambda one: _likeness(one.text, text), default=None)
+    return best if best and _likeness(best.text, text) >= ALIKE else None
 
 
 def _likeness(one: str, other: str) -> float:
-    one, other = (" ".join(text.casefold().split()).rstrip(".") for text in (one, other))
-    if one == other:
-        return 1.0
-    return min(SequenceMatcher(None, one, other, autojunk=False).ratio(), 0.99)
+    """By their beginnings: comparing takes longer than the square of what is compared, and an agent may write at length."""
+    matcher = SequenceMatcher(None, _plain(one)[:COMPARED_CHARS], _plain(other)[:COMPARED_CHARS], autojunk=False)
+    return matcher.ratio()
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(".")
 
 
 def _in_prd(home: Home, detail: TraceDetail) -> tuple[tuple[str, Story, str] | None, str]:

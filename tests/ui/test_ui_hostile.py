@@ -10,6 +10,7 @@ from ralph.home import find_home
 from ralph.ui.objects import Objects
 from ralph.ui.outcome import Outcome, outcome
 from ralph.ui.overview import overview
+from ralph.ui.told import Criterion, matched
 from tracing import Tracer
 from tracing import attributes as names
 from tracing.compare import compare_details
@@ -114,3 +115,15 @@ def test_what_a_call_may_have_cost_is_nowhere_added_to_what_is_known(store: Trac
     assert (found.cost_micros, found.unseen_micros) == (200_000, 500_000)
     compared = compare_details(detail, detail)
     assert compared.a.totals.cost_micros == sum(pair.a.cost_micros for pair in compared.pairs if pair.a) == 200_000
+
+
+@pytest.mark.parametrize("count", [10, 2_000])
+def test_criteria_at_any_length_are_matched_at_once(count: int) -> None:
+    wanted = [f"criterion {number} " + "abcde fgh " * 200 for number in range(20)]
+    given = [Criterion("xbcdefgh " * 2_000 + str(number), "shown") for number in range(count)]
+    given.append(Criterion(wanted[7].upper(), "the same words"))
+    began = time.process_time()
+    found, others = matched(wanted, given)
+    assert time.process_time() - began < 5
+    assert found[7].evidence == "the same words"
+    assert len(others) == count
