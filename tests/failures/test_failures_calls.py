@@ -21,6 +21,7 @@ def test_no_arguments_are_written_in_many_ways(nothing: JsonValue) -> None:
         ('{"a": 1}', {"a": 1}),
         ("ls -la\n", "  ls  -la"),
         ({"a": [1, {"c": None}]}, {"a": [1, None]}),
+        ({"url": "https://a.org/b#part-2"}, {"url": "https://a.org/b"}),
     ],
 )
 def test_order_space_and_empty_arguments_do_not_matter(one: JsonValue, other: JsonValue) -> None:

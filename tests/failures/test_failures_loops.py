@@ -77,7 +77,7 @@ def test_the_same_call_with_the_same_result_is_noted_then_told_to_the_agent_then
     assert verdict(script) == said
 
 
-@pytest.mark.parametrize(("times", "said"), [(1, None), (2, Verdict.NOTE), (3, Verdict.NUDGE), (6, Verdict.STOP)])
+@pytest.mark.parametrize(("times", "said"), [(1, None), (2, None), (3, Verdict.NUDGE), (6, Verdict.STOP)])
 def test_the_same_failure_is_told_earlier(times: int, said: Verdict | None) -> None:
     script = Script()
     for _ in range(times):
@@ -259,3 +259,55 @@ def test_short_answers_and_answers_with_work_between_are_no_loop() -> None:
         script.say("yes").say("All right, I am going to look at the next file on the list now.").call()
 
     assert found(script.spans, AnswerLoop) == ()
+
+
+QUESTIONS = ("US Survivor winners born in May", "Survivor US winners born in May", "which US Survivor winners were born in May",
+             "US winners of Survivor born in May", "list US Survivor winners born in May", "US Survivor winners, born May")  # fmt: skip
+FOUND = "Survivor winners: the 50 people who have won the programme, season by season, without dates of birth."
+
+
+@pytest.mark.parametrize("echo", ["", "Results for '{}': "])
+def test_one_question_in_other_words_that_brings_the_same_is_a_loop(echo: str) -> None:
+    script = Script()
+    for question in QUESTIONS:
+        script.call("web_search", {"query": question}, echo.format(question) + FOUND)
+
+    (finding,) = found(script.spans)
+
+    assert finding.title == "web_search was asked 6 times in other words and brought the same"
+    assert finding.verdict is Verdict.NUDGE
+    assert len(finding.span_ids) == 6
+
+
+def test_a_list_gone_through_by_number_other_results_and_other_questions_are_no_rephrasing() -> None:
+    by_date, other_results, others = Script(), Script(), Script()
+    for number, question in enumerate(QUESTIONS):
+        by_date.call("search_flights", {"from": "SFO", "to": "JFK", "date": f"2026-05-{number + 10}"}, FOUND)
+        other_results.call("web_search", {"query": question}, f"{FOUND} Page of season {number}")
+        others.call(
+            "web_search", {"query": f"{question[number * 3 :]} quite another thing {'abc' * number}"}, FOUND[number:]
+        )
+
+    assert [verdict(script) for script in (by_date, other_results, others)] == [None, None, None]
+
+
+def test_a_retriever_only_reads_whatever_its_name() -> None:
+    script = Script()
+    for words in (
+        "motor warranty period",
+        "warranty period motor",
+        "period of motor warranty",
+        "motor warranty: period",
+    ):
+        script._add(Observed("", None, SpanKind.RETRIEVER, "vector_store", input=words, output=FOUND))
+
+    assert verdict(script) is Verdict.NOTE
+
+
+def test_the_same_wall_before_the_same_page_is_one_call_whatever_its_fragment_and_its_id() -> None:
+    script = Script()
+    for number in range(6):
+        wall = f"Just a moment... Enable JavaScript and cookies to continue. Ray ID: 8f{number}c2a91bd{number}e7 08:1{number}:44"
+        script.call("visit_page", {"url": f"https://example.org/paper#p{number}"}, wall)
+
+    assert verdict(script) is Verdict.STOP

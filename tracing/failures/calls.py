@@ -24,9 +24,14 @@ _WAITING_CHARS = 500_000  # of outcomes that are kept as they are, in case their
 _CALL_CHARS = 500  # that a call takes beside them
 _PARSED_CHARS = 65_536  # a longer text is not tried as JSON
 
+_FRAGMENT = re.compile(
+    r"#(?![/!]).*", re.DOTALL
+)  # no server hears of it; behind #/ and #! some pages keep their own addresses
 _TEMPORARY = re.compile(r"/(?:tmp/(?:tmp|pytest-of-)[\w./-]+|var/folders/[\w./+-]+)")
 _UUID_END = re.compile(r"-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b")
 _UUID = re.compile(rf"\b[0-9a-fA-F]{{8}}{_UUID_END.pattern}")
+_LABELLED = re.compile(r"\b(?:ray|request|reference|trace|correlation|incident)[ _-]?id\W{0,3}[\w-]{6,}", re.IGNORECASE)
+_LABELS = ("ID", "Id", " id", "_id", "-id")  # without one of them it need not be looked for
 _PROCESS = re.compile(r"\b[Pp][Ii][Dd]\b\W{0,3}\d+")
 _REQUEST = re.compile(  # an id of one: looked for where its name ends, since few places have such a character
     r"[_-](?=[^\W\d]{0,40}\d)(?:(?<=\breq.)|(?<=\bmsg.)|(?<=\brun.)|(?<=\bcall.)|(?<=\bresp.)|(?<=\bspan.)|(?<=\btrace.)"
@@ -96,6 +101,8 @@ def _from_text(text: str) -> JsonValue:
             return arguments(json.loads(text))
         except (ValueError, RecursionError):
             pass
+    if text.startswith("http"):
+        text = _FRAGMENT.sub("", text)
     return " ".join(text.split()) or None
 
 
@@ -117,6 +124,8 @@ def _quiet(text: str) -> str:
         text = _UUID.sub("~", text)
     if any(word in text for word in ("pid", "PID", "Pid")):
         text = _PROCESS.sub("~", text)
+    if any(label in text for label in _LABELS):
+        text = _LABELLED.sub("~", text)
     return " ".join(_NUMBER.sub("~", _REQUEST.sub("~", text)).split())
 
 

@@ -1,34 +1,34 @@
 """The same call again, with the same outcome, though nothing changed between: the agent goes in circles.
 
-Four shapes, each with its own patience: one call repeated; one call failing in the same way again; a cycle of two to four
-calls; one tool failing in the same way with arguments that hardly differ. Polling gets far more patience. Not loops, since
+Five shapes, each with its own patience: one call repeated; one call failing in the same way again; a cycle of two to four
+calls; one tool failing in the same way with arguments that hardly differ; one question in other words that brings the same. Polling gets far more patience. Not loops, since
 call, outcome or state differ: paging, polling that sees progress, tests run again after an edit, a file read again after one.
 """
 
-import re
 from collections import deque
 from collections.abc import Iterable
 
-from tracing.failures.calls import CALLS, Made, call_of, text_of
+from tracing.failures.calls import CALLS, Made, call_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Observed, Subject
-from tracing.failures.occurrences import ASKED_CHARS, Group, Patience, Seen
+from tracing.failures.occurrences import Group, Patience, Seen
 from tracing.failures.owners import Owners
+from tracing.failures.rephrased import Rephrased, alike, words_of
 from tracing.failures.spent import Turns
 from tracing.failures.state_change import Effect, effect_of
 from tracing.finding import Finding, Severity, Verdict
 from tracing.span import SpanKind
 
 SAME = Patience(note=3, nudge=4, stop=6)
-SAME_FAILURE = Patience(note=2, nudge=3, stop=6)
+SAME_FAILURE = Patience(note=3, nudge=3, stop=6)  # the third try of a flaky network is everyday
 CYCLE = Patience(note=3, nudge=3, stop=5)  # laps
 VARIED_FAILURE = Patience(note=4, nudge=5, stop=15)
+REPHRASED = Patience(note=4, nudge=6, stop=20)
 BLIND = Patience(note=5, nudge=8, stop=25)  # a call that acts and says little of it: a click, a key, "ok"
 POLLING = Patience(note=20, nudge=20, stop=60)
 
 _ASKED = CALLS | {SpanKind.AGENT}  # a sub-agent is asked for something too
 _LONGEST_CYCLE = 4
-_SIMILAR = 0.5  # at least so much of two calls' words in common
 
 _SEVERITY = {Verdict.NOTE: Severity.NOTE, Verdict.NUDGE: Severity.WARNING, Verdict.STOP: Severity.CRITICAL}
 
@@ -55,7 +55,8 @@ class RetryLoop(Detector):
         if span.kind not in _ASKED:
             return ()
         call = call_of(span)
-        seen = Seen(span, call, effect_of(span, failed=call.failed), spent, agent.turns.number)
+        effect = Effect.READS if span.kind is SpanKind.RETRIEVER else effect_of(span, failed=call.failed)
+        seen = Seen(span, call, effect, spent, agent.turns.number)
         agent.forget_before(self._changes)
         if seen.effect is not Effect.READS:
             self._changes += 1
@@ -73,11 +74,12 @@ class _Agent:
         self._same = Made[Group]()
         self._varied: dict[str, tuple[Group, frozenset[int]]] = {}
         self._cycles = _Cycles()
+        self._rephrased = Rephrased()
 
     def forget_before(self, changes: int) -> None:
         """What another agent may have changed makes every call worth repeating."""
         if changes != self._changes:
-            self._changes, self._same, self._varied = changes, Made(), {}
+            self._changes, self._same, self._varied, self._rephrased = changes, Made(), {}, Rephrased()
 
     def may_have_changed_state(self, seen: Seen, changes: int) -> None:
         """Every other call is worth repeating now; this one too if it surely changed something."""
@@ -85,7 +87,7 @@ class _Agent:
         if not seen.span.changed:
             same = self._same.find(seen.call)
             varied = self._varied.get(_failure(seen)) if self._varied else None
-        self._same, self._varied, self._changes = Made(), {}, changes
+        self._same, self._varied, self._rephrased, self._changes = Made(), {}, Rephrased(), changes
         if same is not None:
             self._same.put(seen.call, same)
         if varied is not None:
@@ -96,7 +98,8 @@ class _Agent:
         cycle = self._cycles.saw(seen)
         same = self._saw_same(seen)
         varied = self._saw_varied(seen)
-        return cycle or same or varied
+        rephrased = self._rephrased.saw(seen)
+        return cycle or same or varied or (None if rephrased is None else _of_rephrased(rephrased, seen))
 
     def _saw_same(self, seen: Seen) -> Finding | None:
         group = self._same.find(seen.call)
@@ -112,9 +115,9 @@ class _Agent:
         """One tool that brings the same failure for calls that hardly differ."""
         if not seen.call.empty_handed or not seen.call.outcome_chars:
             return None
-        key, words = _failure(seen), _words(seen.span)
+        key, words = _failure(seen), words_of(seen.span)
         group, before = self._varied.get(key, (None, frozenset()))
-        if group is None or not _alike(words, before):
+        if group is None or not alike(words, before):
             self._varied[key] = seen.group(), words
             return None
         group.again(seen)
@@ -175,14 +178,6 @@ def _failure(seen: Seen) -> str:
     return seen.call.tool + seen.call.outcome
 
 
-def _words(span: Observed) -> frozenset[int]:
-    return frozenset(hash(word) for word in re.findall(r"\w+", text_of(span.input)[:ASKED_CHARS]))
-
-
-def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
-    return len(one & other) >= _SIMILAR * max(len(one | other), 1)
-
-
 def _of_repeats(group: Group, seen: Seen) -> Finding | None:
     verdict = _patience_with(seen).verdict(group.times)
     what = "failed in the same way" if seen.call.failed else "brought the same result"
@@ -205,6 +200,18 @@ def _of_varied(group: Group, seen: Seen) -> Finding | None:
         f"{seen.label}. Each time: {seen.brought}",
         nudge=f"{group.times} calls of {seen.span.name} with hardly different arguments failed in the same way: {seen.brought}. "
         "Another small variation will fail too. Find the cause first, or take another way.",
+    )  # fmt: skip
+
+
+def _of_rephrased(group: Group, seen: Seen) -> Finding | None:
+    verdict = REPHRASED.verdict(group.times)
+    return None if verdict is None else _finding(
+        group, verdict,
+        title=f"{seen.span.name} was asked {group.times} times in other words and brought the same",
+        evidence=f"{group.times} {seen.span.name} calls, {_between(group, seen)}, ask for the same in other words; the latest: "
+        f"{seen.label}. Each time: {seen.brought}",
+        nudge=f"{group.times} calls of {seen.span.name} in other words brought the same: {seen.brought}. It has no more on this. "
+        "Use what it told you, ask something else, or look elsewhere.",
     )  # fmt: skip
 
 
