@@ -482,6 +482,14 @@ def test_a_deed_done_at_the_second_try_is_done() -> None:
     assert not claims(spans)
 
 
+def test_an_edit_that_failed_and_was_then_made_in_the_shell_is_done() -> None:
+    spans = Spans()
+    spans.add(SpanKind.TOOL, "edit_file", input={"old": "x"}, output="Error: the old text was not found")
+    spans.runs("sed -i 's/x/y/' a.py", "", 0)
+    spans.says("I have updated a.py.")
+    assert not claims(spans)
+
+
 def test_a_program_that_broke_off_is_not_free_of_errors() -> None:
     spans = Spans()
     run = spans.runs("python main.py", "Traceback (most recent call last):\n  File x\nImportError: no pygame", 1)

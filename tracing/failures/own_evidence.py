@@ -11,7 +11,7 @@ from tracing.failures.answers import answered, command_of
 from tracing.failures.calls import reads_like_an_error, text_of
 from tracing.failures.claims import TESTS, runs_tests, sentence
 from tracing.failures.observed import Observed
-from tracing.failures.state_change import Effect, guessed, of_shell
+from tracing.failures.state_change import Effect, effect_of, guessed, of_shell
 from tracing.span import SpanKind
 
 LEAST_CALLS = 3  # a trace with fewer may simply not show what was run
@@ -74,8 +74,10 @@ class OwnEvidence:
         result = text_of(span.output)[:_LOOKED_AT]
         failed = span.is_error or bool(span.exit_code) or reads_like_an_error(result)
         result = f"{span.error[:_LOOKED_AT]}\n{result}"
-        if _is_deed(span):
-            self._failed_deed = span if failed else None
+        if failed and _is_deed(span):
+            self._failed_deed = span
+        elif not failed and effect_of(span, failed=False) is not Effect.READS:
+            self._failed_deed = None  # done after all, perhaps in another way
         self._broke_off = span if failed and _runs_a_program(span) and _BROKE_OFF.search(result) else None
         if self.against is not None and not failed:
             self.against = None
