@@ -1,5 +1,6 @@
 """A store that nobody would write on purpose: every page still answers, says what is wrong, and shows the rest."""
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,10 @@ from tracing import attributes as names
 from tracing.failures.detectors import VERSION
 from tracing.failures.stored import analyse_pending
 from tracing.finding import Finding, Severity
-from tracing.span import SpanKind
+from tracing.span import PayloadRefs, SpanKind, SpanState, SpanStatus
 from tracing.store import TraceStore
-from tracing.store.writes import PutFindings
+from tracing.store.store import write_each
+from tracing.store.writes import PutFindings, PutSpan
 from tracing.web.app import create_app
 from tracing.web.security import Security
 
@@ -209,3 +211,34 @@ def test_a_trace_that_cannot_be_analysed_holds_up_no_other(store: TraceStore, ho
     raw(home, "UPDATE span SET events = '[{\"no\": \"event\"}]' WHERE name = 't'")
     analyse_pending(store, limit=5)
     assert {row.name: row.analysed for row in store.traces()} == {"fine": VERSION, "broken": VERSION}
+
+
+def test_numbers_that_json_has_no_word_for_make_no_trace_unreadable(store: TraceStore, get: Get) -> None:
+    with Tracer(store).start_trace("x", agent_id="a") as trace:
+        trace.add_span("t", kind=SpanKind.LLM)
+    span = store.trace(trace.trace_id).spans[0]
+    facts = {"nan": math.nan, "inf": math.inf, names.CALL_ATTEMPTS: math.inf}
+    state = SpanState(
+        trace.trace_id, "a" * 16, None, "odd", SpanKind.LLM, SpanStatus.OK, None, 1, 2, facts, (), PayloadRefs()
+    )
+    store.write([PutSpan(state, 1)])
+    assert get(f"/traces/{trace.trace_id}").status_code == 200
+    assert get(f"/traces/{trace.trace_id}/spans/{'a' * 16}.json").status_code == 200
+    assert get(f"/traces/{trace.trace_id}/spans/{span.span_id}").status_code == 200
+
+
+def test_a_count_that_no_store_can_hold_costs_only_its_own_span(store: TraceStore) -> None:
+    with Tracer(store).start_trace("x", agent_id="a") as trace:
+        pass
+
+    def put(span_id: str, count: float) -> PutSpan:
+        told = {names.INPUT_TOKENS: count}
+        return PutSpan(
+            SpanState(
+                trace.trace_id, span_id, None, "t", SpanKind.LLM, SpanStatus.OK, None, 1, 2, told, (), PayloadRefs()
+            ),
+            1,
+        )
+
+    assert write_each(store, [put("a" * 16, 10**30), put("b" * 16, math.inf), put("c" * 16, 5)]) == 2
+    assert "c" * 16 in {span.span_id for span in store.trace(trace.trace_id).spans}

@@ -231,6 +231,13 @@ def write_each(store: TraceStore, writes: Iterable[Write]) -> int:
     for write in writes:
         try:
             store.write([write])
-        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, ValueError, TypeError):
+        except (
+            sqlite3.IntegrityError,
+            sqlite3.InterfaceError,
+            sqlite3.ProgrammingError,
+            ValueError,
+            TypeError,
+            ArithmeticError,
+        ):
             dropped += 1
     return dropped

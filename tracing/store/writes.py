@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tracing import attributes as names
 from tracing.finding import Finding
-from tracing.jsonlike import clean
+from tracing.jsonlike import clean, json_like
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanState, SpanStatus, TraceState
 from tracing.store.search import note_texts
 
@@ -247,7 +247,10 @@ def _text(attributes: Mapping[str, AttributeValue], name: str) -> str | None:
 
 def _json(value: object) -> str:
     """Without lone surrogates: SQLite's own JSON functions would make bytes of them that nobody can read back."""
-    return clean(json.dumps(value, ensure_ascii=False))
+    try:
+        return clean(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    except (ValueError, RecursionError):  # no finite number, or too deep: SQLite could not read any span of the trace
+        return clean(json.dumps(json_like(value), ensure_ascii=False))
 
 
 def _label(metadata: Mapping[str, JsonValue], *keys: str) -> str:
