@@ -1,19 +1,26 @@
-"""What a list and a search cost in a store of a million spans, against the same in one of ten thousand."""
+"""What the viewer's pages cost: a list and a search in a store of a million spans, against the same in one of ten thousand; a trace
+of 30,000 spans, against one of 300.
+"""
 
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.big_store import write_traces
+from benchmarks.big_store import START_NS, write_traces
 from benchmarks.figure import Figure, Judged
 from tracing import TraceFilter, TraceStore
+from tracing.web.page import Query
+from tracing.web.pages.trace import trace_page
+from tracing.web.row_lines import rows_page
 
 SMALL, BIG = 10_000, 1_000_000
 TIMES = 15
 ROWS = 50
+SHORT, LONG = 300, 30_000  # spans of one trace
 GROWTH = 5.0
 ASKED = {
     "list of the newest traces": TraceFilter(limit=ROWS),
@@ -23,11 +30,25 @@ ASKED = {
 }
 
 
-def measure(folder: Path, *, small: int = SMALL, big: int = BIG) -> list[Figure]:
+def measure(folder: Path, *, small: int = SMALL, big: int = BIG, short: int = SHORT, long: int = LONG) -> list[Figure]:
     few, many = (_times_ms(folder / str(spans) / "traces.db", spans) for spans in (small, big))
     words = f"at {small:,} spans"
-    return [
+    few_of_trace, many_of_trace = (_trace_ms(folder / f"trace-{spans}" / "traces.db", spans) for spans in (short, long))
+    grown = 2.0 * long / short
+    of_lists = [
         Figure(f"{name}, at {big:,} spans", many[name], "ms", few[name], words, GROWTH, Judged.RATIO) for name in ASKED
+    ]
+    return of_lists + [
+        Figure(
+            f"{name}, of {long:,} spans",
+            many_of_trace[name],
+            "ms",
+            few_of_trace[name],
+            f"of {short:,}",
+            grown,
+            Judged.RATIO,
+        )
+        for name in few_of_trace
     ]
 
 
@@ -36,6 +57,26 @@ def _times_ms(path: Path, spans: int) -> dict[str, float]:
     write_traces(path, spans)
     with closing(TraceStore.open(path)) as store:
         return {name: _median_ms(partial(store.traces, wanted)) for name, wanted in ASKED.items()}
+
+
+def _trace_ms(path: Path, spans: int) -> dict[str, float]:
+    """A trace opened for the first time, and what is asked of it afterwards."""
+    path.parent.mkdir(parents=True)
+    (trace_id,) = write_traces(path, spans, spans_per_trace=spans)
+
+    def opened() -> None:
+        with closing(TraceStore.open(path)) as fresh:  # nothing is kept of it
+            trace_page(Query(fresh, {"trace_id": trace_id}, {}, START_NS))
+
+    with closing(TraceStore.open(path)) as store:
+        query = Query(store, {"trace_id": trace_id}, {}, START_NS)
+        last = store.span_rows(trace_id)[-1].span_id
+        asked: dict[str, Callable[[], object]] = {
+            "a trace opened": opened,
+            "a trace's rows for the script": partial(rows_page, query),
+            "one span's panel in a trace": partial(trace_page, replace(query, args={"span": last})),
+        }
+        return {name: _median_ms(ask) for name, ask in asked.items()}
 
 
 def _median_ms(ask: Callable[[], object]) -> float:

@@ -20,14 +20,14 @@ WORDS = (
 )  # fmt: skip
 
 
-def write_traces(path: Path, spans: int, *, seed: int = 1) -> list[str]:
+def write_traces(path: Path, spans: int, *, seed: int = 1, spans_per_trace: int = SPANS_PER_TRACE) -> list[str]:
     """A store with about `spans` spans; gives the ids of its traces. Sixty of them say "pangolin" once."""
     store, dice, ids = TraceStore.open(path), random.Random(seed), []
     batch: list[Write] = []
-    count = spans // SPANS_PER_TRACE
+    count = spans // spans_per_trace
     for number in range(count):
         ids.append(dice.randbytes(16).hex())
-        batch += _trace(ids[-1], number, dice, rare=number % max(count // 60, 1) == 0)
+        batch += _trace(ids[-1], number, dice, spans_per_trace, rare=number % max(count // 60, 1) == 0)
         if len(batch) > 5_000:
             store.write(batch)
             batch = []
@@ -36,7 +36,7 @@ def write_traces(path: Path, spans: int, *, seed: int = 1) -> list[str]:
     return ids
 
 
-def _trace(trace_id: str, number: int, dice: random.Random, *, rare: bool) -> Iterator[Write]:
+def _trace(trace_id: str, number: int, dice: random.Random, spans: int, *, rare: bool) -> Iterator[Write]:
     began_ns = START_NS + number * TRACE_NS
     story, agent = f"US-{number % 300:03d}", f"agent-{number % 7}"
     metadata = {"ralph.story.id": story, "ralph.story.title": _text(dice, 5), "ralph.repo": f"/repos/{number % 20}"}
@@ -47,7 +47,7 @@ def _trace(trace_id: str, number: int, dice: random.Random, *, rare: bool) -> It
         metadata, this_process(),
     )  # fmt: skip
     yield PutTrace(state, began_ns)
-    for index in range(SPANS_PER_TRACE):
+    for index in range(spans):
         yield from _span(trace_id, root, index, began_ns, dice, more=" pangolin" if rare and index == 20 else "")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import big, memory, money, per_turn, redaction, sandboxed, spans, startup, storage
+from benchmarks import big, detectors, memory, money, per_turn, redaction, sandboxed, spans, startup, storage
 from benchmarks.__main__ import BENCHMARKS, PAGE
 from benchmarks.figure import BEGIN, END, Figure, Judged, put_between_markers, table
 from benchmarks.instant import InstantModel, run_bare, run_harness
@@ -20,7 +20,8 @@ TINY: dict[str, Callable[[Path], list[Figure]]] = {
     "storage": partial(storage.measure, early=3, late=6, around=2),
     "memory": partial(memory.measure, turns=3),
     "sandbox": partial(sandboxed.measure, count=1),
-    "viewer": partial(big.measure, small=100, big=200),
+    "viewer": partial(big.measure, small=100, big=200, short=30, long=60),
+    "detectors": partial(detectors.measure, turns=2, short=12, long=24),
 }
 
 
