@@ -6,6 +6,7 @@
 // An element with `data-live-part` and an id is replaced by the same element of the page fetched anew; nothing more is needed.
 
 const AT_MOST_EVERY_MS = 1000;
+const SHARE = 10; // a page that takes long to make is asked for seldom: at most a tenth of the time goes into it
 const FINDINGS_AFTER_MS = 5000; // after a trace's end the viewer looks for what went wrong in it
 const WORDS = { live: "live", paused: "paused", lost: "connection lost", ended: "ended" };
 
@@ -35,18 +36,25 @@ async function replaceParts() {
   document.dispatchEvent(new CustomEvent("page:replaced"));
 }
 
-/** Runs it now, or a second after it last began; never twice at once. @param {() => Promise<void>} work */
+/** Runs it now, or a second (or ten times what it took) after it last began; never twice at once. @param {() => Promise<void>} work */
 function seldom(work) {
-  let began = -Infinity;
+  let next = 0;
   let waiting = 0;
+  let busy = false;
+  let again = false;
   const run = async () => {
-    waiting = 0;
-    began = performance.now();
+    [waiting, busy] = [0, true];
+    const began = performance.now();
     await work().catch(() => {});
+    next = began + Math.max(AT_MOST_EVERY_MS, SHARE * (performance.now() - began));
+    busy = false;
+    if (again) soon();
   };
-  return () => {
-    waiting ||= setTimeout(run, Math.max(0, began + AT_MOST_EVERY_MS - performance.now()));
+  const soon = () => {
+    again = busy;
+    if (!busy) waiting ||= setTimeout(run, Math.max(0, next - performance.now()));
   };
+  return soon;
 }
 
 /** Watches for the element that asks for it. A tab in the background lets go: browsers allow few connections to one host. */

@@ -9,6 +9,8 @@ import { Tree } from "./tree.js";
 const ZOOM = 1.6;
 const SETTLE_MS = 1500;
 const SAFETY_MS = 10_000;
+const PAUSE_MS = 400;
+const SHARE = 5; // of a big trace's time at most a fifth goes into following it
 const WIDE = matchMedia("(min-width: 64rem)");
 
 class TracePage {
@@ -400,10 +402,11 @@ class TracePage {
       busy = true;
       while (again) {
         again = false;
+        const began = performance.now();
         await this.rows.fetch().catch(() => {});
         this.update();
         if (this.side.body.querySelector(".span.state-open")) await this.side.again();
-        await new Promise((done) => setTimeout(done, 400));
+        await new Promise((done) => setTimeout(done, Math.max(PAUSE_MS, SHARE * (performance.now() - began))));
       }
       busy = false;
     };
@@ -412,7 +415,12 @@ class TracePage {
     // What changed between the page and the first event nobody tells; and a proxy may hold events back.
     if (this.rows.running) setTimeout(changed, SETTLE_MS);
     setInterval(() => this.rows.running && !document.hidden && changed(), SAFETY_MS);
-    setInterval(() => this.rows.running && !document.hidden && !this.dragged && this.update(), 1000);
+    const grow = () => {
+      const began = performance.now();
+      if (this.rows.running && !document.hidden && !this.dragged) this.update();
+      setTimeout(grow, Math.max(1000, SHARE * (performance.now() - began)));
+    };
+    setTimeout(grow, 1000);
   }
 }
 
