@@ -17,6 +17,7 @@ from tracing.span import JsonValue, SpanKind, TraceStatus
 from tracing.words import cut, plain
 
 MOST_SPANS = 20
+_SHOWN_CHARS = 2_000  # of a text, before it is made one short line
 _JUDGES = {SpanKind.EVALUATOR, SpanKind.CHAIN, SpanKind.GUARDRAIL}
 _INSIDE = {"verify", "baseline"}  # what belongs to a verification is judged with it; a baseline judges nobody
 _CUT_SHORT = {TraceStatus.INTERRUPTED, TraceStatus.TIMEOUT, TraceStatus.OVER_BUDGET, TraceStatus.RUNNING}
@@ -154,7 +155,7 @@ class ContradictedClaim(Detector):
             severity=Severity.WARNING,
             title="Says that tests pass, but its own last test run failed",
             evidence=f"The agent claimed {claim.words}. Its last test run before that failed, and none passed afterwards: "
-            f"{cut(plain(_command(run)), 120)}.",
+            f"{cut(plain(_command(run)[:_SHOWN_CHARS]), 120)}.",
             remedy="Run that command yourself. If it failed before the change too, the agent should say so instead of claiming that all is green.",
             span_ids=(claim.span_id, run.span_id),
         )
@@ -184,7 +185,10 @@ def _said(span: Observed, parts: Mapping[str, str]) -> str:
     output: JsonValue = span.output
     text = str(output.get("text") or output.get("explanation") or "") if isinstance(output, dict) else ""
     names = ", ".join(dict.fromkeys(parts.values())) or span.name
-    return cut(plain(text), 200) or f"{names} failed{f' ({plain(span.error)})' if span.error else ''}"
+    return (
+        cut(plain(text[:_SHOWN_CHARS]), 200)
+        or f"{names} failed{f' ({plain(span.error[:_SHOWN_CHARS])})' if span.error else ''}"
+    )
 
 
 def _sentence(words: str) -> str:

@@ -19,6 +19,7 @@ from tracing.words import cut, plain
 IN_A_ROW = 3  # so many failed answers in a row, and going on is pointless
 MOST_SPANS = 20
 LONGEST_ERROR_CHARS = 500
+_SHOWN_CHARS = 2_000  # of a text, before it is made one short line
 LONGEST_REFUSAL_CHARS = 250
 MOST_EMPTY_TOKENS = 5  # an answer of more than that had something in it, even if the trace does not show it
 
@@ -152,7 +153,7 @@ class _Seen:
         if len(self.span_ids) < MOST_SPANS:
             self.span_ids.append(span.span_id)
         self.waste += Waste(span.tokens, span.cost_micros, span.duration_ns)
-        self.shown = self.shown or cut(plain(shown), 160)
+        self.shown = self.shown or cut(plain(shown[:_SHOWN_CHARS]), 160)
         self.worst_row = max(self.worst_row, row)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from tracing.failures.answers import squeezed
-from tracing.failures.observed import Observed
+from tracing.failures.calls import call_of
+from tracing.failures.observed import Observed, once
 from tracing.span import JsonValue
 
 
@@ -74,6 +75,7 @@ _RUNS_TESTS = re.compile(
 )
 _QUOTED = re.compile(r"'[^']*'|(?<!\\)\"(?:[^\"\\]|\\.)*+\"")
 _ACTION_KEYS = ("command", "action", "operation", "method")
+_WORD_CHARS = 60
 _LOOKED_AT_CHARS = 4_096  # more of a command is not worth its time; cut short it looks as if it changed more, not less
 
 
@@ -82,6 +84,12 @@ def effect_of(span: Observed, *, failed: bool) -> Effect:
     if span.changed is not None:
         return Effect.CHANGES if span.changed else Effect.READS
     return guessed(span.name, span.input, failed=failed)
+
+
+@once
+def effect(span: Observed) -> Effect:
+    """Of a finished call."""
+    return effect_of(span, failed=call_of(span).failed)
 
 
 def guessed(tool: str, value: JsonValue, *, failed: bool = False) -> Effect:
@@ -102,7 +110,14 @@ def _action(value: JsonValue) -> str:
     """Of a tool with several actions, as `{"command": "view", "path": ...}`, which one."""
     if not isinstance(value, Mapping):
         return ""
-    return next((word for key in _ACTION_KEYS if isinstance(word := value.get(key), str) and word.isidentifier()), "")
+    return next(
+        (
+            word
+            for key in _ACTION_KEYS
+            if isinstance(word := value.get(key), str) and len(word) <= _WORD_CHARS and word.isidentifier()
+        ),
+        "",
+    )
 
 
 def _of_words(name: str) -> Effect | None:
