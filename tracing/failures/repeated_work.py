@@ -11,7 +11,7 @@ from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, Subject
 from tracing.failures.owners import Owners
 from tracing.failures.spent import Turns
-from tracing.failures.state_change import Effect, effect
+from tracing.failures.state_change import Effect, effect_known
 from tracing.finding import Finding, Severity, Waste
 from tracing.gist import gist
 from tracing.words import cut
@@ -84,7 +84,7 @@ class RepeatedWork(Detector):
     def _called(self, agent: _Agent, span: Observed, spent: Waste) -> None:
         call = call_of(span)
         agent.calls += 1
-        if effect(span) is not Effect.READS:
+        if effect_known(span) is not Effect.READS:
             self._changes += 1
         if agent.changes != self._changes:
             agent.changes, agent.made = self._changes, Made()

@@ -15,7 +15,7 @@ from tracing.failures.occurrences import Group, Patience, Seen
 from tracing.failures.owners import Owners
 from tracing.failures.rephrased import Rephrased, alike, words_of
 from tracing.failures.spent import Turns
-from tracing.failures.state_change import Effect, effect
+from tracing.failures.state_change import Effect, effect_known
 from tracing.finding import Finding, Severity, Verdict
 from tracing.span import SpanKind
 
@@ -55,7 +55,7 @@ class RetryLoop(Detector):
         if span.kind not in _ASKED:
             return ()
         call = call_of(span)
-        effect = Effect.READS if span.kind is SpanKind.RETRIEVER else effect(span)
+        effect = Effect.READS if span.kind is SpanKind.RETRIEVER else effect_known(span)
         seen = Seen(span, call, effect, spent, agent.turns.number)
         agent.forget_before(self._changes)
         if seen.effect is not Effect.READS:

@@ -87,7 +87,7 @@ def effect_of(span: Observed, *, failed: bool) -> Effect:
 
 
 @once
-def effect(span: Observed) -> Effect:
+def effect_known(span: Observed) -> Effect:
     """Of a finished call."""
     return effect_of(span, failed=call_of(span).failed)
 
