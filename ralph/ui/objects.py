@@ -13,6 +13,7 @@ from ralph.workspace.commit import ATTEMPTS
 from ralph.workspace.git import Git, GitError
 from tracing.diffs import FileDiff, parse
 
+GIT_TIMEOUT_S = 20.0  # a pipe among a hostile repo's objects would hold a page for ever
 MOST_FILES = 300
 MOST_LINES = 20_000  # of one diff
 MOST_FILE_LINES = 3_000
@@ -76,13 +77,15 @@ class Objects:
         if not root or not is_there(root):
             return None
         try:
-            listing = Git(cwd=place).text(
+            listing = Git(cwd=place, timeout_s=GIT_TIMEOUT_S).text(
                 "rev-parse", "--path-format=absolute", "--absolute-git-dir", "--show-toplevel"
             )
         except (RalphError, OSError):
             return None
         folder, top = map(Path, listing.split("\n", 1))
-        return cls(Git(cwd=folder, git_dir=folder)) if top.resolve() == place.resolve() else None
+        return (
+            cls(Git(cwd=folder, git_dir=folder, timeout_s=GIT_TIMEOUT_S)) if top.resolve() == place.resolve() else None
+        )
 
     def commit(self, revision: str) -> str | None:
         """The whole id of the commit; None where there is none."""

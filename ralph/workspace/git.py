@@ -79,6 +79,7 @@ class Git:
     index: Path | None = None  # None: the repository's own
     drivers: tuple[tuple[str, str], ...] = ()  # `without_drivers` knows them: ("filter" or "merge", name)
     transport: str = NO_TRANSPORT  # whatever config says of single protocols
+    timeout_s: float | None = None  # after which a command is killed and has failed; None: it may take its time
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -131,7 +132,8 @@ class Git:
             source.seek(0)
             ours = {**self._env(), **(env or {})}
             with _effect_of(args):
-                return _execute([*_without_shell_variables(ours), *self._argv(args)], self.cwd, ours, source.fileno())
+                command = [*_without_shell_variables(ours), *self._argv(args)]
+                return _execute(command, self.cwd, ours, source.fileno(), self.timeout_s)
 
     def with_index(self, index: Path) -> "Git":
         return replace(self, index=index)
@@ -169,7 +171,9 @@ def _effect_of(args: Sequence[str]) -> AbstractContextManager[None]:
     return effect(f"git {command}") if command and not is_listing else nullcontext()
 
 
-def _execute(argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: int) -> tuple[int, bytes, str]:
+def _execute(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: int, timeout_s: float | None
+) -> tuple[int, bytes, str]:
     try:
         from git.cmd import Git as GitCommand  # noqa: PLC0415 - costs 100 ms
         from git.exc import GitCommandNotFound  # noqa: PLC0415
@@ -184,6 +188,7 @@ def _execute(argv: Sequence[str], cwd: Path, env: Mapping[str, str], stdin: int)
             with_exceptions=False,
             stdout_as_string=False,
             strip_newline_in_stdout=False,
+            kill_after_timeout=timeout_s,
         )
     except GitCommandNotFound as error:
         raise RalphError("git was not found. Install git 2.30 or newer and see that `git --version` works.") from error

@@ -1,5 +1,6 @@
 """A trace that somebody else wrote: what it names must not become an option of git, or a command that a person is told to type."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -127,3 +128,13 @@ def test_criteria_at_any_length_are_matched_at_once(count: int) -> None:
     assert time.process_time() - began < 5
     assert found[7].evidence == "the same words"
     assert len(others) == count
+
+
+def test_a_pipe_in_place_of_a_repos_refs_holds_no_page_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ralph.ui.objects.GIT_TIMEOUT_S", 0.3)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    os.mkfifo(tmp_path / ".git" / "packed-refs")
+    found = Objects.of(str(tmp_path))
+    assert found is None or found.commit("refs/heads/nothing") is None

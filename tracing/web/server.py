@@ -14,6 +14,7 @@ HOST = "127.0.0.1"  # nothing else: whoever wants it elsewhere puts a proxy of t
 DEFAULT_PORT = 7007
 PORTS_TRIED = 20
 BACKLOG = 128
+MOST_CONNECTIONS = 256  # others of this machine may connect without a token; more get 503, and files stay to be opened
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -68,6 +69,7 @@ def serve(app: Starlette, listener: socket.socket) -> None:
         ws="none",
         timeout_graceful_shutdown=1,
         timeout_keep_alive=30,
+        limit_concurrency=MOST_CONNECTIONS,
     )
     server = _Server(config, app.state.live.stop)
     with listener:
