@@ -132,8 +132,8 @@ class ContradictedClaim(Detector):
         times = "once" if found.times == 1 else f"{found.times} times"
         last = ending.outcome or next(iter(self._red.values()), "") or found.words
         if is_mended:
-            title = f"Claimed success, contradicted {times}, then mended"
-            tail = f" {found.times} repair{'' if found.times == 1 else 's'} later nothing was red any more."
+            title = f"Claimed success too early{'' if found.times == 1 else f' {times}'}, then mended it"
+            tail = f" {found.times} repair{'' if found.times == 1 else 's'} later nothing failed any more."
         else:
             title = f"Claims success, but {cut(last, 60) or 'the outcome says otherwise'}"
             tail = " It was not mended." if ending.status is not TraceStatus.RUNNING else ""
@@ -192,7 +192,7 @@ def _said(span: Observed, parts: Mapping[str, str]) -> str:
 
 
 def _sentence(words: str) -> str:
-    return f"But: {words}." if words else "But the registered outcome is a failure."
+    return f"The outcome says otherwise: {words}." if words else "The registered outcome is a failure."
 
 
 def _command(span: Observed) -> str:

@@ -237,8 +237,8 @@ def _finding(group: Group, verdict: Verdict, *, title: str, evidence: str, nudge
         severity=_SEVERITY[verdict],
         title=title,
         evidence=evidence,
-        remedy="Look at the first repeat and at what the agent was told before it: the result did not help it on, and "
-        "nothing said so. Make the tool's answer say what to do instead, or give the agent what it was looking for.",
+        remedy="Open the first repeat: what was the agent waiting for, and why could it not tell from the result that this will "
+        "not come? Make the tool's answer say what to do instead, or give the agent what it was looking for.",
         span_ids=(*group.repeats, group.first_span),
         waste=group.waste,
         verdict=verdict,

@@ -205,8 +205,8 @@ class SubAgents(Detector):
             many = MANY_IN_ALL if self._has_clock(span) else max(MANY, self._own_turns // OWN_TURNS_FOR_ONE)
             yield _over(started, many, RUNAWAY_IN_ALL, "nobody asked for a number")
         many, runaway = max(MANY, 2 * asked), max(RUNAWAY, 4 * asked)
-        yield _over(quick, many, runaway, f"{quick} of them were started within ten minutes")
-        yield _over(self._at_work, many, runaway, f"{self._at_work} were at work at the same time")
+        yield _over(quick, many, runaway, f"at least {quick} of them started within ten minutes")
+        yield _over(self._at_work, many, runaway, f"at least {self._at_work} at work at the same time")
         yield _over(self._deepest, DEEP, RUNAWAY_DEPTH, f"agents started agents, {self._deepest} levels deep")
         if self._is_churning(span):
             yield Verdict.NUDGE, f"{RE_ENTERED} agents were entered within a minute"
@@ -230,7 +230,7 @@ class SubAgents(Detector):
         return Finding(
             detector=self.name,
             severity=Severity.CRITICAL if runs_away else Severity.WARNING,
-            title=f"{'Sub-agents run away' if runs_away else 'Many sub-agents'}: {agents}, {self._why}",
+            title=f"{'Runaway: ' if runs_away else ''}{agents}, {self._why}",
             evidence=self._evidence(agents),
             remedy="Stop the ones that still run, and say in the task how many may be started; set the agent's own limit on sub-agents, "
             "or take away the tool (or the program) that starts them.",
