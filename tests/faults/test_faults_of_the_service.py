@@ -134,7 +134,7 @@ def test_a_fault_that_passes_is_survived_in_the_same_run(
         pytest.param([malformed_tool_json("write")] * 3, "without a valid tool call", id="malformed-three-times"),
         pytest.param([stops("pause_turn")] * 6, "paused the turn again and again", id="paused-for-ever"),
         pytest.param([fails(413)] * 2, "too long again after a compaction", id="413-twice"),
-        pytest.param([calls("bash", {"command": "ls"})] * 6, "again and again", id="going-in-circles"),
+        pytest.param([calls("bash", {"command": "ls"})] * 6, "the same result 6 times", id="going-in-circles"),
     ],
 )
 def test_a_model_that_does_not_mend_its_ways_costs_the_story_an_attempt(

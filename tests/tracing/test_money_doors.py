@@ -1,7 +1,7 @@
 """Static: nothing asks a model but what stands behind the meter, no client tries again by itself, and money has no fractions."""
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,10 @@ CLIENTS = {"Anthropic", "AsyncAnthropic", "AnthropicBedrock", "AnthropicBedrockM
 CALL = "ralph/model/call.py"
 
 
-def calls_in(source: str) -> Iterator[tuple[ast.Call, str]]:
+@functools.cache  # several tests look at all of Ralph
+def calls_in(source: str) -> list[tuple[ast.Call, str]]:
     """Each call with the dotted name of what is called, as far as it is written out."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call):
-            yield node, ast.unparse(node.func)
+    return [(node, ast.unparse(node.func)) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
 
 
 def asks_a_model(name: str) -> bool:
