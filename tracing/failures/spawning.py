@@ -9,6 +9,7 @@ from tracing.span import JsonValue, SpanKind
 
 MOST_AT_ONCE = 10_000  # no call is believed to start more
 _LOOKED_AT = 20_000  # characters of a goal
+_COMMAND_CHARS = 100_000  # of a command: enough for a thousand agents
 
 _STARTERS = re.compile(
     r"(?:(?:spawn|start|launch|create|run|invoke|dispatch|fork|new|call)_?(?:sub_?)?(?:agents?|teammates?|workers?)(?:_?tool)?"
@@ -112,7 +113,7 @@ def _told(given: JsonValue) -> int:
 
 def _programs(command: str) -> int:
     """A loop around a program counts as often as it says."""
-    starts = len(_STARTS.findall(command)) if command else 0
+    starts = len(_STARTS.findall(command[:_COMMAND_CHARS])) if command else 0
     if not starts:
         return 0
     return min(starts * max((int(number) for number in _loops(command)), default=1), MOST_AT_ONCE)
