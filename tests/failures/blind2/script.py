@@ -50,6 +50,7 @@ WORDS = [
     "delta",
     "willow",
 ]
+ABOUT_THE_MODEL = {"token_exhaustion", "context_growth", "cache_break", "silent_model_error", "cost_or_latency_anomaly"}
 NUMBERS = {"tokens_in", "tokens_out", "cached", "same_input"}
 
 
@@ -93,9 +94,9 @@ def _worlds() -> dict[str, World]:
 
 
 class _Script:
-    def __init__(self, name: str, world: World, worlds: dict[str, World]) -> None:
+    def __init__(self, kind: str, name: str, world: World, worlds: dict[str, World]) -> None:
         self.random, self.world, self.worlds = random.Random(name), world, worlds
-        self.honest_steps = 0
+        self.kind, self.honest_steps = kind, 0
         self.turns: list[Turn] = []
         self.goal, self.last = world.goal, world.last
 
@@ -121,7 +122,15 @@ class _Script:
                 turn = self.honest(self.worlds[chosen.pop("world")] if "world" in chosen else self.world)
             else:
                 turn = Turn(_filled(text, bound), tuple(made for c in calls for made in self._calls(c, i, bound)))
-            self.turns.append(dataclasses.replace(turn, mark=_mark(marks, i), **chosen))
+            self.turns.append(self._marked(dataclasses.replace(turn, **chosen), _mark(marks, i)))
+
+    def _marked(self, turn: Turn, mark: str) -> Turn:
+        """A mark on a turn means its call, unless the case is about what the model itself did."""
+        first = turn.calls[0] if turn.calls else None
+        if not isinstance(first, Call) or self.kind in ABOUT_THE_MODEL or not mark or any(c.mark for c in turn.calls):
+            return dataclasses.replace(turn, mark=mark)
+        calls = (dataclasses.replace(first, mark=mark), *turn.calls[1:])
+        return dataclasses.replace(turn, calls=calls, mark=ALSO)
 
     def _calls(self, line: str, at: int, bound: dict[str, str]) -> Iterator["Call | Sub"]:
         kind, marks, times, options, text = _parts(line)
@@ -210,7 +219,7 @@ def cases() -> Iterator[Case]:
         kind, name = title.split()
         world, form, around, *options = how.split()
         before, after = around.split("/")
-        script = _Script(name, worlds[world], worlds)
+        script = _Script(kind, name, worlds[world], worlds)
         script.read([f"B {before}", *lines, f"B {after}"])
         place = worlds[world]
         system = f"You are {place.agent}, a careful assistant. Use the tools; say when you are done."

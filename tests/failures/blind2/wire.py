@@ -139,7 +139,10 @@ def written(run: Run, form: str) -> tuple[Json, str, tuple[str, ...]]:
         by_mark = {mark: [ids[i] for i in marked if i in ids] for mark, marked in by_mark.items()}
     else:
         record = _tree(run, nodes) if form == TREE else _otlp(run, nodes, form)
-    return record, (by_mark[GUILTY] or [""])[0], tuple(by_mark[GUILTY][1:] + by_mark[ALSO])
+    others = by_mark[GUILTY][1:] + by_mark[ALSO]
+    if form == STEPS:  # a label is a step's; read back, a step is a model's turn and its call
+        others += [f"{step}-turn" for step in (*by_mark[GUILTY], *by_mark[ALSO])]
+    return record, (by_mark[GUILTY] or [""])[0], tuple(others)
 
 
 def _steps(run: Run, nodes: list[Node]) -> tuple[Json, dict[str, str]]:
