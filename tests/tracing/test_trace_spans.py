@@ -23,7 +23,7 @@ from tracing.finding import Finding, Severity
 from tracing.observe import child_environment, default_tracer, observe, start_trace
 from tracing.owner import is_alive, this_process
 from tracing.redact import Redactor
-from tracing.span import Owner, SpanKind, SpanStatus, TraceStatus, parse_traceparent
+from tracing.span import AttributeValue, Owner, SpanKind, SpanStatus, TraceStatus, parse_traceparent
 from tracing.sqlite import StateError, connect, migrate
 from tracing.store import GroupBy, TraceFilter, TraceNotFoundError, TraceStore
 from tracing.store.schema import COMPONENT, MIGRATIONS
@@ -221,6 +221,44 @@ def test_costs_tell_what_is_simulated_and_what_is_only_a_bound(store: TraceStore
     (cost,), (row,) = store.costs(GroupBy.STORY), store.traces()
     assert (cost.cost_micros, cost.known_micros, cost.unseen_micros, cost.simulated_micros) == (550, 50, 500, 40)
     assert (row.cost_micros, row.known_micros, row.unseen_micros, row.simulated_micros) == (550, 50, 500, 40)
+
+
+@pytest.mark.parametrize(
+    ("said", "amounts"),
+    [
+        pytest.param(
+            {"gen_ai.usage.cost": 0.25, "llm.cost.total": 0.25}, (0, 0, 0, 250_000), id="one cost in two names"
+        ),
+        pytest.param(
+            {
+                "llm.token_count.prompt": 900,
+                "llm.token_count.completion": 20,
+                "llm.token_count.prompt_details.cache_read": 600,
+                "llm.cost.total": 0.5,
+            },
+            (900, 20, 600, 500_000),
+            id="OpenInference",
+        ),
+        pytest.param(
+            {"gen_ai.usage.prompt_tokens": 7, "gen_ai.usage.completion_tokens": 3}, (7, 3, 0, 0), id="old GenAI"
+        ),
+        pytest.param({names.COST_MICROS: 0, "gen_ai.usage.cost": 9.0}, (0, 0, 0, 0), id="ours holds"),
+        pytest.param(
+            {"gen_ai.usage.cost": float("inf"), "gen_ai.usage.input_tokens": 1e300}, (0, 0, 0, 0), id="absurd"
+        ),
+    ],
+)
+def test_what_any_agent_says_of_its_usage_is_in_the_totals_once(
+    store: TraceStore, said: dict[str, AttributeValue], amounts: tuple[int, ...]
+) -> None:
+    trace = a_tracer(store).start_trace("t")
+    with trace.span("all of it", kind=SpanKind.AGENT, attributes=said):
+        trace.add_span("call", kind=SpanKind.LLM, attributes={"llm.model_name": "m-9", **said})
+    trace.end()
+    detail, (cost,) = store.trace(trace.trace_id), store.costs(GroupBy.MODEL)
+    row = detail.trace
+    assert (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cost_micros) == amounts
+    assert (cost.group, cost.cost_micros) == ("m-9", amounts[3])
 
 
 def test_traces_from_before_this_was_told_learn_what_was_simulated(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from tracing.failures.detectors import detectors
 from tracing.failures.messages import given, goal, result
 from tracing.failures.observed import Ending, History, Observed, Subject
-from tracing.failures.reading import AGENTS, first, over, shows_input, shows_output
+from tracing.failures.reading import AGENTS, over, shows_input, shows_output
 from tracing.failures.replaying import replay
 from tracing.failures.span_json import FileSpan, hex_id, is_span, plain_attributes, spans_of
 from tracing.failures.steps import read_steps
@@ -23,6 +23,7 @@ from tracing.failures.trace_facts import ending_of, subject_of
 from tracing.failures.watch import Watch
 from tracing.finding import Finding
 from tracing.span import JsonValue, SpanKind, SpanStatus, TraceStatus
+from tracing.usage import first
 
 Read: TypeAlias = tuple[Subject, list[Observed], Ending]
 Json = Mapping[str, JsonValue]

@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from tracing.failures.reading import Attributes, first
 from tracing.failures.span_json import FileSpan, parsed
 from tracing.span import AttributeValue, JsonValue, SpanKind
+from tracing.usage import Attributes, first
 
 ASKED = ("gen_ai.input.messages", "llm.input_messages", "gen_ai.prompt", "traceloop.entity.input")
 ANSWERED = ("gen_ai.output.messages", "llm.output_messages", "gen_ai.completion")

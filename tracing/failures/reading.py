@@ -3,41 +3,18 @@
 Reads OTel GenAI (old and new names), OpenInference, OpenLLMetry and our own names; the first one that is there counts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from tracing import attributes as names
 from tracing.failures.observed import Observed, StopReason, stop_reason
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
-
-Attributes = Mapping[str, AttributeValue]
+from tracing.usage import MODELS, Attributes, Usage, first, number, usage_of
 
 TOOL_NAMES = (names.TOOL_NAME, names.OPENINFERENCE_TOOL_NAME, "traceloop.entity.name", "tool_name")
-MODELS = (
-    names.RESPONSE_MODEL,
-    names.REQUEST_MODEL,
-    names.LLM_MODEL,
-    "llm.response.model_name",
-    "llm.request.model_name",
-)
 AGENTS = (names.AGENT_NAME, "agent.name", "graph.node.name")
 STOPS = (names.FINISH_REASONS, "llm.finish_reason", "gen_ai.completion.0.finish_reason", "stop_reason")
 MAX_TOKENS = (names.REQUEST_MAX_TOKENS, "llm.request.max_tokens", "gen_ai.request.max_output_tokens")
-INPUTS = (names.INPUT_TOKENS, names.LLM_PROMPT_TOKENS, "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens")
-OUTPUTS = (
-    names.OUTPUT_TOKENS,
-    names.LLM_COMPLETION_TOKENS,
-    "gen_ai.usage.completion_tokens",
-    "llm.usage.completion_tokens",
-)
-CACHE_READS = (names.CACHE_READ_TOKENS, names.LLM_CACHE_READ_TOKENS, "gen_ai.usage.cache_read_input_tokens")
-CACHE_WRITES = (
-    names.CACHE_WRITE_TOKENS,
-    names.CACHE_CREATION_TOKENS,
-    names.LLM_CACHE_WRITE_TOKENS,
-    "gen_ai.usage.cache_creation_input_tokens",
-)
-COSTS_USD = (names.USAGE_COST_USD, names.LLM_COST_USD)
 READ_INPUT = frozenset({SpanKind.TOOL, SpanKind.AGENT, SpanKind.RETRIEVER})
 READ_OUTPUT = READ_INPUT | {SpanKind.LLM, SpanKind.EVALUATOR, SpanKind.GUARDRAIL}
 VERDICT = "verify"  # a step of this name, of whatever kind, says what somebody made of the work
@@ -85,7 +62,7 @@ def begun(span: Facts, given: JsonValue) -> Observed:
         started_at_ns=span.started_at_ns,
         ended_at_ns=None,
         input=given,
-        max_tokens=_number(span.attributes, MAX_TOKENS),
+        max_tokens=number(span.attributes, MAX_TOKENS),
         attributes=span.attributes,
     )
 
@@ -93,7 +70,7 @@ def begun(span: Facts, given: JsonValue) -> Observed:
 def over(span: Facts, given: JsonValue, result: JsonValue) -> Observed:
     """The span as far as it is known, with all that came of it. Only model calls have tokens and costs: sums are not counted twice."""
     found = span.attributes
-    counted = found if span.kind in {SpanKind.LLM, SpanKind.EMBEDDING} else {}
+    used = usage_of(found) if span.kind in {SpanKind.LLM, SpanKind.EMBEDDING} else Usage()
     return Observed(
         span_id=span.span_id,
         parent_span_id=span.parent_span_id,
@@ -105,24 +82,19 @@ def over(span: Facts, given: JsonValue, result: JsonValue) -> Observed:
         error=span.error or "",
         input=given,
         output=_kept(span, result),
-        exit_code=_number(found, (names.EXIT_CODE,)) if names.EXIT_CODE in found else None,
+        exit_code=number(found, (names.EXIT_CODE,)) if names.EXIT_CODE in found else None,
         changed=_flag(found, names.CHANGED),
         stop_reason=_stop(found),
-        max_tokens=_number(found, MAX_TOKENS),
-        input_tokens=_number(counted, INPUTS),
-        cache_read_tokens=_number(counted, CACHE_READS),
-        cache_write_tokens=_number(counted, CACHE_WRITES),
-        output_tokens=_number(counted, OUTPUTS),
-        cost_micros=_cost_micros(counted),
-        attempts=_number(found, (names.CALL_ATTEMPTS,)) if names.CALL_ATTEMPTS in found else 1,
+        max_tokens=number(found, MAX_TOKENS),
+        input_tokens=used.input_tokens,
+        cache_read_tokens=used.cache_read_tokens,
+        cache_write_tokens=used.cache_write_tokens,
+        output_tokens=used.output_tokens,
+        cost_micros=used.cost_micros,
+        attempts=number(found, (names.CALL_ATTEMPTS,)) if names.CALL_ATTEMPTS in found else 1,
         attempt_errors=_texts(found.get(names.CALL_ATTEMPT_ERRORS)),
         attributes=found,
     )
-
-
-def first(attributes: Attributes, wanted: Iterable[str]) -> AttributeValue | None:
-    """The first of these that has a value."""
-    return next((attributes[name] for name in wanted if attributes.get(name) not in (None, "")), None)
 
 
 def _kept(span: Facts, result: JsonValue) -> JsonValue:
@@ -136,14 +108,6 @@ def _name(span: Facts) -> str:
     named = {SpanKind.TOOL: TOOL_NAMES, SpanKind.LLM: MODELS, SpanKind.AGENT: AGENTS}.get(span.kind, ())
     found = first(span.attributes, named)
     return found if isinstance(found, str) else span.name
-
-
-def _number(attributes: Attributes, wanted: Iterable[str]) -> int:
-    value = first(attributes, wanted)
-    try:
-        return int(value) if isinstance(value, str | int | float) else 0
-    except (ValueError, OverflowError):  # no number, or NaN, or infinite
-        return 0
 
 
 def _flag(attributes: Attributes, name: str) -> bool | None:
@@ -161,10 +125,3 @@ def _texts(value: AttributeValue | None) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(str(item) for item in value) if isinstance(value, Sequence) else ()
-
-
-def _cost_micros(attributes: Attributes) -> int:
-    if names.COST_MICROS in attributes:
-        return _number(attributes, (names.COST_MICROS,))
-    value = first(attributes, COSTS_USD)
-    return round(value * 1_000_000) if isinstance(value, int | float) else 0

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tracing import attributes as names
-from tracing.failures.reading import AGENTS, MODELS, TOOL_NAMES, Attributes, first
+from tracing.failures.reading import AGENTS, TOOL_NAMES
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
+from tracing.usage import MODELS, Attributes, first
 
 Json = Mapping[str, JsonValue]
 

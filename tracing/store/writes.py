@@ -12,6 +12,7 @@ from tracing.finding import Finding
 from tracing.jsonlike import clean, json_like
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanState, SpanStatus, TraceState
 from tracing.store.search import note_texts
+from tracing.usage import MODELS, first, number, usage_of
 
 
 class Write(Protocol):
@@ -195,7 +196,7 @@ def _span_row(state: SpanState) -> dict[str, str | int | None]:
         "tools_hash": state.refs.tools,
         "conversation_hash": state.refs.conversation,
         "gist": state.gist,
-        "model": _text(state.attributes, names.RESPONSE_MODEL) or _text(state.attributes, names.REQUEST_MODEL),
+        "model": _model(state.attributes),
     }
 
 
@@ -222,26 +223,22 @@ def _counted(state: SpanState) -> dict[str, int]:
     """What the span adds to its trace's totals; tokens and cost only from model calls, as each backend sums them."""
     is_call = state.kind is SpanKind.LLM
     read = state.attributes if is_call else {}
+    used = usage_of(read)
     return {
         "errors": int(state.status is SpanStatus.ERROR),
         "turns": int(is_call and read.get(names.CALL_ATTEMPTS) != 0),  # 0: refused before it was sent
-        "input_tokens": _number(read, names.INPUT_TOKENS),
-        "cache_read_tokens": _number(read, names.CACHE_READ_TOKENS),
-        "cache_write_tokens": _number(read, names.CACHE_WRITE_TOKENS),
-        "output_tokens": _number(read, names.OUTPUT_TOKENS),
-        "cost_micros": _number(read, names.COST_MICROS),
-        "unseen_micros": _number(read, names.UNSEEN_MICROS),
-        "simulated_micros": _number(read, names.COST_MICROS) if read.get(names.COST_SIMULATED) else 0,
+        "input_tokens": used.input_tokens,
+        "cache_read_tokens": used.cache_read_tokens,
+        "cache_write_tokens": used.cache_write_tokens,
+        "output_tokens": used.output_tokens,
+        "cost_micros": used.cost_micros,
+        "unseen_micros": number(read, (names.UNSEEN_MICROS,)),
+        "simulated_micros": used.cost_micros if read.get(names.COST_SIMULATED) else 0,
     }
 
 
-def _number(attributes: Mapping[str, AttributeValue], name: str) -> int:
-    value = attributes.get(name, 0)
-    return int(value) if isinstance(value, int | float) else 0
-
-
-def _text(attributes: Mapping[str, AttributeValue], name: str) -> str | None:
-    value = attributes.get(name)
+def _model(attributes: Mapping[str, AttributeValue]) -> str | None:
+    value = first(attributes, MODELS)
     return clean(value) if isinstance(value, str) else None
 
 
