@@ -62,9 +62,12 @@ def analyze_command(targets: tuple[str, ...], *, is_all: bool, since: int | None
         if as_json:
             click.echo(json.dumps(facts(one), ensure_ascii=False))
         elif one.findings or not is_many(targets, is_all=is_all):
+            counted["shown"] += 1
             click.echo("\n".join([*lines(one), ""]))
-    if not as_json and counted["traces"] != 1:
-        click.echo(f"{counted['traces']} traces analysed, {counted['found']} with findings")
+    if not as_json and not (counted["traces"] == counted["shown"] == 1):
+        click.echo(
+            f"{counted['traces']} trace{'s' * (counted['traces'] != 1)} analysed, {counted['found']} with findings"
+        )
 
 
 def is_many(targets: Sequence[str], *, is_all: bool) -> bool:

@@ -1,15 +1,21 @@
-"""A trace as it grows: each span in one line when it has ended, until the trace has. Ctrl-C ends the looking only."""
+"""A trace as it grows: each span in one line when it has ended, each finding when it is made, until the trace ends.
+
+Ctrl-C ends the looking only.
+"""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ralph.cli.finding_view import findings_lines
+from ralph.cli.finding_view import MARKS, findings_lines
 from ralph.cli.span_notes import Turns, details, label, mark, note
 from ralph.cli.table import screen_width
+from tracing.failures.stored import known_findings
+from tracing.finding import Finding, Severity
 from tracing.owner import is_alive
 from tracing.span import SpanKind
-from tracing.store import SpanRow, TraceDetail, TraceStore
-from tracing.words import cut, length, local_time, money, tokens
+from tracing.store import SpanRow, TraceDetail, TraceRow, TraceStore
+from tracing.watching import MOST_WAITING
+from tracing.words import cut, length, local_time, money, plain, tokens
 
 POLL_S = 0.3
 
@@ -21,12 +27,15 @@ def followed(store: TraceStore, trace_id: str, *, sleep: Callable[[float], None]
         TraceNotFoundError: no trace has this id.
     """
     told: set[str] = set()
+    warned: dict[tuple[str, str], Severity] = {}
     seen_ns = -1
     while True:
         detail = store.trace(trace_id)
         if detail.trace.updated_at_ns != seen_ns:
             seen_ns = detail.trace.updated_at_ns
             yield from _news(detail, told)
+            if detail.trace.ended_at_ns is None:
+                yield from _warnings(_so_far(store, detail.trace), warned)
         if detail.trace.ended_at_ns is not None:
             yield from _end(store, detail)
             return
@@ -41,6 +50,19 @@ def _news(detail: TraceDetail, told: set[str]) -> Iterator[str]:
         told.add(span.span_id)
         if span.parent_span_id is not None:
             yield from _lines(span, turns, detail)
+
+
+def _so_far(store: TraceStore, row: TraceRow) -> Sequence[Finding]:
+    """Detectors that watch an agent may wait for its first spans before they begin: until then they are asked here."""
+    return known_findings(store, row) if row.spans <= MOST_WAITING else store.findings(row.trace_id)
+
+
+def _warnings(findings: Iterable[Finding], warned: dict[tuple[str, str], Severity]) -> Iterator[str]:
+    """Each in one line, and again when it has turned graver; the end of the trace tells all of it."""
+    for one in findings:
+        if one.severity > warned.get(one.key, 0):
+            warned[one.key] = one.severity
+            yield cut(f"{MARKS[one.severity]} {one.severity.name.lower()}: {plain(one.title)}", screen_width())
 
 
 def _lines(span: SpanRow, turns: Turns, detail: TraceDetail) -> Iterator[str]:
@@ -74,4 +96,4 @@ def _cost(span: SpanRow) -> str:
 def _end(store: TraceStore, detail: TraceDetail) -> Iterator[str]:
     row = detail.trace
     yield f"ended: {row.status.value}, {length(row.duration_ns)}, {money(row.known_micros)}, {row.turns} turns"
-    yield from findings_lines(store.findings(row.trace_id), row.trace_id)
+    yield from findings_lines(known_findings(store, row), row.trace_id)

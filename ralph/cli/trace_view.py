@@ -8,6 +8,7 @@ from ralph.cli.finding_view import MARKS, findings_lines, pinned
 from ralph.cli.span_notes import OUTPUT, Turns, details, label, mark, note
 from ralph.cli.table import Column, screen_width, short_id, table
 from ralph.spending import unseen_words
+from tracing.attributes import STORY_ID
 from tracing.finding import Finding, Severity
 from tracing.span import SpanKind, TraceStatus
 from tracing.store import SpanRow, TraceDetail, TraceRow
@@ -103,9 +104,9 @@ def _outcome(row: TraceRow, turns: Turns) -> str:
         return f"the agent says that it cannot be done: {turns.blocked_reason}"
     if row.status is TraceStatus.SUCCESS and "ralph.commit" in row.metadata:
         return f"every check passed{after}; committed as {plain(row.metadata['ralph.commit'])[:10]}"
-    if row.status is TraceStatus.INTERRUPTED and row.story:
+    if row.status is TraceStatus.INTERRUPTED and STORY_ID in row.metadata:
         return "cut short; nothing was committed, and the next run takes the story up again"
-    if row.status is TraceStatus.ERROR and row.story:
+    if row.status is TraceStatus.ERROR and STORY_ID in row.metadata:
         return f"not committed{after}"
     return ""
 

@@ -85,6 +85,12 @@ def test_of_all_traces_those_with_findings_are_shown_and_all_are_counted(tracer:
     assert "0 traces analysed" in ralph("--all", "--since", "2200-01-01").output
 
 
+def test_a_file_with_one_trace_and_no_finding_says_so(tracer: Tracer, tmp_path: Path) -> None:
+    file = tmp_path / "calm.json"
+    file.write_text(CliRunner().invoke(cli, ("trace", looping(tracer, times=1).trace_id, "--json")).output)
+    assert ralph(str(file)).output == "1 trace analysed, 0 with findings\n"
+
+
 def test_json_is_one_object_a_trace_with_span_ids_and_verdicts(tracer: Tracer) -> None:
     calm, grave = looping(tracer, times=1), looping(tracer)
     first, second = objects(ralph("--all", "--json"))

@@ -121,6 +121,30 @@ def test_following_prints_each_span_once_and_ends_with_the_trace_and_what_was_fo
     ]
 
 
+def test_following_tells_a_finding_when_it_is_made_and_again_when_it_turns_graver(store: TraceStore) -> None:
+    trace, polls = Tracer(store).start_trace("t"), iter(range(8))
+
+    def meanwhile(_s: float) -> None:
+        if next(polls) < 6:
+            trace.add_span("look", kind=SpanKind.TOOL, input={"q": "x"}, output="nothing there")
+        else:
+            trace.end()
+
+    lines = list(followed(store, trace.trace_id, sleep=meanwhile))
+    told = [line.split(":")[0] for line in lines if "brought the same result" in line and line[0] in "·!‼"]
+    assert told == ["· note", "! warning", "‼ critical", "‼ critical"]
+    assert lines[-1].strip().startswith("see: ralph trace")
+
+
+@pytest.mark.parametrize(("known", "told"), [({"ralph.story.id": "US-1"}, True), ({"story": "a book"}, False)])
+def test_only_of_a_story_of_ours_it_is_said_that_the_next_run_takes_it_up(
+    store: TraceStore, known: dict[str, str], told: bool
+) -> None:
+    trace = Tracer(store).start_trace("t", metadata=known)
+    store.close_interrupted(lambda _owner: False)
+    assert ("takes the story up again" in ralph("trace", trace.trace_id).output) is told
+
+
 def test_following_ends_when_the_process_that_wrote_the_trace_is_gone(store: TraceStore) -> None:
     trace = Tracer(store).start_trace("t")
 
