@@ -103,6 +103,11 @@ class Verification:
     guard: Guard | None
     before: Before | None  # where it was held against another base than the first
 
+    @property
+    def failed(self) -> tuple[CheckRun, ...]:
+        """What is the story's to mend."""
+        return tuple(run for run in self.runs if run.passed is False and not run.was_red)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -128,12 +133,7 @@ class Checked:
     @property
     def failed(self) -> tuple[tuple[str, CheckRun], ...]:
         """Each run that failed and is the story's to mend, with the verification that it belongs to."""
-        return tuple(
-            (one.title, run)
-            for one in self.verifications
-            for run in one.runs
-            if run.passed is False and not run.was_red
-        )
+        return tuple((one.title, run) for one in self.verifications for run in one.failed)
 
     @property
     def tolerated(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from ralph.history.explain import ENDED, VERIFIED
 from ralph.home import Home
 from ralph.ui.checked import Checked, checked
 from ralph.ui.objects import Diff, Objects
+from ralph.ui.repaired import Repair, repairs
 from ralph.ui.told import Said, StoryTold, said_of, story_of
 from tracing.span import JsonValue, SpanKind, TraceStatus
 from tracing.store import SpanRow, TraceDetail, TraceRow, TraceStore
@@ -71,6 +72,7 @@ class Outcome:
     story: StoryTold | None
     said: Said | None
     checked: Checked
+    repairs: tuple[Repair, ...]
     work: Work
     commands: tuple[Command, ...]
     cost_micros: int  # known
@@ -101,6 +103,7 @@ def outcome(store: TraceStore, home: Home, detail: TraceDetail) -> Outcome | Non
         story=story,
         said=said,
         checked=seen,
+        repairs=repairs(detail, seen.verifications),
         work=work,
         commands=tuple(_commands(trace, objects, work, is_parked=bool(story and story.parked))),
         cost_micros=trace.known_micros,

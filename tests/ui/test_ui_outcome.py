@@ -66,6 +66,12 @@ def test_a_commit_after_a_repair_shows_each_verification_its_diff_and_how_to_tak
     assert (title, run.failing, run.exit_code) == ("first try", ("t::one",), 1) or run.lines[0].startswith("FAILED")
     assert one.checked.before is not None
     assert one.checked.before.red == ("old",)
+    (repair,) = one.repairs
+    assert (repair.number, repair.verify_span_id) == (1, one.checked.verifications[1].span_id)
+    assert [(edit.file.path, edit.file.added, edit.file.removed, edit.is_whole) for edit in repair.edits] == [
+        ("src/1.txt", 1, 1, False)
+    ]
+    assert store.trace(one.trace_id).span(repair.edits[0].span_id).name == "execute_tool write"
     assert one.work.diff is not None
     assert [(file.path, file.added) for file in one.work.diff.files] == [("src/1.txt", 1), ("prd.json", 1)]
     assert "git merge ralph/work" in [command.command for command in one.commands]

@@ -56,7 +56,7 @@ def _diffs(told: Mapping[str, JsonValue]) -> tuple[tuple[FileDiff, ...], frozens
     path = next((plain(told[name]) for name in PATHS if isinstance(told.get(name), str)), "")
     found = list(_changes(told, path))
     shown = {name for pair in REPLACED for name in pair} | set(WRITTEN) | {"edits", "patch", "diff"}
-    return tuple(map(_safe, found)), frozenset(shown if found else ())
+    return tuple(map(safe, found)), frozenset(shown if found else ())
 
 
 def _changes(told: Mapping[str, JsonValue], path: str) -> Iterator[FileDiff]:
@@ -81,7 +81,7 @@ def _pair(edit: Mapping[str, JsonValue]) -> tuple[str, str] | None:
     return None
 
 
-def _safe(file: FileDiff) -> FileDiff:
+def safe(file: FileDiff) -> FileDiff:
     hunks = tuple(
         replace(
             hunk,
