@@ -237,3 +237,22 @@ def test_a_changed_trace_is_read_anew(store: TraceStore, clock: Clock) -> None:
     late = made.start_span("late")
     late.end()
     assert len(trace_page(asked(store, clock)).rows) == 6
+
+
+def test_a_check_that_failed_as_it_should_is_no_problem(store: TraceStore, clock: Clock) -> None:
+    made = Tracer(store, clock=clock).start_trace("work")
+    for why in ("the new tests without the work, where some should fail", ""):
+        known = {names.CHECK_PASSED: False, names.CHECK_EXIT_CODE: 1, **({names.CHECK_WHY: why} if why else {})}
+        made.add_span("check tests", kind=SpanKind.EVALUATOR, error="exit code 1", attributes=known)
+    made.end()
+    view = trace_page(asked(store, clock, made.trace_id))
+    assert [(row.state, row.words.note) for row in view.rows if row.kind is SpanKind.EVALUATOR] == [
+        ("ok", "failed, as it should: the new tests without the work"),
+        ("failed", "failed, exit code 1"),
+    ]
+    assert (view.failed, view.trace.errors) == (1, 2)
+    expected = next(row for row in view.rows if row.words.note.startswith("failed, as"))
+    args = {"trace_id": made.trace_id, "span_id": expected.span_id}
+    shown = span.span_page(Query(store, args, {}, clock()))
+    assert shown.verdict is not None
+    assert shown.verdict.expected == "failed, as it should: the new tests without the work"

@@ -40,13 +40,21 @@ class SpanLine(NamedTuple):
     passed: int | None  # of a check: 1 or 0
     cache_break: str  # of a model call: the likely cause; "" where the cache was not broken
     attempts: int  # of a model call; 1 where it is not known
+    why: str = ""  # of a check: what it was run for; "" for the work itself
 
     @property
     def is_call(self) -> bool:
         return self.kind is SpanKind.LLM
 
     @property
+    def failed_as_it_should(self) -> bool:
+        """A check that was run to see it fail: new tests without the work, say."""
+        return self.passed == 0 and names.SHOULD_FAIL in self.why
+
+    @property
     def problem(self) -> bool:
+        if self.failed_as_it_should:
+            return False
         return self.status in {SpanStatus.ERROR, SpanStatus.INTERRUPTED} or self.passed == 0
 
 
@@ -92,7 +100,8 @@ SELECT id, span_id, parent_span_id, name, kind, status, substr(coalesce(error, '
   CASE kind WHEN 'TOOL' THEN {_number(names.EXIT_CODE)} END AS exit_code,
   CASE kind WHEN 'EVALUATOR' THEN {_number(names.CHECK_PASSED)} END AS passed,
   CASE kind WHEN 'LLM' THEN {_text(names.CACHE_BREAK)} ELSE '' END AS cache_break,
-  CASE kind WHEN 'LLM' THEN coalesce({_number(names.CALL_ATTEMPTS)}, 1) ELSE 1 END AS attempts
+  CASE kind WHEN 'LLM' THEN coalesce({_number(names.CALL_ATTEMPTS)}, 1) ELSE 1 END AS attempts,
+  CASE kind WHEN 'EVALUATOR' THEN {_text(names.CHECK_WHY)} ELSE '' END AS why
 FROM span WHERE trace_id = ? ORDER BY started_at_ns, id"""  # noqa: S608  constants
 
 _CHANGED = _ALL.replace(

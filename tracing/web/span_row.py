@@ -78,6 +78,8 @@ def _named(name: str) -> str:
 
 def note(line: SpanLine) -> str:
     """A few words at the end of the row: what is out of the ordinary."""
+    if line.failed_as_it_should:
+        return as_it_should(line.why)
     if line.is_call:
         said = [STOPS[stop_reason(line.stop_reason)], *_of_call(line)]
     else:
@@ -87,6 +89,10 @@ def note(line: SpanLine) -> str:
     elif line.status is SpanStatus.ERROR:
         said.append(plain(line.error)[:80] or "error")
     return ", ".join(filter(None, said))
+
+
+def as_it_should(why: str) -> str:
+    return f"failed, as it should: {plain(why).partition(',')[0]}"
 
 
 def _of_call(line: SpanLine) -> list[str]:

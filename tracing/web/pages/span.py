@@ -13,7 +13,7 @@ from tracing.web.conversation_view import Text, as_text
 from tracing.web.found import found_trace, spans_of, title
 from tracing.web.messages import brought, given
 from tracing.web.page import NotFoundError, Page, Query
-from tracing.web.span_row import KINDS, state
+from tracing.web.span_row import KINDS, as_it_should, state
 from tracing.web.tool_view import ToolView, tool_view
 from tracing.web.visible import SHOWN_CHARS, beginning
 from tracing.words import plain
@@ -39,6 +39,7 @@ class VerdictView:
     exit_code: int | None
     text: str
     findings: tuple[str, ...]
+    expected: str = ""  # "failed, as it should: ...", of a check that was run to see it fail
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,13 @@ def _verdict(span: SpanRow) -> VerdictView | None:
     if not isinstance(passed, bool):
         return None
     exit_code = span.attributes.get(names.CHECK_EXIT_CODE)
-    found = said.get("findings")
+    found, why = said.get("findings"), str(span.attributes.get(names.CHECK_WHY) or "")
     return VerdictView(
         passed,
         exit_code if isinstance(exit_code, int) else None,
         plain(said.get("text") or ""),
         tuple(_finding_words(one) for one in found) if isinstance(found, list) else (),
+        as_it_should(why) if not passed and names.SHOULD_FAIL in why else "",
     )
 
 

@@ -103,6 +103,7 @@ class TraceView:
     span: SpanView | None
     has_panels: bool  # False: the trace is so big that panels are fetched when asked for
     began_ms: int = 0  # of the axis, since the epoch
+    failed: int = 0  # spans; but those that failed as they should
     load: Callable[[], TraceDetail] | None = field(default=None, repr=False)
 
     @property
@@ -147,6 +148,7 @@ def trace_view(query: Query, most_rows: int) -> TraceView:
         span=span_view(query, trace, lines, choice.span) if choice.span else None,
         has_panels=len(lines) <= PANELS_UP_TO_SPANS,
         began_ms=began_ns(lines) // NS_PER_MS,
+        failed=max(trace.errors - sum(line.failed_as_it_should for line in lines), 0),
         load=lambda: query.store.trace(trace.trace_id),
     )
 
