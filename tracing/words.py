@@ -7,7 +7,11 @@ MICROS_PER_USD = 1_000_000
 
 def plain(text: object) -> str:
     """On one line, without the control characters that could repaint a terminal."""
-    return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
+    words = " ".join(str(text).split())
+    if words.isprintable():  # nearly always, and a hundred times quicker than to look at each character
+        return words
+    blank = {ord(char): " " for char in set(words) if not char.isprintable()}
+    return " ".join(words.translate(blank).split())
 
 
 def plain_lines(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from tracing import SpanKind, TraceFilter, Tracer, TraceStore
 from tracing.sqlite import connect, migrate
 from tracing.store.schema import COMPONENT, MIGRATIONS
 from tracing.store.search import Place, places_in
+from tracing.words import plain
 
 
 @pytest.fixture
@@ -62,6 +63,33 @@ def test_the_places_in_one_trace_are_named_by_their_spans(store: TraceStore, tra
     said(tracer, "other", "needle")
     with contextlib.closing(connect(tmp_path / "traces.db", synchronous="NORMAL")) as connection:
         assert places_in(connection, "needle", trace.trace_id) == [Place(trace.trace_id, there.span_id)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "found"),
+    [
+        ("name", "the file check_name.py: 3", ["name"]),
+        ("check_name", "the file check_name.py", ["check", "name"]),
+        ("cafe", "le Café, à côté: cafe\u0301", ["Café", "cafe\u0301"]),
+        ("CÔTÉ", "a cote 서울", ["cote"]),
+    ],
+)
+def test_a_place_is_marked_where_the_index_finds_the_words(
+    store: TraceStore, tracer: Tracer, asked: str, said: str, found: list[str]
+) -> None:
+    with tracer.start_trace("t") as trace:
+        trace.add_span("one", kind=SpanKind.TOOL, input={"q": said})
+    (snippet,) = store.snippets(asked, trace.trace_id)
+    assert [part.text for part in snippet.parts if part.found] == found
+    assert "".join(part.text for part in snippet.parts) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [(" a\n b\u2003c ", "a b c"), ("a\x1b[31m\x00b\u200bc", "a [31m b c"), ("\ud800é", "é"), (7, "7")],
+)
+def test_text_for_one_line_has_no_character_that_moves_a_terminal(text: object, line: str) -> None:
+    assert plain(text) == line
 
 
 def test_what_was_written_before_the_index_knew_of_spans_is_found_after_an_upgrade(tmp_path: Path) -> None:

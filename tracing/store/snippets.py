@@ -6,6 +6,7 @@ The index says which span; this reads what that span says until the words turn u
 import json
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from tracing.store.search import places_in
 SEARCHED_CHARS = 4_096
 BEFORE_CHARS, AFTER_CHARS = 48, 140
 MOST_MESSAGES = 12  # of a conversation, from its end: the ones that a call added
+
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ def snippets(connection: sqlite3.Connection, text: str, trace_id: str, limit: in
 def marked(text: str, words: Sequence[str]) -> tuple[Part, ...]:
     """The first place where a word stands, with what is around it on one line; nothing where none does."""
     line = " ".join(text.split())
-    pattern = re.compile("|".join(rf"(?<!\w){re.escape(word)}" for word in words), re.IGNORECASE)
-    first = pattern.search(line) if words else None
+    pattern = re.compile("|".join(map(_pattern, words)), re.IGNORECASE)
+    first = pattern.search(_plain_letters(line)) if words else None
     if first is None:
         return ()
     start, end = max(first.start() - BEFORE_CHARS, 0), first.end() + AFTER_CHARS
@@ -59,10 +62,10 @@ def marked(text: str, words: Sequence[str]) -> tuple[Part, ...]:
 
 def _parts(line: str, pattern: re.Pattern[str]) -> Iterator[Part]:
     at = 0
-    for match in pattern.finditer(line):
+    for match in pattern.finditer(_plain_letters(line)):
         if match.start() > at:
             yield Part(line[at : match.start()], found=False)
-        yield Part(match[0], found=True)
+        yield Part(line[match.start() : match.end()], found=True)
         at = match.end()
     if at < len(line):
         yield Part(line[at:], found=False)
@@ -70,7 +73,7 @@ def _parts(line: str, pattern: re.Pattern[str]) -> Iterator[Part]:
 
 def _words(text: str) -> list[str]:
     """As the index takes words apart; the longest first, so that it is marked whole."""
-    return sorted(set(re.findall(r"\w+", text)), key=lambda word: (-len(word), word))
+    return sorted(set(_WORD.findall(_plain_letters(text))), key=lambda word: (-len(word), word))
 
 
 def _snippet(connection: sqlite3.Connection, trace_id: str, span_id: str, words: Sequence[str]) -> Snippet | None:
@@ -85,7 +88,23 @@ def _snippet(connection: sqlite3.Connection, trace_id: str, span_id: str, words:
 
 
 def _has_all(text: str, words: Sequence[str]) -> bool:
-    return all(re.search(rf"(?<!\w){re.escape(word)}", text, re.IGNORECASE) for word in words)
+    letters = _plain_letters(text)
+    return all(re.search(_pattern(word), letters, re.IGNORECASE) for word in words)
+
+
+def _pattern(word: str) -> str:
+    """Where a word begins, as the index takes words apart: at `_` too, and accents set as characters of their own say nothing."""
+    return r"(?<![^\W_])" + "".join(f"{re.escape(char)}[\u0300-\u036f]*" for char in word)
+
+
+def _plain_letters(text: str) -> str:
+    """Each letter without its accent, so that places in the text stay what they are."""
+    return text if text.isascii() else text.translate({ord(char): _letter(char) for char in set(text)})
+
+
+def _letter(char: str) -> str:
+    parts = unicodedata.normalize("NFD", char)
+    return parts[0] if all(map(unicodedata.combining, parts[1:])) else char
 
 
 def _said(connection: sqlite3.Connection, row: sqlite3.Row) -> Iterator[tuple[str, str]]:
