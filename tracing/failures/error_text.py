@@ -8,13 +8,22 @@ import re
 from collections.abc import Mapping
 
 from tracing.failures.observed import Observed, once
-from tracing.failures.result_text import LOOKED_AT_CHARS, brought, brought_text, exit_code, is_shell, lines_of, text_of
+from tracing.failures.result_text import (
+    LOOKED_AT_CHARS,
+    brought,
+    brought_text,
+    data_of,
+    exit_code,
+    is_shell,
+    lines_of,
+    text_of,
+)
 from tracing.span import JsonValue
 from tracing.words import cut, plain
 
 _WORDS_CHARS = 160
 _SHORT_CHARS = 400  # a result that is a message rather than content
-_PAGE_CHARS = 1_500  # of a page that only says why the page is not shown
+_PAGE_CHARS = 1_000  # of a page that only says why the page is not shown
 _MIDDLING_CHARS = 4_000
 _FEW_KEYS = 6
 _MESSAGE_KEYS = 2  # of an object that is nothing but a message
@@ -47,7 +56,7 @@ _SAYS = re.compile(
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _WALL = re.compile(
-    r"""\b(?:enable\ javascript\ and\ cookies|verify(?:ing)?\ (?:that\ )?you(?:'re|\ are)\ (?:a\ )?human|checking\ your\ browser|
+    r"""(?<!["'`\u201c\u2018\u00ab])\b(?:enable\ javascript\ and\ cookies|verify(?:ing)?\ (?:that\ )?you(?:'re|\ are)\ (?:a\ )?human|checking\ your\ browser|
       unusual\ traffic\ from|access\ to\ this\ page\ has\ been\ denied|you\ have\ been\ blocked|(?:complete|solve)\ the\ captcha|
       are\ you\ a\ robot)\b""",
     re.VERBOSE | re.IGNORECASE,
@@ -170,9 +179,30 @@ def _of_object(data: Mapping[str, JsonValue]) -> str:
         said = next(
             (value for key in ("message", "detail", "reason", "title") if isinstance(value := data.get(key), str)), ""
         )
-        return _line(said or text_of(dict(data)))
+        return _line(said or text_of(data.get("content")) or text_of(dict(data)))
+    return _of_words(data)
+
+
+def _of_words(data: Mapping[str, JsonValue]) -> str:
+    """An error that only the words of an object tell: they are all of it, stand beside no data, or are MCP's blocks of text."""
+    content = data_of(data["content"]) if isinstance(data.get("content"), list) else None
+    if isinstance(content, Mapping):
+        return _of_object(content)
+    if isinstance(content, str):
+        return _of_text(content[:LOOKED_AT_CHARS])
+    if said := _beside_no_data(data):
+        return _line(said)
     said = next((value for key in ("detail", "message") if isinstance(value := data.get(key), str)), "")
     return _line(said) if len(data) <= _MESSAGE_KEYS and _of_text(said) else ""
+
+
+def _beside_no_data(data: Mapping[str, JsonValue]) -> str:
+    """What a message says that begins like an error, where the lists and objects beside it are all empty."""
+    holders = [value for value in data.values() if isinstance(value, dict | list)]
+    if not holders or any(holders) or len(data) > _FEW_KEYS:
+        return ""
+    said = (value for key in ("message", "detail", "reason") if isinstance(value := data.get(key), str))
+    return next((words for words in said if _begins_as_error(words)), "")
 
 
 def _status_is_bad(data: Mapping[str, JsonValue]) -> bool:
@@ -219,9 +249,9 @@ def _of_shell(span: Observed) -> str:
 
 
 def _is_uncaught(lines: list[str]) -> bool:
-    """Whether the last that was written is an exception that nothing caught."""
+    """Whether the last that was written is an exception that nothing caught; those of packages bear their module's name."""
     traced = any(line.startswith("Traceback (most recent") for line in lines)
-    return traced and bool(re.match(r"[\w.]*(?:Error|Exception)\b", lines[-1]))
+    return traced and bool(re.match(r"[\w.]*(?:Error|Exception)\b|(?:\w+\.)+[A-Z]\w*(?::\s|$)", lines[-1]))
 
 
 def _begins_as_error(line: str) -> bool:
