@@ -5,16 +5,19 @@ chain began, or where nothing at all worked in between. What a successful call n
 only the surroundings count (a missing command, file, module, right, network): a red test and a search without a match are the
 everyday verdicts of programs. But a name that the failed call should have made and that is missing now goes back to it, and when one
 command after the other fails, whatever each of them says, something below all of them is broken. The same call again is a retry,
-which is for the loop detector to judge.
+which is for the loop detector to judge. Who waits for something and is told "not yet" has not failed, and a page that one host does not
+have says nothing of another host's.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from tracing.failures.calls import CALLS
 from tracing.failures.detector import Detector
 from tracing.failures.error_text import environment_error, error_in, hidden_failure, is_unmarked, program, undefined_in
 from tracing.failures.observed import Observed, Subject
+from tracing.failures.occurrences import asks_again
 from tracing.failures.result_text import asked, brought_text, exit_code, is_shell, lines_of, text_of
 from tracing.failures.terms import made_by, of_call, specific
 from tracing.finding import Finding, Severity, Verdict, Waste
@@ -29,6 +32,9 @@ ROW, ROW_PROGRAMS = (
 )  # failures in a row, in whatever way, and of how many programs: one alone may have its own reasons
 _MOST_CHAINS, _MOST_TERMS, _MOST_PROVEN, _TOLD = 20, 200, 20_000, 6
 _MOST_SPANS = 50
+_STILL_WAITS = re.compile(r"\btimed out waiting\b|\bnot (?:yet )?ready\b|\bstill (?:pending|waiting|running|in progress)\b", re.IGNORECASE)  # fmt: skip
+_ABSENT = re.compile(r"\b(?:404|410)\b|\b(?:page|file|document|url) (?:was )?not found\b", re.IGNORECASE)
+_HOST = re.compile(r"\bhttps?://([^/\s\"'\\]{1,200})")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class _Chain:
     unbroken: bool = True  # nothing has worked since it began
     waste: Waste = field(default_factory=Waste)
     calls: set[int] = field(default_factory=set)  # the different ones that failed
+    hosts: frozenset[str] = frozenset()  # asked by the first
 
     def add(self, failure: _Failure, cost: Waste) -> None:
         self.failures.append(failure)
@@ -74,6 +81,8 @@ class FailureCascade(Detector):
             return ()
         turn, self._turn = self._turn, Waste()
         words = error_in(span)
+        if words and asks_again(span) and _STILL_WAITS.search(words):
+            return ()
         if not words:
             self._worked(span)
             return ()
@@ -99,15 +108,21 @@ class FailureCascade(Detector):
         failure = _failure(span, words)
         if failure.unmarked and (not is_shell(span.name) or hidden_failure(span)):
             yield from self._dressed_as_success(failure)
-        chain = next((chain for chain in reversed(self._chains) if chain.unbroken or chain.terms & terms), None)
+        hosts = frozenset(_HOST.findall(text_of(span.input)[:_MOST_PROVEN]))
+        chain = next(self._linked(terms, hosts if _ABSENT.search(words) else frozenset()), None)
         if chain is None:
-            self._chains = [
-                *self._chains[-_MOST_CHAINS + 1 :],
-                _Chain([failure], terms | made_by(asked(span)), calls={failure.call}),
-            ]
+            begun = _Chain([failure], terms | made_by(asked(span)), calls={failure.call}, hosts=hosts)
+            self._chains = [*self._chains[-_MOST_CHAINS + 1 :], begun]
             return
         chain.terms |= set(list(terms)[: max(_MOST_TERMS - len(chain.terms), 0)])
         yield from self._joined(chain, failure, cost)
+
+    def _linked(self, terms: set[str], absent_at: frozenset[str]) -> Iterator[_Chain]:
+        """The chains that a failure goes back to, the newest first; what some host does not have is no consequence of another's."""
+        for chain in reversed(self._chains):
+            elsewhere = absent_at and chain.hosts and not absent_at & chain.hosts
+            if chain.terms & terms or (chain.unbroken and not elsewhere):
+                yield chain
 
     def _verdict(self, span: Observed, words: str, cost: Waste) -> Iterable[Finding]:
         """A program's own verdict goes back to a failure where it misses what that one should have made."""

@@ -17,7 +17,7 @@ _SPANS_NAMED = 20
 
 _POLLING_TOOL = re.compile(r"(?:^|[_\W])(?:sleep|wait|poll|status|health|progress|watch)", re.IGNORECASE)
 _POLLING_COMMAND = re.compile(
-    r"\bsleep\s+[\d.$]|\btail\s+-\w*[fF]|\b(?:docker|podman|kubectl)\s.*\b(?:ps|get|logs)\b|\bsqueue\b|\bnvidia-smi\b"
+    r"\bsleep\s+[\d.$]|\btail\s+-\w*[fF]|\b(?:docker|podman|kubectl)\s.*\b(?:ps|get|logs|wait)\b|\bsqueue\b|\bnvidia-smi\b"
     r"|\bgh\s+run\b|\b(?:systemctl|service)\s.*status|\bcurl\b.*(?:health|status|ready)|\btime\.sleep\("
 )
 _PENDING = re.compile(
@@ -25,6 +25,11 @@ _PENDING = re.compile(
     re.IGNORECASE,
 )
 _PENDING_CHARS = 400
+
+
+def asks_again(span: Observed) -> bool:
+    """Whether a call is one of those that wait for something outside, by its name or by what it runs."""
+    return bool(_POLLING_TOOL.search(span.name) or _POLLING_COMMAND.search(text_of(span.input)[:ASKED_CHARS]))
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class Seen:
     @property
     def polls(self) -> bool:
         """Whether it waits for something outside: by its name, by what it runs, or because the answer is "not yet"."""
-        if _POLLING_TOOL.search(self.span.name) or _POLLING_COMMAND.search(text_of(self.span.input)[:ASKED_CHARS]):
+        if asks_again(self.span):
             return True
         brought = text_of(self.span.output)
         return not self.call.failed and len(brought) <= _PENDING_CHARS and bool(_PENDING.search(brought))
