@@ -7,25 +7,28 @@ else the answer says. Knows nothing of checks and evaluators; those are weighed 
 import re
 from dataclasses import dataclass
 
-from tracing.failures.answers import answered, command_of
+from tracing.failures.answers import answered, command_of, decoded
 from tracing.failures.calls import reads_like_an_error, text_of
 from tracing.failures.claims import TESTS, runs_tests, sentence
 from tracing.failures.observed import Observed
 from tracing.failures.state_change import Effect, effect_of, guessed, of_shell
+from tracing.failures.terms import leaves
 from tracing.span import SpanKind
 
 LEAST_CALLS = 3  # a trace with fewer may simply not show what was run
 _LOOKED_AT = 4_000
+_SHORT_CHARS = 400  # of a result that is a message
 
 _DEED_DONE = re.compile(
     r"\b(?:is|are|was|were|(?:has|have) (?:now |just )?been|I(?:'ve|\u2019ve| have)?)\s(?:now |all |both |just )*(?:successfully )?"
     r"(?:booked|confirmed|cancel+ed|updated|changed|modified|sent|created|processed|refunded|issued|submitted|placed|scheduled|deleted"
-    r"|removed|added|saved|uploaded|deployed|published|merged|transferred|returned|exchanged|paid|upgraded|applied|registered|assigned)\b"
+    r"|removed|added|saved|stored|uploaded|moved|charged|credited|rebooked|rescheduled|deployed|published|merged|transferred|returned|exchanged|paid|upgraded|applied|registered|assigned)\b"
     r"|\bsuccessfully \w+ed\b",
     re.IGNORECASE,
 )
 _SOUND = re.compile(
     TESTS.pattern
+    + r"|\b(?:all|every|each|the (?:full |whole )?)[^.\n!?;:]{0,20}?\b(?:tests?|suite)\b[^.\n!?;:]{0,40}?\b(?:is|are|came out|came back) (?:all |now )?green\b"
     + r"|\b(?:free of|without)(?: any)? (?:errors?|bugs?|failures?|problems?)\b|\b(?:runs?|works?|executes?) (?:successfully|correctly|as expected)\b",
     re.IGNORECASE,
 )
@@ -35,8 +38,18 @@ _ADMITS = re.compile(
     re.IGNORECASE,
 )
 _BROKE_OFF = re.compile(
-    r"^Traceback \(most recent|^\s*(?:\w+\.)*\w*(?:Error|Exception)\b[:\s]|\bpanicked at\b|^npm ERR!|^BUILD FAIL|^Segmentation fault",
+    r"^Traceback \(most recent|\bno tests ran\b|\b[1-9]\d* errors? during collection\b|^\s*(?:\w+\.)*\w*(?:Error|Exception)\b[:\s]|\bpanicked at\b|^npm ERR!|^BUILD FAIL|^Segmentation fault",
     re.MULTILINE,
+)
+_UNDONE = re.compile(
+    r"\bnothing (?:was|has been) (?:\w+ed|sent|done|paid)\b|\b(?:was |were |has been )?not (?:been )?(?:carried out|processed|stored|saved|sent"
+    r"|booked|submitted|placed|applied|uploaded|changed|updated|completed|executed)\b"
+    r"|\b(?:upload|payment|booking|transfer|exchange|refund|order|delivery|deployment)\b[^.\n:;]{0,40}\b(?:failed|declined|rejected|refused)\b",
+    re.IGNORECASE,
+)
+_TELLS = re.compile(  # the user something: an answer in the form of a call
+    r"respond|reply|answer|final_?answer|say|(?:respond|reply|send_?message|message|talk)_?(?:to_?)?(?:the_?)?(?:user|customer|caller)",
+    re.IGNORECASE,
 )
 _RUNS = re.compile(r"bash|shell|terminal|command|exec|execute|run|python|ipython|interpreter|code|notebook|test|check|verify|validate|lint|build|agent|task", re.IGNORECASE)  # fmt: skip
 
@@ -63,7 +76,7 @@ class OwnEvidence:
         self._may_have_tested = False
 
     def ended(self, span: Observed) -> None:
-        if span.kind is SpanKind.TOOL:
+        if span.kind is SpanKind.TOOL and not _TELLS.fullmatch(span.name):
             self._called(span)
         elif span.kind is SpanKind.LLM:
             self._said(span)
@@ -74,7 +87,7 @@ class OwnEvidence:
         result = text_of(span.output)[:_LOOKED_AT]
         failed = span.is_error or bool(span.exit_code) or reads_like_an_error(result)
         result = f"{span.error[:_LOOKED_AT]}\n{result}"
-        if failed and _is_deed(span):
+        if failed and (_is_deed(span) or _says_undone(span, result)):
             self._failed_deed = span
         elif not failed and effect_of(span, failed=False) is not Effect.READS:
             self._failed_deed = None  # done after all, perhaps in another way
@@ -84,8 +97,9 @@ class OwnEvidence:
 
     def _said(self, span: Observed) -> None:
         given = answered(span)
-        text = given.text[-_LOOKED_AT:]
-        if given.calls or not text:
+        told = ["\n".join(leaves(decoded(call.arguments))) for call in given.calls if _TELLS.fullmatch(call.name)]
+        text = "\n".join([given.text, *told])[-_LOOKED_AT:].strip()
+        if len(told) < len(given.calls) or not text:
             return
         self.against = self._weigh(span.span_id, text)
 
@@ -105,9 +119,14 @@ def _is_deed(span: Observed) -> bool:
     return not command_of(span) and guessed(span.name, None) is Effect.CHANGES
 
 
+def _says_undone(span: Observed, result: str) -> bool:
+    """Whether a failed call tells itself what has not been done, whatever its tool is called."""
+    return not command_of(span) and len(result) <= _SHORT_CHARS and bool(_UNDONE.search(result))
+
+
 def _runs_a_program(span: Observed) -> bool:
     command = command_of(span)
-    return bool(command) and (runs_tests(span) or of_shell(command) is not Effect.READS or not _is_shell(span))
+    return runs_tests(span) or (bool(command) and (of_shell(command) is not Effect.READS or not _is_shell(span)))
 
 
 def _is_shell(span: Observed) -> bool:
