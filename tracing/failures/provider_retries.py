@@ -1,7 +1,8 @@
 """Model calls that were tried again where the agent does not see it: they cost minutes, sometimes money, and hide an outage.
 
 Told by the client (`attempts`, `attempt_errors`), or seen: calls that failed, each followed by another with the same input, and
-answers thrown away, each followed by a call of the same size with the same answer. One retry that goes on is everyday, and no news.
+answers thrown away, each followed by a call of the same size with the same answer. Two useless tries that go on are everyday, and no
+news, unless they cost minutes or tokens, or stand behind one call of which nobody can see how long it waited.
 """
 
 from collections import Counter
@@ -16,7 +17,8 @@ from tracing.finding import Finding, Severity, Waste
 from tracing.span import SpanKind
 from tracing.words import cut
 
-NOTE_AT = 2
+NOTE_AT = 3
+COSTLY_AT, COSTLY_NS = 2, 60_000_000_000
 WARN_AT = 5
 """So many useless tries in one trace are more than the hiccup that every provider has."""
 _TELLING_CHARS = 40  # a shorter answer ("yes") may come twice by itself
@@ -41,6 +43,7 @@ class ProviderRetries(Detector):
         self._spans: dict[str, None] = {}
         self._errors: Counter[str] = Counter()
         self._waste = Waste()
+        self._out_of_sight = False
 
     def began(self, span: Observed) -> Iterable[Finding]:
         self._owners.began(span)
@@ -58,11 +61,17 @@ class ProviderRetries(Detector):
         self._seen_by_client(span)
         self._seen_here(owner, span)
         self._thrown_away(owner, span)
-        return (self._finding(),) if self._tries > tries and self._tries >= NOTE_AT else ()
+        return (self._finding(),) if self._tries > tries and self._is_news else ()
+
+    @property
+    def _is_news(self) -> bool:
+        costly = self._out_of_sight or self._waste.duration_ns >= COSTLY_NS or self._waste.tokens > 0
+        return self._tries >= (COSTLY_AT if costly else NOTE_AT)
 
     def _seen_by_client(self, span: Observed) -> None:
         again = max(span.attempts - 1, len(span.attempt_errors) - (1 if span.is_error else 0), 0)
         if again:
+            self._out_of_sight |= again >= COSTLY_AT
             self._count(again, span, span.attempt_errors, Waste(duration_ns=_share(span, again)))
 
     def _seen_here(self, owner: str, span: Observed) -> None:
