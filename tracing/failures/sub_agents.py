@@ -1,15 +1,17 @@
 """Runaway sub-agents: more, deeper or quicker than anybody asked for. Speaks when one begins, before it has spent anything.
 
 An agent below another counts when it is started: by a tool call, by a program in a shell, beside one of its kind that is still
-at work, or right after one of its kind where the agent above decided once and sent out many. A graph that enters the same named
-agents in turn has only as many agents as names; a loop that asks no model itself is somebody's program, and meant.
+at work, or right after one of its kind where the agent above decided once and sent out many, or gives the same task out anew each
+time. A graph that enters the same named agents in turn has only as many agents as names; a loop that asks no model itself is somebody's program, and meant.
 Knows what the trace shows: agents whose start and spans are both outside of it are not seen.
 """
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from tracing.failures.calls import text_of
 from tracing.failures.detector import Detector
 from tracing.failures.observed import Ending, Observed, Subject
 from tracing.failures.spawning import addressed_by, asked_for, started_by
@@ -29,6 +31,9 @@ RE_ENTERED = 60  # agent spans within a minute, whatever they are: no agent does
 MINUTE_NS = 60_000_000_000
 QUICK_NS = 10 * MINUTE_NS
 _CLOCK_NS = 50_000_000  # a trace that is younger has no real clock, only an order
+SAME_TASK, LEAST_TASK_WORDS = 0.8, 4  # the part of two tasks' words that they share
+_TASK_CHARS = 2_000
+_TASK_WORD = re.compile(r"[^\W\d]{2,}")
 MOST_SPANS = 20
 AGENT_IDS = ("gen_ai.agent.id", "agent.id", "agent_id", "claude_code.agent_id")
 
@@ -44,6 +49,7 @@ class _Agent:
     works: bool = False  # it has called a model or a tool, or started another: not only a wrapper
     decides: bool = False  # it has asked a model itself
     entered: str = ""  # the newest agent below it, if it has decided nothing since
+    newest: tuple[str, frozenset[str]] = ("", frozenset())  # the newest agent below it, and the words of its task
     children: dict[str, int] = field(default_factory=dict)  # names of agents below it, and how many are at work
 
 
@@ -123,13 +129,15 @@ class SubAgents(Detector):
             return
         others = parent.children.get(span.name)
         call = self._calls.get(call_id)
-        is_new = others is None or others > 0 or call is not None or (parent.decides and parent.entered == span.name)
+        newest = span.name, frozenset(_TASK_WORD.findall(text_of(span.input)[:_TASK_CHARS].lower()))
+        again = parent.decides and (parent.entered == span.name or _is_same_task(parent.newest, newest))
+        is_new = others is None or others > 0 or call is not None or again
         if is_new and (call is None or call.seen >= call.told):
             self._start(span, 1)
         if call is not None:
             call.seen += 1
         self._names.add(span.name)
-        parent.entered = span.name
+        parent.entered, parent.newest = span.name, newest
         parent.children[span.name] = (others or 0) + 1
         deeper = parent.works or parent.name == span.name or len(parent.children) > 1
         parent.works = True
@@ -260,6 +268,12 @@ def _over(count: int, many: int, runaway: int, words: str) -> tuple[Verdict, str
     if count > runaway:
         return Verdict.STOP, words
     return (Verdict.NUDGE if count > many else Verdict.NOTE), words
+
+
+def _is_same_task(before: tuple[str, frozenset[str]], now: tuple[str, frozenset[str]]) -> bool:
+    """The same agent and nearly the same words, but for numbers."""
+    shared, either = before[1] & now[1], before[1] | now[1]
+    return before[0] == now[0] and len(shared) >= SAME_TASK * max(len(either), LEAST_TASK_WORDS)
 
 
 def _agent_id(span: Observed) -> str:

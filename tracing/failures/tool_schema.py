@@ -3,7 +3,7 @@ error page where JSON was.
 
 Every tool has a schema of its own, learned from its results as they come, for each kind of call apart (`action=list` and
 `action=get` answer differently). Errors are not shapes, and tools that return whatever they are pointed at (a shell, a file, a
-query language) have none, but for what a query language's answers come in: rows, or one text.
+query language) have none, but for what a query language's answers come in: rows, or one text, or an object that holds the rows.
 """
 
 import re
@@ -42,6 +42,7 @@ _HTML = re.compile(r"\s*(?:<!doctype html|<html\b)", re.IGNORECASE)
 _FEW_EMPTY = 5  # results with something in them before an empty one is worth a word
 _SCALAR_CHARS = 20  # of a query's answer that is one value and no table; nothing at all is short too
 _MOST_TOOLS = 500
+_MOST_ENVELOPES = 20
 _ADDRESS_CHARS = 400
 _MOST_RESULTS = 2_000  # told apart per tool
 _REMEDY = (
@@ -55,6 +56,7 @@ class _Results:
     """What one kind of call has returned."""
 
     json: LearnedShape = field(default_factory=LearnedShape)
+    envelopes: dict[frozenset[str], LearnedShape] = field(default_factory=dict)  # of a query's rows, by their keys
     texts: int = 0
     pages: int = 0
     empties: int = 0
@@ -152,7 +154,9 @@ def _compare(results: _Results, span: Observed) -> tuple[str, ...]:
     """What is different about a result; what is not different is learned."""
     data, text, is_query = brought(span), brought_text(span), bool(_statement(span))
     if not isinstance(data, str) and data is not None:
-        return _compare_json(results, {"": frozenset({kind_of(data)})} if is_query else shape_of(data), len(text))
+        differences = _compare_envelope(results, data) if is_query else ()
+        shape = {"": frozenset({kind_of(data)})} if is_query else shape_of(data)
+        return differences or _compare_json(results, shape, len(text))
     if reads_like_nothing(text) or (is_query and len(text) <= _SCALAR_CHARS):
         return ()
     if not text.strip():
@@ -162,6 +166,22 @@ def _compare(results: _Results, span: Observed) -> tuple[str, ...]:
     if _HTML.match(text):
         return _compare_other(results, "pages", "an HTML page")
     return _compare_other(results, "texts", "plain text")
+
+
+def _compare_envelope(results: _Results, data: JsonValue) -> tuple[str, ...]:
+    """Of an object around a query's rows the same keys hold the same types, whatever was selected."""
+    if not isinstance(data, Mapping):
+        return ()
+    keys = frozenset(data)
+    if keys not in results.envelopes:
+        if len(results.envelopes) >= _MOST_ENVELOPES or not any(isinstance(value, list) for value in data.values()):
+            return ()
+        results.envelopes[keys] = LearnedShape()
+    shape = {"": frozenset({kind_of(data)})} | {key: frozenset({kind_of(value)}) for key, value in data.items()}
+    differences = results.envelopes[keys].differences(shape)
+    if not differences:
+        results.envelopes[keys].learn(shape)
+    return differences
 
 
 def _compare_json(results: _Results, shape: Shape, chars: int) -> tuple[str, ...]:
