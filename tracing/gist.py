@@ -18,8 +18,15 @@ def _text(value: JsonValue) -> str:
     if isinstance(value, Mapping):
         return _text(next(iter(value.values()), ""))
     if isinstance(value, list):
-        return _of_blocks(value) or _text(value[0] if value else "")
+        return _of_blocks(value) or _first(value)
     return "" if value is None else str(value)
+
+
+def _first(values: list[JsonValue]) -> str:
+    """Of a list of files, say: the first, and how many more."""
+    if len(values) > 1 and all(isinstance(one, str) for one in values):
+        return f"{values[0]} and {len(values) - 1} more"
+    return _text(values[0] if values else "")
 
 
 def _of_blocks(blocks: list[JsonValue]) -> str:

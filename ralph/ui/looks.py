@@ -37,7 +37,7 @@ class Look:
     cost_micros: int
     trace_id: str
     span_id: str
-    story: str = ""
+    story: str = ""  # or whose trace it is, of an agent without stories
     command: str = ""
 
 
@@ -69,8 +69,8 @@ def guilty_span(detail: TraceDetail) -> str:
 
 
 def pointed(store: TraceStore, look: Look) -> Look:
-    """The same with the span where it shows, where it names a trace alone."""
-    if look.span_id or look.kind not in {"failed", "parked"}:
+    """The same with the span where it shows. A parked story has none: the trace opens with its outcome, which says why."""
+    if look.span_id or look.kind != "failed":
         return look
     detail = _detail(store, look.trace_id)
     return replace(look, span_id=guilty_span(detail)) if detail else look
@@ -101,9 +101,14 @@ def _findings(store: TraceStore, since_ns: int, rows: Mapping[str, TraceRow]) ->
                 one.waste.cost_micros,
                 row.trace_id,
                 one.span_id,
-                trace.story,
+                trace.story or _named(trace),
             )
         told.add(about)
+
+
+def _named(trace: TraceRow) -> str:
+    """Of a trace without a story: whose it is, and what."""
+    return ": ".join(plain(one) for one in dict.fromkeys((trace.agent_id, trace.name)) if one)
 
 
 def _parked(boards: Sequence[Board]) -> Iterator[Look]:
@@ -135,7 +140,7 @@ def _failed(rows: Sequence[TraceRow], told: Collection[tuple[str, str]]) -> Iter
             yield Look(
                 "failed",
                 Severity.WARNING,
-                f"{row.story or row.agent_id or row.name}: {ENDED[row.status] if row.story else row.status}",
+                f"{row.story or row.agent_id or row.name}: {ENDED[row.status] if row.story else row.status.replace('_', ' ')}",
                 plain(row.error or ""),
                 row.cost_micros,
                 row.trace_id,

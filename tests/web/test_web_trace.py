@@ -256,3 +256,20 @@ def test_a_check_that_failed_as_it_should_is_no_problem(store: TraceStore, clock
     shown = span.span_page(Query(store, args, {}, clock()))
     assert shown.verdict is not None
     assert shown.verdict.expected == "failed, as it should: the new tests without the work"
+
+
+def test_spans_behind_a_finding_have_names_and_a_command_loses_its_variables(store: TraceStore, clock: Clock) -> None:
+    made, guilty = a_trace(store, clock)
+    turn = next(line.span_id for line in store.span_rows(made.trace_id) if line.is_call)
+    found = Finding("thrashing", Severity.WARNING, "To and fro", "It went.", "Steer.", (guilty, turn))
+    store.write([PutFindings(made.trace_id, (found,), 1, clock())])
+    assert trace_page(asked(store, clock)).names == {guilty: "bash", turn: "turn 1"}
+    page = a_client(store).get(f"/traces/{made.trace_id}").text
+    assert f'title="{guilty[:8]}">bash</a>, <a' in page
+    a_tool(made := Tracer(store, clock=clock).start_trace("w"), "bash", {"command": "A=1 B='x y' make all C=2"}, "")
+    a_tool(made, "bash", {"command": "A=1"}, "")
+    a_tool(made, "query", {"sql": "A=1 and B"}, "")
+    made.start_span("verify", kind=SpanKind.CHAIN, input={"files": ["a.py", "b.py", "c.py"]}).end()
+    made.end()
+    gists = [row.words.gist for row in trace_page(asked(store, clock)).rows][1:]
+    assert gists == ["make all C=2", "A=1", "A=1 and B", "a.py and 2 more"]

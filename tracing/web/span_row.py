@@ -1,5 +1,6 @@
 """One span as a row of the trace's tree, in words: what it is, what it did, how long, how much. Knows nothing about trees."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,8 @@ STOPS: Mapping[StopReason, str] = {
     StopReason.CONTEXT: "context full",
     StopReason.REFUSAL: "refused",
 }
+SHELL = re.compile(r"(?i)bash|shell|terminal|command")
+ASSIGNED = re.compile(r"""^(?:[A-Za-z_]\w*=(?:"[^"]*"|'[^']*'|[^\s"'$`]*)\s+)+(?=\S)""")  # VAR=value before a command
 CUTS = {StopReason.MAX_TOKENS, StopReason.CONTEXT}
 
 
@@ -52,12 +55,20 @@ def words(line: SpanLine, turn: int = 0) -> Words:
     """`turn` is the number of a model call among those of its trace, from 1."""
     return Words(
         label=label(line, turn),
-        gist=line.gist if line.gist != line.name else "",
+        gist=shown_gist(line),
         note=note(line),
         duration=length(line.ended_at_ns - line.started_at_ns) if line.ended_at_ns is not None else "",
         tokens=f"{tokens(line.input_tokens)} → {tokens(line.output_tokens)}" if _used(line) else "",
         cost=money(line.cost_micros - line.unseen_micros) if line.cost_micros else "",
     )
+
+
+def shown_gist(line: SpanLine) -> str:
+    """Of a shell's command not the variables that are set for it: they hide what is run."""
+    if line.gist == line.name:
+        return ""
+    is_command = line.kind is SpanKind.EVALUATOR or (line.kind is SpanKind.TOOL and SHELL.search(line.name))
+    return ASSIGNED.sub("", line.gist) if is_command else line.gist
 
 
 def _used(line: SpanLine) -> bool:

@@ -11,7 +11,7 @@ from tracing.web.found import found_spans, found_trace, pins, spans_of, title
 from tracing.web.growth import Growth, growth
 from tracing.web.page import Page, PageError, Query
 from tracing.web.pages.span import SpanView, span_view
-from tracing.web.span_row import KINDS, Words, is_cut, numbered, state, words
+from tracing.web.span_row import KINDS, Words, is_cut, label, numbered, state, words
 from tracing.web.timeline import NS_PER_MS, Axis, Placed, axis, began_ns
 from tracing.words import length, plain
 
@@ -103,6 +103,7 @@ class TraceView:
     span: SpanView | None
     has_panels: bool  # False: the trace is so big that panels are fetched when asked for
     began_ms: int = 0  # of the axis, since the epoch
+    names: Mapping[str, str] = field(default_factory=dict)  # of the spans behind findings: "turn 2", "bash"
     failed: int = 0  # spans; but those that failed as they should
     load: Callable[[], TraceDetail] | None = field(default=None, repr=False)
 
@@ -148,9 +149,15 @@ def trace_view(query: Query, most_rows: int) -> TraceView:
         span=span_view(query, trace, lines, choice.span) if choice.span else None,
         has_panels=len(lines) <= PANELS_UP_TO_SPANS,
         began_ms=began_ns(lines) // NS_PER_MS,
+        names=_names(lines, findings),
         failed=max(trace.errors - sum(line.failed_as_it_should for line in lines), 0),
         load=lambda: query.store.trace(trace.trace_id),
     )
+
+
+def _names(lines: Sequence[SpanLine], findings: Sequence[Finding]) -> Mapping[str, str]:
+    wanted, turns = {span_id for one in findings for span_id in one.span_ids}, numbered(lines)
+    return {line.span_id: label(line, turns.get(line.span_id, 0)) for line in lines if line.span_id in wanted}
 
 
 def _choice(query: Query) -> Choice:

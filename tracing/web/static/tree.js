@@ -72,6 +72,7 @@ export class Tree {
 
   /** Draws everything that is seen anew. */
   redraw() {
+    if (!this.axis) return; // a window may be resized before the rows have come
     const hadFocus = this.body.contains(document.activeElement);
     this.drawn.clear();
     this.#drawAxis();
