@@ -33,7 +33,7 @@ def _between(one: Outcome | None, other: Outcome | None, repo: str, other_repo: 
     left = [side.work.commit or side.work.ref for side in (one, other)]
     objects = Objects.of(repo)
     if objects is None or not all(left) or not all(map(objects.commit, left)):
-        return None, "A diff between what they left needs both: what one of them left is not there, or not any more."
+        return None, "There is no diff to show: one of the two left no work, or git does not have it any more."
     bases = [side.checked.before.commit if side.checked.before else "" for side in (one, other)]
     apart = "" if bases[0] == bases[1] else "They began on different commits, so what lies between those is in it too."
     return objects.diff(left[0], left[1]), apart

@@ -107,3 +107,8 @@ def test_every_kind_is_drawn_escaped_and_without_inline_style(chart: Chart) -> N
     assert "style=" not in html
     assert "<b>" not in html
     assert "NaN" not in html
+
+
+def test_a_bar_that_stands_alone_is_no_wider_than_others() -> None:
+    (bar,) = bars([Point("one day", (3,))], ("cost",), whole).bars
+    assert (bar.x, bar.width) == (44, 12)

@@ -244,3 +244,10 @@ def test_any_name_is_one_part_of_a_path_and_comes_back(text: str) -> None:
     assert unslug(part) == text
     assert part
     assert not set(part) & set("/.?#% ")
+
+
+def test_q_means_text_and_what_no_page_knows_is_ignored(store: TraceStore) -> None:
+    store.write([*a_trace(5, said="a needle in the hay"), *a_trace(6, said="hay")])
+    assert numbers(ask(store, q="needle")) == [5]
+    assert ask(store, q="needle").args == {"text": "needle"}
+    assert numbers(ask(store, unknown="needle")) == numbers(ask(store))

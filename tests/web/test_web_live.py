@@ -167,3 +167,18 @@ def test_more_pages_than_there_is_room_for_are_told_to_come_back(store: TraceSto
             await events.aclose()
 
     run(body)
+
+
+def test_a_burst_gets_no_further_than_the_room_there_is(store: TraceStore) -> None:
+    live = Live(store.path, poll_s=POLL_S)
+
+    async def body() -> None:
+        streams = [live.events("") for _ in range(MOST_CLIENTS + 1)]
+        first = [await anext(events) for events in streams]
+        assert first[-1] == "retry: 5000\n\n"
+        assert [event async for event in streams[-1]] == []
+        assert len(live.watchers) == MOST_CLIENTS
+        for events in streams:
+            await events.aclose()
+
+    run(body)

@@ -242,3 +242,10 @@ def test_every_page_of_ralphs_viewer_opens_and_leads_on(store: TraceStore, tmp_p
                 assert (page.status_code, twin.status_code) == (200, 200), address
                 assert "#no-page-" not in page.text, address
                 assert not re.search(r"<style|\sstyle=|<script(?! [^>]*src=)|\son\w+=", page.text), address
+
+
+def test_a_store_that_was_deleted_is_no_page_that_looks_alive(asking: TestClient, site: Site) -> None:
+    assert asking.get("/").status_code == 200
+    site.store.path.unlink()
+    answer = asking.get("/")
+    assert (answer.status_code, f"{site.store.path} is gone" in answer.text) == (503, True)

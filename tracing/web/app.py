@@ -143,8 +143,15 @@ class Pages:
         return view
 
     def _query(self, request: Request) -> Query:
+        self._still_there()
         args = {name: value for name, value in request.query_params.items() if name not in NOT_ARGUMENTS}
         return query_of(self.site.store, request.path_params, args)
+
+    def _still_there(self) -> None:
+        """A deleted file stays readable for who has it open: its pages would look alive. Raises: PageError."""
+        path = self.site.store.path
+        if not path.exists():
+            raise PageError(f"{path} is gone: it was deleted or moved. Start the viewer again.", status=503)
 
     def _shielded(self, show: Callable[[Request], Response]) -> Callable[[Request], Response]:
         """What a view cannot show is a page too."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 HEIGHT_PX = 160
 MOST_LABELS = 6
 GAP = 0.2  # of a bar's room, left free
+WIDEST_BAR = 12  # percent of the chart
 STEPS = (1, 2, 2.5, 5, 10)
 _AMOUNT = re.compile(r"(\D*\d+)\.(\d+)")
 TIME_STEPS_NS = tuple(
@@ -145,6 +146,11 @@ class Chart:
         """For bars that lie: the point, its sum in words, its bars from the left."""
         return tuple((point, self.totals[number], tuple(self._row(number))) for number, point in enumerate(self.points))
 
+    @property
+    def _widest(self) -> float:
+        """One day alone is no bar as wide as the page."""
+        return WIDEST_BAR if self.kind is Kind.BARS else 100
+
     def _stack(self, number: int) -> Iterator[Bar]:
         width = 100 / len(self.points)
         base = 0.0
@@ -152,7 +158,8 @@ class Chart:
             if value:
                 y = self._down(base + value)
                 height = _short(max(self._down(base) - y, 1))
-                x, room = _short(width * (number + GAP / 2)), _short(width * (1 - GAP))
+                room = _short(min(width * (1 - GAP), self._widest))
+                x = _short(width * (number + 0.5) - room / 2)
                 yield Bar(x, y, room, height, series, self._title(number, series), self.points[number].href)
                 base += value
 

@@ -70,6 +70,9 @@ class Live:
             watcher.woken.set()
 
     async def events(self, trace_id: str) -> AsyncGenerator[str, None]:
+        if len(self.watchers) >= MOST_CLIENTS:  # many came at once, before the first of them was counted
+            yield "retry: 5000\n\n"
+            return
         watcher = Watcher(trace_id)
         self.watchers.add(watcher)
         try:

@@ -81,6 +81,7 @@ class TracesView:
 
 
 def traces(query: Query) -> TracesView:
+    query = _asked(query)
     filters = filter_of(query)
     rows, before, after = _page(query.store, filters)
     args = {name: query.text(name) for name in (*WORDS, "sort", "limit") if query.text(name)}
@@ -100,6 +101,12 @@ def traces(query: Query) -> TracesView:
         PAGER_WORDS.get(filters.sort, ("Before", "After")),
         not rows and not query.store.traces(TraceFilter(limit=1)),
     )
+
+
+def _asked(query: Query) -> Query:
+    """`q` means `text`: it is what other pages call it, and what people type."""
+    words = query.text("text") or query.text("q")
+    return replace(query, args={**query.args, "text": words}) if words else query
 
 
 def filter_of(query: Query) -> TraceFilter:
