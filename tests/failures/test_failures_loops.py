@@ -138,6 +138,21 @@ def test_a_circle_of_calls_is_one_finding_even_if_they_act(length: int) -> None:
     assert findings[0].title == f"The same {length} calls with the same results, 5 times round"
 
 
+@pytest.mark.parametrize("calls", ["ab", "abc", "abcd"])
+def test_a_circle_is_one_finding_as_grave_as_what_was_found_of_its_calls(calls: str) -> None:
+    script = Script()
+    for tool in calls * 6:  # to repeat one of them is soon worth a word, the others are clicks
+        script.call(tool, {"q": 1}, "ok" if tool != "a" else "a text of some length, as it stands", changed=False)
+
+    (circle,) = found(script.spans)
+
+    assert (circle.verdict, circle.title[:14], circle.title[-13:]) == (
+        Verdict.STOP,
+        f"The same {len(calls)} cal",
+        "6 times round",
+    )
+
+
 def test_a_tool_that_fails_alike_for_arguments_that_hardly_differ_is_told_but_not_stopped() -> None:
     script = Script()
     for number in range(8):

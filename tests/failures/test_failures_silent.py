@@ -341,9 +341,16 @@ def test_finish_with_status_blocked_claims_nothing() -> None:
     assert not claims(spans, Ending(TraceStatus.BLOCKED, passed=False))
 
 
-def test_an_outcome_registered_with_the_end_contradicts_a_claim_in_words() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The bug has been fixed and I have successfully updated the parser.",
+        "All four files have been written successfully.",
+    ],
+)
+def test_an_outcome_registered_with_the_end_contradicts_a_claim_in_words(said: str) -> None:
     spans = Spans()
-    claim = spans.says("The bug has been fixed and I have successfully updated the parser.")
+    claim = spans.says(said)
     (found,) = claims(spans, Ending(TraceStatus.ERROR, passed=False, outcome="check tests failed, exit 1"))
     assert (found.span_id, found.severity) == (claim.span_id, Severity.WARNING)
     assert "check tests failed, exit 1" in found.evidence

@@ -35,7 +35,8 @@ TESTS = re.compile(
     re.IGNORECASE,
 )
 _DONE = re.compile(
-    r"\b(?:have|has been|is|was|are|were|'ve|\u2019ve|I) (?:now |all |been )*(?:successfully|correctly) (?:\w+ed|done|built|written)\b"
+    r"\b(?:have|has been|is|was|are|were|'ve|\u2019ve|I) (?:now |all |been )*(?:(?:successfully|correctly) (?:\w+ed|done|built|written)"
+    r"|(?:\w+ed|done|built|made|written) successfully)\b"
     r"|^\W*successfully (?:implemented|fixed|resolved|completed|finished)\b"
     r"|\b(?:task|fix|implementation|feature|issue|bug|story|work|change) (?:is|has been|was) (?:now )?(?:fully )?(?:complete|completed|done|finished|fixed|resolved|implemented)\b"
     r"|\bI(?:'ve|\u2019ve| have) (?:now )?(?:completed|implemented|fixed|resolved|finished)\b"

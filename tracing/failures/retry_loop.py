@@ -7,6 +7,7 @@ call, outcome or state differ: paging, polling that sees progress, tests run aga
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from tracing.failures.calls import CALLS, Made, call_of
 from tracing.failures.detector import Detector
@@ -94,12 +95,14 @@ class _Agent:
             self._varied[_failure(seen)] = varied
 
     def saw(self, seen: Seen) -> Finding | None:
-        """The gravest shape counts, once."""
-        cycle = self._cycles.saw(seen)
+        """One shape, once: what is found of a call that is part of a circle is told as the circle."""
+        circle = self._cycles.saw(seen)
         same = self._saw_same(seen)
         varied = self._saw_varied(seen)
         rephrased = self._rephrased.saw(seen)
-        return cycle or same or varied or (None if rephrased is None else _of_rephrased(rephrased, seen))
+        one = same or varied
+        found = None if circle is None else _of_cycle(circle, one)
+        return found or one or (None if rephrased is None else _of_rephrased(rephrased, seen))
 
     def _saw_same(self, seen: Seen) -> Finding | None:
         group = self._same.find(seen.call)
@@ -125,39 +128,58 @@ class _Agent:
         return _of_varied(group, seen)
 
 
+@dataclass
+class _Circle:
+    """Calls that went round at least once: `lap` is the last round, `verdict` the gravest so far."""
+
+    length: int
+    group: Group
+    held: int = 0  # so many calls in a row were like the ones a lap before
+    lap: list[Seen] = field(default_factory=list)
+    verdict: Verdict | None = None
+
+    @property
+    def laps(self) -> int:
+        return 1 + self.held // self.length
+
+    @property
+    def is_one(self) -> bool:
+        """One call that is repeated is no circle."""
+        return self.laps > 1 and len({one.call.call for one in self.lap}) > 1
+
+    def judged(self, found: Finding | None) -> Verdict | None:
+        """By the patience with circles, and by what was found of the call alone; never milder than before."""
+        verdicts = (
+            self.verdict,
+            _patience_with_cycle(self.lap).verdict(self.laps),
+            None if found is None else found.verdict,
+        )
+        self.verdict = max((one for one in verdicts if one is not None), key=_SEVERITY.__getitem__, default=None)
+        return self.verdict
+
+
 class _Cycles:
     """Notices that the last calls repeat those before: for each length of a cycle, how long it has held. Constant memory."""
 
     def __init__(self) -> None:
         self._last: deque[Seen] = deque(maxlen=_LONGEST_CYCLE)
-        self._held: dict[int, int] = {}
-        self._groups: dict[int, Group] = {}
+        self._circles: dict[int, _Circle] = {}
 
-    def saw(self, seen: Seen) -> Finding | None:
-        found = None
+    def saw(self, seen: Seen) -> _Circle | None:
         for length in range(2, _LONGEST_CYCLE + 1):
             self._match(length, seen)
-            if found is None:
-                found = self._judge(length, seen)
         self._last.append(seen)
-        return found
+        return next((circle for _, circle in sorted(self._circles.items()) if circle.is_one), None)
 
     def _match(self, length: int, seen: Seen) -> None:
         before = self._last[-length] if len(self._last) >= length else None
         if before is None or before.call.call != seen.call.call or before.call.outcome != seen.call.outcome:
-            self._held.pop(length, None)
-            self._groups.pop(length, None)
+            self._circles.pop(length, None)
             return
-        self._held[length] = self._held.get(length, 0) + 1
-        self._groups.setdefault(length, before.group()).again(seen)
-
-    def _judge(self, length: int, seen: Seen) -> Finding | None:
-        lap = [*self._last, seen][-length:]
-        laps = 1 + self._held.get(length, 0) // length
-        if laps == 1 or len({one.call.call for one in lap}) == 1:
-            return None
-        verdict = _patience_with_cycle(lap).verdict(laps)
-        return None if verdict is None else _of_cycle(self._groups[length], laps, lap, verdict)
+        circle = self._circles.setdefault(length, _Circle(length, before.group()))
+        circle.group.again(seen)
+        circle.held += 1
+        circle.lap = [*self._last, seen][-length:]
 
 
 def _patience_with_cycle(lap: list[Seen]) -> Patience:
@@ -215,12 +237,13 @@ def _of_rephrased(group: Group, seen: Seen) -> Finding | None:
     )  # fmt: skip
 
 
-def _of_cycle(group: Group, laps: int, lap: list[Seen], verdict: Verdict) -> Finding:
-    calls = ", then ".join(one.label for one in lap)
-    return _finding(
-        group, verdict,
+def _of_cycle(circle: _Circle, one: Finding | None) -> Finding | None:
+    verdict, laps, lap = circle.judged(one), circle.laps, circle.lap
+    calls = ", then ".join(made.label for made in lap)
+    return None if verdict is None else _finding(
+        circle.group, verdict,
         title=f"The same {len(lap)} calls with the same results, {laps} times round",
-        evidence=f"A circle of {len(lap)} calls went round {laps} times with the same results, {_between(group, lap[-1])}: "
+        evidence=f"A circle of {len(lap)} calls went round {laps} times with the same results, {_between(circle.group, lap[-1])}: "
         f"{calls}. The last one brought: {lap[-1].brought}",
         nudge=f"You are going in a circle: the same {len(lap)} calls brought the same results {laps} times ({calls}). "
         "Stop repeating them. Say what you have learned, then try another way.",
