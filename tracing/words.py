@@ -24,8 +24,10 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
-def money(micros: int) -> str:
-    """Cents for what is dear, ten-thousandths of a dollar for what is cheap: "$12.34", "$0.0182"."""
+def money(micros: int | None) -> str:
+    """Cents for what is dear, ten-thousandths of a dollar for what is cheap: "$12.34", "$0.0182"; None is "unknown"."""
+    if micros is None:
+        return "unknown"
     usd = micros / MICROS_PER_USD
     return f"${usd:.2f}" if usd >= 10 else f"${usd:.4f}"
 

@@ -95,5 +95,5 @@ def _cost(span: SpanRow) -> str:
 
 def _end(store: TraceStore, detail: TraceDetail) -> Iterator[str]:
     row = detail.trace
-    yield f"ended: {row.status.value}, {length(row.duration_ns)}, {money(row.known_micros)}, {row.turns} turns"
+    yield f"ended: {row.status.value}, {length(row.duration_ns)}, {money(row.told_micros)}, {row.turns} turns"
     yield from findings_lines(known_findings(store, row), row.trace_id)

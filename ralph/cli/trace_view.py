@@ -50,7 +50,7 @@ def _trace_cells(row: TraceRow) -> list[str]:
         title(row),
         str(row.turns),
         tokens(row.input_tokens + row.output_tokens),
-        money(row.known_micros),
+        money(row.told_micros),
         percent(row.cache_read_tokens, row.input_tokens),
         length(row.duration_ns),
     ]
@@ -85,7 +85,7 @@ def _header(detail: TraceDetail, turns: Turns) -> list[str]:
         "repo": plain(row.repo) + (f", branch {plain(known['ralph.branch'])}" if "ralph.branch" in known else ""),
         "model": plain(", ".join(models)) + (f", played by: {played_by} (its cost is simulated)" if played_by else ""),
         "began": ran if row.ended_at_ns is not None else f"{local_time(row.started_at_ns)}, still running",
-        "cost": f"{money(row.known_micros)}{unseen_words(row.unseen_micros)} for {turns_words}, "
+        "cost": f"{money(row.told_micros)}{unseen_words(row.unseen_micros)} for {turns_words}, "
         f"{tokens(row.input_tokens)} tokens in ({cached} from the cache), {tokens(row.output_tokens)} out",
         "outcome": _outcome(row, turns),
         "error": plain(row.error or ""),

@@ -29,6 +29,7 @@ from tracing.store import GroupBy, TraceFilter, TraceNotFoundError, TraceStore
 from tracing.store.schema import COMPONENT, MIGRATIONS
 from tracing.store.writes import PutFindings
 from tracing.tracer import Trace, Tracer, current_span, use_span
+from tracing.words import money
 
 NOON_NS = 1_800_014_400_000_000_000
 
@@ -259,6 +260,7 @@ def test_what_any_agent_says_of_its_usage_is_in_the_totals_once(
     row = detail.trace
     assert (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cost_micros) == amounts
     assert (cost.group, cost.cost_micros) == ("m-9", amounts[3])
+    assert (money(row.told_micros) == "unknown") is (amounts[0] > 0 and not amounts[3])
 
 
 def test_traces_from_before_this_was_told_learn_what_was_simulated(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from itertools import islice
 
+from tracing import attributes as names
 from tracing.span import JsonValue, TraceStatus
 from tracing.store.filters import Sort, TraceFilter, conditions, order
 from tracing.store.search import places, says
@@ -51,6 +52,12 @@ class TraceRow:
     def known_micros(self) -> int:
         """What was really spent, as far as anybody knows."""
         return self.cost_micros - self.unseen_micros
+
+    @property
+    def told_micros(self) -> int | None:
+        """What to say of its cost: None where calls used tokens and nobody said at what price. Ralph has a price for each of its own."""
+        is_priced = self.cost_micros or names.STORY_ID in self.metadata or not self.input_tokens + self.output_tokens
+        return self.known_micros if is_priced else None
 
     @property
     def duration_ns(self) -> int:
