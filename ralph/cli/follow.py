@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ralph.cli.finding_view import MARKS, findings_lines
-from ralph.cli.span_notes import Turns, details, label, mark, note
+from ralph.cli.span_notes import Turns, cost, details, label, mark, note
 from ralph.cli.table import screen_width
 from tracing.failures.stored import known_findings
 from tracing.finding import Finding, Severity
@@ -67,10 +67,10 @@ def _warnings(findings: Iterable[Finding], warned: dict[tuple[str, str], Severit
 
 def _lines(span: SpanRow, turns: Turns, detail: TraceDetail) -> Iterator[str]:
     width = screen_width()
-    at, cost = local_time(span.ended_at_ns or 0, "%H:%M:%S"), _cost(span)
+    at, took = local_time(span.ended_at_ns or 0, "%H:%M:%S"), _took(span)
     deep = "  " * (_depth(span, detail) - 1)
     yield cut(
-        f"{mark(span)} {at}  {deep}{label(span, turns)}  {', '.join(filter(None, (cost, note(span))))}".rstrip(), width
+        f"{mark(span)} {at}  {deep}{label(span, turns)}  {', '.join(filter(None, (took, note(span))))}".rstrip(), width
     )
     yield from (cut(f"               {deep}{line}", width) for line in details(span, turns)[:6])
 
@@ -83,14 +83,14 @@ def _depth(span: SpanRow, detail: TraceDetail) -> int:
     return max(depth, 1)
 
 
-def _cost(span: SpanRow) -> str:
+def _took(span: SpanRow) -> str:
     words = [length(span.duration_ns)]
     if span.kind is SpanKind.LLM:
         words += [
             f"{tokens(span.input_tokens)}→{tokens(span.output_tokens)}",
-            money(span.cost_micros - span.unseen_micros),
+            cost(span),
         ]
-    return ", ".join(words)
+    return ", ".join(filter(None, words))
 
 
 def _end(store: TraceStore, detail: TraceDetail) -> Iterator[str]:

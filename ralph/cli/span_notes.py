@@ -19,7 +19,7 @@ from ralph.spending import unseen_words
 from tracing import attributes as names
 from tracing.span import AttributeValue, JsonValue, SpanKind, SpanStatus
 from tracing.store import SpanRow, TraceDetail
-from tracing.words import percent, plain, plain_lines
+from tracing.words import money, percent, plain, plain_lines
 
 OUTPUT = "│ "  # leads in a line that a program printed
 CHECK_LINES, COMMAND_LINES, CRITERIA, FINDINGS = 12, 4, 12, 8
@@ -64,6 +64,12 @@ def label(span: SpanRow, turns: Turns) -> str:
     if span.kind is SpanKind.EVALUATOR and isinstance(command := span.input(), str):
         return f"{plain(span.name)}: {plain(command)}"
     return plain(span.name)
+
+
+def cost(span: SpanRow) -> str:
+    """What is known of a model call's cost; "" where it used tokens and named no price."""
+    is_priced = span.cost_micros or names.COST_MICROS in span.attributes or not span.input_tokens + span.output_tokens
+    return money(span.cost_micros - span.unseen_micros) if is_priced else ""
 
 
 def note(span: SpanRow) -> str:

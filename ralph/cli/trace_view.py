@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ralph.cli.finding_view import MARKS, findings_lines, pinned
-from ralph.cli.span_notes import OUTPUT, Turns, details, label, mark, note
+from ralph.cli.span_notes import OUTPUT, Turns, cost, details, label, mark, note
 from ralph.cli.table import Column, screen_width, short_id, table
 from ralph.spending import unseen_words
 from tracing.attributes import STORY_ID
@@ -165,7 +165,7 @@ def _line(placed: _Placed, turns: Turns, id_chars: int) -> str:
         f"{mark(span)} {span.span_id[:id_chars]}  {cut(placed.lead + label(span, turns), width):<{width}}",
         f"{length(span.duration_ns):>{DURATION_WIDTH}}",
         f"{amount:>{TOKENS_WIDTH}}",
-        f"{money(span.cost_micros - span.unseen_micros) if is_call else '':>{COST_WIDTH}}",
+        f"{cost(span) if is_call else '':>{COST_WIDTH}}",
         note(span),
     ]
     return "  ".join(cells).rstrip()
