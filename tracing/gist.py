@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tracing.span import JsonValue
 
 GIST_CHARS = 120
+_LISTED = 10
 _LOOKED_AT = 600  # characters of a value that are turned into one line
 
 
@@ -16,17 +17,17 @@ def gist(value: JsonValue) -> str:
 
 def _text(value: JsonValue) -> str:
     if isinstance(value, Mapping):
-        return _text(next(iter(value.values()), ""))
+        name, first = next(iter(value.items()), ("", ""))
+        return f"{len(first)} {name}: {_listed(first)}" if isinstance(first, list) and _listed(first) else _text(first)
     if isinstance(value, list):
-        return _of_blocks(value) or _first(value)
+        return _of_blocks(value) or _listed(value) or _text(value[0] if value else "")
     return "" if value is None else str(value)
 
 
-def _first(values: list[JsonValue]) -> str:
-    """Of a list of files, say: the first, and how many more."""
-    if len(values) > 1 and all(isinstance(one, str) for one in values):
-        return f"{values[0]} and {len(values) - 1} more"
-    return _text(values[0] if values else "")
+def _listed(values: list[JsonValue]) -> str:
+    """Of several texts the first ones; "" of anything else."""
+    texts = [one for one in values if isinstance(one, str)]
+    return ", ".join(texts[:_LISTED]) if len(texts) == len(values) > 1 else ""
 
 
 def _of_blocks(blocks: list[JsonValue]) -> str:

@@ -247,7 +247,7 @@ def test_a_check_that_failed_as_it_should_is_no_problem(store: TraceStore, clock
     made.end()
     view = trace_page(asked(store, clock, made.trace_id))
     assert [(row.state, row.words.note) for row in view.rows if row.kind is SpanKind.EVALUATOR] == [
-        ("ok", "failed, as it should: the new tests without the work"),
+        ("expected", "failed, as it should: the new tests without the work"),
         ("failed", "failed, exit code 1"),
     ]
     assert (view.failed, view.trace.errors) == (1, 2)
@@ -272,4 +272,4 @@ def test_spans_behind_a_finding_have_names_and_a_command_loses_its_variables(sto
     made.start_span("verify", kind=SpanKind.CHAIN, input={"files": ["a.py", "b.py", "c.py"]}).end()
     made.end()
     gists = [row.words.gist for row in trace_page(asked(store, clock)).rows][1:]
-    assert gists == ["make all C=2", "A=1", "A=1 and B", "a.py and 2 more"]
+    assert gists == ["make all C=2", "A=1", "A=1 and B", "3 files: a.py, b.py, c.py"]

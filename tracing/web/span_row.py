@@ -123,11 +123,13 @@ def is_cut(line: SpanLine) -> bool:
 
 
 def state(line: SpanLine) -> str:
-    """One of: open, failed, interrupted, ok."""
+    """One of: open, failed, interrupted, expected (it failed, as it should), ok."""
     if line.ended_at_ns is None:
         return "open"
     if line.status is SpanStatus.INTERRUPTED:
         return "interrupted"
+    if line.failed_as_it_should:
+        return "expected"
     return "failed" if line.problem else "ok"
 
 

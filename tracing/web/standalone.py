@@ -172,7 +172,7 @@ def _chosen(rows: Sequence[Row], findings: Sequence[Finding], family: Family, mo
 def _ranked(rows: Sequence[Row], findings: Sequence[Finding]) -> list[Row]:
     """What findings point at first, then what failed, then the rest in order."""
     pinned = pins(findings)
-    return sorted(rows, key=lambda row: (-pinned.get(row.span_id, 0), row.state == "ok", row.number))
+    return sorted(rows, key=lambda row: (-pinned.get(row.span_id, 0), row.state in {"ok", "expected"}, row.number))
 
 
 @dataclass
