@@ -227,18 +227,22 @@ def test_numbers_that_json_has_no_word_for_make_no_trace_unreadable(store: Trace
     assert get(f"/traces/{trace.trace_id}/spans/{span.span_id}").status_code == 200
 
 
-def test_a_count_that_no_store_can_hold_costs_only_its_own_span(store: TraceStore) -> None:
+def test_a_time_that_no_store_can_hold_costs_only_its_own_span_and_such_a_count_not_even_that(
+    store: TraceStore,
+) -> None:
     with Tracer(store).start_trace("x", agent_id="a") as trace:
         pass
 
-    def put(span_id: str, count: float) -> PutSpan:
+    def put(span_id: str, count: float, at_ns: int = 1) -> PutSpan:
         told = {names.INPUT_TOKENS: count}
         return PutSpan(
             SpanState(
-                trace.trace_id, span_id, None, "t", SpanKind.LLM, SpanStatus.OK, None, 1, 2, told, (), PayloadRefs()
+                trace.trace_id, span_id, None, "t", SpanKind.LLM, SpanStatus.OK, None, at_ns, 2, told, (), PayloadRefs()
             ),
             1,
         )
 
-    assert write_each(store, [put("a" * 16, 10**30), put("b" * 16, math.inf), put("c" * 16, 5)]) == 2
-    assert "c" * 16 in {span.span_id for span in store.trace(trace.trace_id).spans}
+    puts = [put("a" * 16, 1, 10**30), put("b" * 16, 10**30), put("c" * 16, math.inf), put("d" * 16, 5)]
+    assert write_each(store, puts) == 1
+    assert {span.span_id[0] for span in store.trace(trace.trace_id).spans} >= {"b", "c", "d"}
+    assert store.trace_row(trace.trace_id).input_tokens == 5
