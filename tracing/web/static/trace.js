@@ -338,6 +338,7 @@ class TracePage {
   #back() {
     const id = new URLSearchParams(location.search).get("span") ?? "";
     if (id) return this.choose(id, { isStep: false });
+    if (location.hash && !this.tree.selected) return; // a link within the page
     this.tree.select("");
     this.side.side.classList.remove("is-open");
     if (this.side.first && this.side.first !== "span") this.side.panel(this.side.first).then(() => !WIDE.matches && this.side.side.classList.remove("is-open"));
