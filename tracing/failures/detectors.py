@@ -17,7 +17,7 @@ from tracing.failures.sub_agents import SubAgents
 from tracing.failures.token_exhaustion import TokenExhaustion
 from tracing.failures.tool_schema import ToolSchema
 
-VERSION = 4
+VERSION = 5
 
 DETECTORS: tuple[type[Detector], ...] = (
     RetryLoop,
