@@ -157,7 +157,14 @@ def trace_view(query: Query, most_rows: int) -> TraceView:
 
 def _names(lines: Sequence[SpanLine], findings: Sequence[Finding]) -> Mapping[str, str]:
     wanted, turns = {span_id for one in findings for span_id in one.span_ids}, numbered(lines)
-    return {line.span_id: label(line, turns.get(line.span_id, 0)) for line in lines if line.span_id in wanted}
+    found: dict[str, str] = {}
+    turn = 0  # the newest one: what stands behind it was asked for by it
+    for line in lines:
+        turn = turns.get(line.span_id, turn)
+        if line.span_id in wanted:
+            name = label(line, turn)
+            found[line.span_id] = f"{name} in turn {turn}" if line.kind is SpanKind.TOOL and turn else name
+    return found
 
 
 def _choice(query: Query) -> Choice:
