@@ -265,7 +265,7 @@ def test_spans_behind_a_finding_have_names_and_a_command_loses_its_variables(sto
     store.write([PutFindings(made.trace_id, (found,), 1, clock())])
     assert trace_page(asked(store, clock)).names == {guilty: "bash in turn 1", turn: "turn 1"}
     page = a_client(store).get(f"/traces/{made.trace_id}").text
-    assert f'title="{guilty[:8]}">bash</a>, <a' in page
+    assert f'title="{guilty[:8]}">bash in turn 1</a>, <a' in page
     a_tool(made := Tracer(store, clock=clock).start_trace("w"), "bash", {"command": "A=1 B='x y' make all C=2"}, "")
     a_tool(made, "bash", {"command": "A=1"}, "")
     a_tool(made, "query", {"sql": "A=1 and B"}, "")
