@@ -37,21 +37,25 @@ def measure(folder: Path, *, count: int = 400) -> list[Figure]:
         closing(TraceStore.open(folder / "plain.db")) as plain_store,
         closing(TraceStore.open(folder / "redacted.db")) as redacted_store,
         closing(_bare(folder / "bare.db")) as connection,
-        Tracer(plain_store, redact=KeepsAll()).start_trace("plain") as plain,
-        Tracer(redacted_store, redact=Redactor(["a-known-secret"])).start_trace("redacted") as redacted,
+        Tracer(plain_store, redact=KeepsAll(), watch=None).start_trace("plain") as plain,
+        Tracer(redacted_store, redact=Redactor(["a-known-secret"]), watch=None).start_trace("redacted") as redacted,
+        closing(TraceStore.open(folder / "watched.db")) as watched_store,
+        Tracer(watched_store, redact=KeepsAll()).start_trace("watched") as watched,
     ):
         times = [
             (
                 _ms(partial(_span, plain, text)),
                 _ms(partial(_span, redacted, text)),
                 _ms(partial(_two_commits, connection, text)),
+                _ms(partial(_span, watched, text)),
             )
             for text in inputs
         ]
-    without, real, bare = (median(column) for column in zip(*times, strict=True))
+    without, real, bare, seen = (median(column) for column in zip(*times, strict=True))
     return [
         Figure("span start + end, 5 KB input, without redaction", without, "ms", bare, "two bare commits", SPAN_MS),
         Figure("redaction of that span", real - without, "ms", at_most=REDACTION_MS),
+        Figure("detectors on that span", seen - without, "ms"),
     ]
 
 

@@ -124,9 +124,14 @@ def _says_undone(span: Observed, result: str) -> bool:
     return not command_of(span) and len(result) <= _SHORT_CHARS and bool(_UNDONE.search(result))
 
 
+_COMMAND_CHARS = 1_000  # of a command: what it runs stands at its beginning
+
+
 def _runs_a_program(span: Observed) -> bool:
     command = command_of(span)
-    return runs_tests(span) or (bool(command) and (of_shell(command) is not Effect.READS or not _is_shell(span)))
+    return runs_tests(span) or (
+        bool(command) and (of_shell(command[:_COMMAND_CHARS]) is not Effect.READS or not _is_shell(span))
+    )
 
 
 def _is_shell(span: Observed) -> bool:
@@ -137,5 +142,5 @@ def _may_test(span: Observed) -> bool:
     """Whether the call may have run tests, as far as anybody can tell: not if it only reads, or edits a file."""
     command = command_of(span)
     if command:
-        return runs_tests(span) or not _is_shell(span) or of_shell(command) is not Effect.READS
+        return runs_tests(span) or not _is_shell(span) or of_shell(command[:_COMMAND_CHARS]) is not Effect.READS
     return bool(_RUNS.search(span.name)) or guessed(span.name, None) is Effect.UNSURE

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from tracing.span import JsonValue
 
-_CHARS = 8_000  # of one text
+_CHARS = 2_000  # of one text
 _LEAVES = 100  # of one value
 _MOST = 80  # terms of one call
 _TOKEN = re.compile(r"[\w$@~./:-]{3,120}")
