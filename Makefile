@@ -44,7 +44,7 @@ format: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 
-types: $(STAMP)
+types: $(BROWSER_STAMP)
 	$(BIN)/mypy
 
 imports: $(STAMP)
