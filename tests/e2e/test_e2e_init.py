@@ -1,5 +1,6 @@
 """From a repo that has never seen Ralph to a commit: `ralph init`, then `ralph run` on a model that plays a script."""
 
+import shutil
 import tomllib
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from ralph.replay.scripted import calls, finish_done
 
 World = Any
+PYTHON = "python" if shutil.which("python") else "python3"
 TEST = "from pathlib import Path\nimport json\n\ndef test_it():\n    assert json.loads(Path('local.json').read_text())\n    assert 'broken' not in Path('shop.py').read_text()\n"
 
 
@@ -29,7 +31,7 @@ def test_init_and_run_end_with_a_commit(newcomer: World) -> None:
     assert made.exit_code == 0, made.err + made.out
     assert tomllib.loads((newcomer.root / "ralph.toml").read_text()) == {
         "copy": ["local.json"],
-        "checks": [{"name": "pytest", "command": "python -m pytest -q"}],
+        "checks": [{"name": "pytest", "command": f"{PYTHON} -m pytest -q"}],
     }
     before = newcomer.checkout_hash()
     breaks = calls("bash", {"command": "echo broken = 1 > shop.py"})

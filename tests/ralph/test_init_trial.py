@@ -24,6 +24,7 @@ from ralph.workspace.repo import Repo
 
 NOBODY = Consent()
 YES = Consent(yes=True)
+PYTHON = "python" if shutil.which("python") else "python3"
 needs_bwrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="no sandbox here")
 MAKE_READS = "test:\n\tcat config/local.json\n"
 SERVER = """import socket, sys
@@ -120,7 +121,7 @@ def test_a_python_repo_gets_its_checks_and_is_trusted(shop: Shop) -> None:
     before = shop.files()
     outcome = shop.init()
     assert kinds(outcome) == {"pytest": Kind.PASSED}
-    assert shop.toml == {"checks": [{"name": "pytest", "command": "python -m pytest -q"}]}
+    assert shop.toml == {"checks": [{"name": "pytest", "command": f"{PYTHON} -m pytest -q"}]}
     assert load_settings(shop.root, find_home()).trust is TrustState.TRUSTED
     after = shop.files()
     del after["ralph.toml"]
@@ -135,7 +136,7 @@ def test_a_failing_test_is_kept_as_a_check_and_told_as_red(shop: Shop) -> None:
     assert outcome.is_ready
     assert "# Red as things are: it fails on this commit (1 failing test).\n[[checks]]" in shop.text
     lines = "\n".join(report(outcome))
-    assert "  red  pytest  python -m pytest -q" in lines
+    assert f"  red  pytest  {PYTHON} -m pytest -q" in lines
     assert "stories are blamed only for what they make worse" in lines
 
 
@@ -340,6 +341,7 @@ def database(shop: Shop, tmp_path: Path, free_port: int, on_path: Callable[[Path
     return lambda: log.read_text().splitlines() if log.exists() else []
 
 
+@needs_bwrap
 def test_a_service_of_the_compose_file_is_started_and_written_down_when_the_user_says_yes(
     shop: Shop, database: Callable[[], list[str]]
 ) -> None:
@@ -354,6 +356,7 @@ def test_a_service_of_the_compose_file_is_started_and_written_down_when_the_user
     assert database() == ["compose up -d --wait db", "compose stop db"]
 
 
+@needs_bwrap
 def test_where_nobody_is_there_no_service_is_started(shop: Shop, database: Callable[[], list[str]]) -> None:
     outcome = shop.init()
     assert kinds(outcome) == {"test": Kind.SERVICE}
@@ -372,6 +375,7 @@ def test_a_service_that_is_up_already_needs_the_network_only(shop: Shop, free_po
     assert "services" not in shop.toml
 
 
+@needs_bwrap
 @pytest.mark.usefixtures("database")
 def test_a_service_that_does_not_start_is_told_and_left_as_a_comment(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "bin" / "docker").write_text("#!/usr/bin/env bash\necho no daemon here\nexit 1\n")
