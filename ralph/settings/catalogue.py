@@ -13,10 +13,11 @@ from ralph.prepare.services import Service
 from ralph.settings.kinds import About, Repo, Section
 from ralph.settings.places import Path
 from ralph.settings.schema import Settings
+from tracing.alerts.channels import NAMED_PLACE, Channel
 from tracing.prices import ModelPrice
 
 ANY_KEY = "*"  # stands for a check's or service's number, a model's name or a variable's name
-REPEATED = {"checks", "services", "prices"}
+REPEATED = {"checks", "services", "channels", "prices"}
 PRICE = "a number of US dollars per million tokens, 0 or more"
 OPTIONS = {
     "limits.per_run_usd": "--max-cost",
@@ -52,6 +53,66 @@ SERVICE_ABOUT = {
     ),
     "timeout_s": About(
         "After this long `up` or `down` has failed.", "a number above 0", "120", "seconds", repo=Repo.NEVER
+    ),
+}
+CHANNEL_ABOUT = {
+    "name": About("What the channel is called.", "a short name", '"mail"', repo=Repo.NEVER),
+    "kind": About(
+        "How it is reached.",
+        'one of "email", "slack", "pagerduty", "webhook", "desktop", "apprise"',
+        '"email"',
+        repo=Repo.NEVER,
+    ),
+    "rules": About(
+        "Only alerts of these rules.",
+        "a list of rules",
+        '["story_parked"]',
+        repo=Repo.NEVER,
+        unset="alerts of every rule",
+    ),
+    "least": About(
+        "Only alerts that are at least so grave.", 'one of "note", "warning", "critical"', '"critical"', repo=Repo.NEVER
+    ),
+    "to": About("email: who gets it.", "a list of addresses", '["me@example.com"]', repo=Repo.NEVER, unset="needed"),
+    "sender": About("email: whom it is from.", "an address", '"ralph@example.com"', repo=Repo.NEVER, unset="needed"),
+    "host": About("email: the mail server.", "a host", '"smtp.example.com"', repo=Repo.NEVER, unset="needed"),
+    "port": About(
+        "email: its port.",
+        "a whole number from 1 to 65535",
+        "587",
+        repo=Repo.NEVER,
+        unset="587, 465 with tls, 25 with none",
+    ),
+    "security": About(
+        "email: how the way there is secured.", 'one of "starttls", "tls", "none"', '"tls"', repo=Repo.NEVER
+    ),
+    "username": About("email: who logs in.", "a name", '"ralph"', repo=Repo.NEVER, unset="nobody does"),
+    "password": About(
+        "email: the password of that name.", NAMED_PLACE, '"env:SMTP_PASSWORD"', repo=Repo.NEVER, unset="none"
+    ),
+    "url": About(
+        "slack: the incoming webhook; apprise: the service's address.",
+        NAMED_PLACE,
+        '"file:~/.config/ralph/slack"',
+        repo=Repo.NEVER,
+        unset="needed",
+    ),
+    "key": About(
+        "pagerduty: the routing key; webhook: what messages are signed with (whsec_...).",
+        NAMED_PLACE,
+        '"env:PAGERDUTY_KEY"',
+        repo=Repo.NEVER,
+        unset="pagerduty: needed; webhook: messages are not signed",
+    ),
+    "address": About(
+        "webhook: where messages are posted; pagerduty: another address of its Events API (the EU's).",
+        "an address that starts with http:// or https://",
+        '"https://example.com/hook"',
+        repo=Repo.NEVER,
+        unset="webhook: needed; pagerduty: its own",
+    ),
+    "private": About(
+        "Whether it may lead to this machine or a private network.", "true or false", "true", repo=Repo.NEVER
     ),
 }
 RATE = "US dollars per million tokens"
@@ -120,6 +181,7 @@ def _of_parts() -> Iterator[Entry]:
         ("checks.*.", Check, CHECK_ABOUT),
         ("setup.", Check, {name: about for name, about in CHECK_ABOUT.items() if name != "name"}),
         ("services.*.", Service, SERVICE_ABOUT),
+        ("channels.*.", Channel, CHANNEL_ABOUT),
         ("prices.*.", ModelPrice, PRICE_ABOUT),
     ):
         for name, about in abouts.items():

@@ -10,7 +10,9 @@ from ralph.settings.catalogue import OPTIONS, entries, generic, spelled
 from ralph.settings.places import Path, find_lines, line_of, parse
 from ralph.trust import sha256_of
 
-SECTIONS = frozenset({name.partition(".")[0] for name in entries() if "." in name} - {"checks", "setup", "services"})
+SECTIONS = frozenset(
+    {name.partition(".")[0] for name in entries() if "." in name} - {"checks", "setup", "services", "channels"}
+)
 
 
 class Layer(StrEnum):

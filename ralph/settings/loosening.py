@@ -26,6 +26,19 @@ ATTRIBUTES = {
     "copy": "copy_files",
     "memory": "memory_bytes",
     "file_size": "file_size_bytes",
+    "failed_every": "failed_every_s",
+    "session_median": "session_median_s",
+    "session_p95": "session_p95_s",
+    "call_median": "call_median_s",
+    "call_p95": "call_p95_s",
+    "latency_window": "latency_window_s",
+    "tool_window": "tool_window_s",
+    "schedule_grace": "schedule_grace_s",
+    "traces": "traces_s",
+    "texts": "texts_s",
+    "traces_size": "traces_bytes",
+    "failed_work": "failed_work_s",
+    "runs": "runs_s",
 }
 Scale = float | set[str]
 

@@ -17,6 +17,11 @@ TITLES = {
     "tracing": "`[tracing]`",
     "resources": "`[resources]`: what one command may take of the machine",
     "ui": "`[ui]`: the viewer, `ralph ui`",
+    "schedules": "`[schedules]`: what `ralph daemon` carries out",
+    "channels": "`[[channels]]`, one for each place that messages go to",
+    "alerts": "`[alerts]`: when a person is told",
+    "report": "`[report]`: the morning report",
+    "retention": "`[retention]`: how long things are kept",
     "prices": '`[prices."model"]`',
 }
 MAY = {Repo.ANY: "may set", Repo.TIGHTEN: "may tighten", Repo.NEVER: "may not set"}

@@ -50,7 +50,7 @@ def _sentence(source: Source, detail: ErrorDetails) -> str:
         return _unknown(path)
     if detail["type"] == "missing":
         return _missing(path)
-    if detail["type"] == "value_error" and path[0] in {"checks", "setup", "services"}:
+    if detail["type"] == "value_error" and path[0] in {"checks", "setup", "services", "channels"}:
         return str(detail["ctx"]["error"]).removesuffix(".") + "."
     return _wrong_value(source, path, detail["input"])
 

@@ -20,9 +20,11 @@ from ralph.settings.kinds import (
     Section,
 )
 from ralph.settings.sections import Agent, Judge, Limits, Resources, Run, Tracing, Ui
+from ralph.settings.unwatched import Alerts, Report, Retention, Schedules
+from tracing.alerts.channels import Channel
 from tracing.prices import ModelPrice
 
-Named = tuple[Check, ...] | tuple[Service, ...] | None
+Named = tuple[Check, ...] | tuple[Service, ...] | tuple[Channel, ...] | None
 
 
 def _named_setup(value: object) -> object:
@@ -74,6 +76,16 @@ class Settings(Section):
             unset="none",
         ),
     ] = ()
+    channels: Annotated[
+        tuple[Channel, ...],
+        About(
+            "Where alerts and the morning report go.",
+            "[[channels]] with a name and a kind below it",
+            "",
+            repo=Repo.NEVER,
+            unset="nobody is told",
+        ),
+    ] = ()
     limits: Limits = Limits()
     agent: Agent = Agent()
     judge: Judge = Judge()
@@ -81,6 +93,10 @@ class Settings(Section):
     tracing: Tracing = Tracing()
     resources: Resources = Resources()
     ui: Ui = Ui()
+    schedules: Schedules = Schedules()
+    alerts: Alerts = Alerts()
+    report: Report = Report()
+    retention: Retention = Retention()
     sandbox: Annotated[
         SandboxLevel,
         About(
@@ -138,7 +154,7 @@ class Settings(Section):
         ),
     ] = Field(default_factory=dict)
 
-    @field_validator("checks", "services")
+    @field_validator("checks", "services", "channels")
     @classmethod
     def _names_differ(cls, parts: Named, info: ValidationInfo) -> Named:
         names = [part.name for part in parts or ()]

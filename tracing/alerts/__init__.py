@@ -1,0 +1,1 @@
+"""Alerts: rules with state over traces, a durable outbox, and senders. Knows nothing of PRDs or coding agents."""
