@@ -106,9 +106,11 @@ COMMANDS = {
         Part.SET_UP, "ralph.cli.trust", "trust_command", "Let this repo's ralph.toml loosen settings, as it is now."
     ),
     "schedule": Entry(
-        Part.SET_UP, "ralph.cli.schedule", "schedule_group", "Add, list, remove or start scheduled runs."
+        Part.SET_UP, "ralph.cli.schedule", "schedule_group", "Runs at set times: add, look at, change, install."
     ),
-    "daemon": Entry(Part.SET_UP, "ralph.cli.schedule", "daemon_command", "Carry out scheduled runs when they are due."),
+    "daemon": Entry(
+        Part.SET_UP, "ralph.cli.schedule_work", "daemon_command", "Carry out scheduled runs when they are due."
+    ),
     "completion": Entry(
         Part.SET_UP, "ralph.cli.completion", "completion_command", "Print what makes your shell complete `ralph`."
     ),

@@ -1,0 +1,1 @@
+"""Has the system's own service manager start `ralph daemon`: systemd, launchd or cron."""
