@@ -47,6 +47,8 @@ class TraceRow:
     findings: int  # how many things detectors found
     worst: int  # the gravest of them, as tracing.finding.Severity; 0: none
     analysed: int  # the version of the detectors that finished with it; 0: none has
+    trimmed_ns: int = 0  # when retention deleted its texts; 0: they are there
+    imported_ns: int = 0  # when it came from a file of somebody else's; 0: it was written here
 
     @property
     def known_micros(self) -> int:
@@ -100,7 +102,7 @@ COLUMNS = (
     "trace_id", "root_span_id", "name", "agent_id", "session_id", "status", "error", "started_at_ns", "ended_at_ns",
     "updated_at_ns", "metadata", "story", "repo", "spans", "errors", "turns", "input_tokens", "cache_read_tokens",
     "cache_write_tokens", "output_tokens", "cost_micros", "unseen_micros", "simulated_micros", "findings",
-    "worst", "analysed",
+    "worst", "analysed", "trimmed_ns", "imported_ns",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from tracing.gist import gist
 from tracing.jsonlike import leaf_text
 from tracing.store.payloads import read_payload
 from tracing.store.search import note_texts
+from tracing.store.volumes import FIRST
 
 SEARCHED_CHARS = 4_096
 
@@ -18,7 +19,7 @@ def reindex(connection: sqlite3.Connection) -> None:
     seen: set[tuple[str, str]] = set()
     titles = {row["root_span_id"]: row for row in connection.execute("SELECT root_span_id, name, metadata FROM trace")}
     for row in connection.execute("SELECT * FROM span ORDER BY id").fetchall():
-        note_texts(connection, row["id"], _texts(connection, row, titles.get(row["span_id"]), seen))
+        note_texts(connection, row["id"], _texts(connection, row, titles.get(row["span_id"]), seen), FIRST)
         described = row["output_hash"] if row["kind"] == "LLM" else row["input_hash"]
         words = gist(read_payload(connection, described)) if described else ""
         connection.execute("UPDATE span SET gist = ? WHERE id = ?", (words, row["id"]))

@@ -145,4 +145,23 @@ CREATE INDEX span_costs ON span(started_at_ns, model, input_tokens, cache_read_t
   unseen_micros, simulated_micros, trace_id) WHERE turns > 0;
 CREATE INDEX span_model ON span(model, trace_id) WHERE turns > 0;
 """,
+    """
+ALTER TABLE trace ADD COLUMN trimmed_ns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE trace ADD COLUMN imported_ns INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE loose(
+  hash TEXT NOT NULL,
+  is_node INTEGER NOT NULL,
+  PRIMARY KEY(hash, is_node)
+) WITHOUT ROWID;
+CREATE TABLE text_volume(
+  number INTEGER PRIMARY KEY,
+  first_mention INTEGER NOT NULL,
+  opened_ns INTEGER NOT NULL,
+  is_retired INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO text_volume(number, first_mention, opened_ns) VALUES (0, 0, 0);
+CREATE INDEX span_system ON span(system_hash) WHERE system_hash IS NOT NULL;
+CREATE INDEX span_tools ON span(tools_hash) WHERE tools_hash IS NOT NULL;
+CREATE INDEX conversation_parents ON conversation(parent_hash) WHERE parent_hash IS NOT NULL;
+""",
 )
