@@ -14,9 +14,6 @@ from ralph.errors import RalphError
 if TYPE_CHECKING:
     import socket
 
-    from ralph.home import Home
-    from ralph.settings import Settings
-
 PORT = click.IntRange(0, 65_535)
 
 
@@ -32,6 +29,7 @@ def ui_command(*, port: int | None, no_open: bool) -> None:
     that is made anew at every start. To see a server's traces, forward the port: ssh -L 7007:127.0.0.1:7007 SERVER
     """
     from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.settings.load import user_settings  # noqa: PLC0415
     from ralph.ui.site import ralph_site  # noqa: PLC0415
     from ralph.version import VERSION  # noqa: PLC0415
     from tracing.store import TraceStore  # noqa: PLC0415
@@ -56,13 +54,6 @@ def ui_command(*, port: int | None, no_open: bool) -> None:
             threading.Thread(target=webbrowser.open, args=(security.url_once,), daemon=True).start()
         with Upkeep(home.traces_db):
             serve(app, listener)
-
-
-def user_settings(home: "Home") -> "Settings":
-    """The user's own: the viewer is about no repository, and none has a say in who may look."""
-    from ralph.settings.load import read_file, resolve  # noqa: PLC0415  # heavy, and --help must be fast
-
-    return resolve(None, read_file(home.config, str(home.config)), {}, user_path=home.config).settings
 
 
 def listening(port: int | None) -> "socket.socket":

@@ -56,6 +56,15 @@ def load_settings(
     return resolve(repo_file, user_file, overrides or {}, trust=trust, user_path=home.config)
 
 
+def user_settings(home: Home) -> Settings:
+    """The user's own, for what is about no repository: the viewer, alerts, the report. No repo has a say in them.
+
+    Raises:
+        SettingsError: config.toml is wrong.
+    """
+    return resolve(None, read_file(home.config, str(home.config)), {}, user_path=home.config).settings
+
+
 def read_file(path: FilePath, name: str) -> SettingsFile | None:
     """The file's bytes, or None where there is no such file.
 
