@@ -34,8 +34,14 @@ NO_CHECK_RUNS = 1
     help="The longest one try of a command may take.",
 )
 @click.option("--json", "as_json", is_flag=True, help="What was found and done, as JSON; asks nothing.")
+@click.option(
+    "--ci",
+    "is_ci",
+    is_flag=True,
+    help="Write .github/workflows/ralph.yml instead: a run every night on GitHub Actions. Goes with --dry-run and --force.",
+)
 def init_command(
-    *, repo: Path, yes: bool, copy_env: bool, dry_run: bool, force: bool, timeout_s: float, as_json: bool
+    *, repo: Path, yes: bool, copy_env: bool, dry_run: bool, force: bool, timeout_s: float, as_json: bool, is_ci: bool
 ) -> int:
     """Find this repo's checks, try each in a worktree and sandbox, and write ralph.toml with those that run.
 
@@ -51,6 +57,8 @@ def init_command(
     from ralph.init.report import report  # noqa: PLC0415
     from ralph.init.start import Request, initialise  # noqa: PLC0415
 
+    if is_ci:
+        return _write_workflow(repo, dry_run=dry_run, force=force)
     apart = as_json or dry_run  # stdout is for the result alone
     consent = Consent(_ask if _is_somebody_there() and not as_json else None, yes=yes, copy_env=copy_env)
     with _ending_on_sigterm():
@@ -63,6 +71,18 @@ def init_command(
         if dry_run and outcome.text:
             click.echo(outcome.text, nl=False)
     return int(ExitCode.ALL_DONE) if outcome.is_ready else NO_CHECK_RUNS
+
+
+def _write_workflow(repo: Path, *, dry_run: bool, force: bool) -> int:
+    from ralph.init.ci import workflow, write_workflow  # noqa: PLC0415
+    from ralph.workspace.repo import Repo  # noqa: PLC0415
+
+    if dry_run:
+        click.echo(workflow(), nl=False)
+        return int(ExitCode.ALL_DONE)
+    for line in write_workflow(Repo.open(repo).root, force=force):
+        _say(line, apart=False)
+    return int(ExitCode.ALL_DONE)
 
 
 @contextmanager
