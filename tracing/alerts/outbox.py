@@ -7,7 +7,8 @@ channel sends; `tracing/alerts/courier.py` takes rows out.
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -61,7 +62,7 @@ class State(StrEnum):
     DROPPED = "dropped"  # not meant to be sent; the note says why
 
 
-OPEN = (State.WAITING, State.SENDING, State.FOLDED)
+OPEN_STATES = "('waiting', 'sending', 'folded')"  # as the partial index has them
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Outbox:
 
     def put(self, message: Message, channels: Sequence[str]) -> bool:
         """Keep it for each channel; False when a message of this id was put before, and nothing is changed."""
-        with self._lock, transaction(self._connection, "outbox put") as db:
+        with self.writing("outbox put") as db:
             return self.enqueue(db, message, channels, self.clock())
 
     @staticmethod
@@ -135,30 +136,43 @@ class Outbox:
     def waiting(self) -> list[Entry]:
         """What has not been sent and not been given up, the oldest first."""
         return self._entries(
-            f"SELECT * FROM outbox WHERE state IN {_listed(OPEN)} AND digest != message_id ORDER BY seq"  # noqa: S608 (ours)
+            f"SELECT * FROM outbox WHERE state IN {OPEN_STATES} AND digest != message_id ORDER BY seq"  # noqa: S608 (ours)
         )
 
     def retry(self, message_id: str) -> int:
-        """Take up again what was given up, on every channel; how many there were."""
-        with self._lock, transaction(self._connection, "outbox retry") as db:
-            return db.execute(
-                "UPDATE outbox SET state = ?1, attempts = 0, since_ns = ?2, next_at_ns = ?2, ended_at_ns = NULL, digest = '' "
-                "WHERE message_id = ?3 AND state = ?4",
-                (State.WAITING, self.clock(), message_id, State.FAILED),
-            ).rowcount
+        """Take up again what was given up, on every channel; how many there were. What resolves it goes after it again."""
+        with self.writing("outbox retry") as db:
+            rows = db.execute(
+                "SELECT * FROM outbox WHERE message_id = ? AND state = ?", (message_id, State.FAILED)
+            ).fetchall()
+            for row in rows:
+                db.execute(
+                    "UPDATE outbox SET state = 'waiting', attempts = 0, since_ns = ?1, next_at_ns = ?1, ended_at_ns = NULL, "
+                    "digest = CASE digest WHEN message_id THEN digest ELSE '' END WHERE seq = ?2 OR (channel = ?3 AND "
+                    "dedup_key = ?4 AND dedup_key != '' AND seq > ?2 AND kind = 'resolved' AND state = 'dropped')",
+                    (self.clock(), row["seq"], row["channel"], row["dedup_key"]),
+                )
+        return len(rows)
 
     def prune(self, before_ns: int) -> int:
         """Forget what ended before then; what waits stays. How many rows went."""
-        with self._lock, transaction(self._connection, "outbox prune") as db:
+        with self.writing("outbox prune") as db:
             return db.execute("DELETE FROM outbox WHERE ended_at_ns < ?", (before_ns,)).rowcount
 
-    def _entries(self, query: str, values: tuple[object, ...] = ()) -> list[Entry]:
+    @contextmanager
+    def writing(self, what: str) -> Iterator[sqlite3.Connection]:
+        """A transaction, for the courier's queue."""
+        with self._lock, transaction(self._connection, what) as db:
+            yield db
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            return [_entry(row) for row in self._connection.execute(query, values).fetchall()]
+            yield self._connection
 
-
-def _listed(states: Sequence[State]) -> str:
-    return "(" + ", ".join(f"'{state.value}'" for state in states) + ")"
+    def _entries(self, query: str, values: tuple[object, ...] = ()) -> list[Entry]:
+        with self.reading() as db:
+            return [_entry(row) for row in db.execute(query, values).fetchall()]
 
 
 def _entry(row: sqlite3.Row) -> Entry:

@@ -1,0 +1,85 @@
+"""Reads what the settings only name: `env:NAME` or `file:PATH`. Remembers what it read, so that no error can repeat it."""
+
+import base64
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+HIDDEN = "[secret]"
+MOST_BYTES = 65_536
+SHORTEST = 4  # a value below this is part of too many words to be looked for
+
+
+class SecretError(Exception):
+    """A secret cannot be read; the message names its place, never its content."""
+
+
+class Secrets:
+    """The secrets of one attempt."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = os.environ if environment is None else environment
+        self._forms: set[str] = set()
+
+    def read(self, place: str) -> str:
+        """Raises: SecretError: there is none, or others can read it."""
+        kind, _, where = place.partition(":")
+        value = self._variable(where) if kind == "env" else _file(Path(where).expanduser())
+        if not value:
+            raise SecretError(f"{place}: is empty. Put the secret there, on one line.")
+        self._remember(value)
+        return value
+
+    def scrub(self, text: str) -> str:
+        """Without any secret that was read, in the forms in which errors show them."""
+        for form in sorted(self._forms, key=len, reverse=True):
+            text = text.replace(form, HIDDEN)
+        return text
+
+    def _variable(self, name: str) -> str:
+        value = self._environment.get(name.strip())
+        if value is None:
+            raise SecretError(
+                f"env:{name}: the variable is not set where this process runs. Export {name} there, or keep the secret in a "
+                'file and name it "file:PATH".'
+            )
+        return value.strip()
+
+    def _remember(self, value: str) -> None:
+        for part in (value, *value.split()):
+            encoded = base64.b64encode(part.encode()).decode()
+            address = urlsplit(part) if "://" in part else None
+            path = address.path.lstrip("/") if address else ""
+            forms = (part, quote(part), quote(part, safe=""), encoded, repr(part)[1:-1], path)
+            self._forms.update(form for form in forms if len(form) >= SHORTEST)
+
+
+def _file(path: Path) -> str:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SecretError(f"file:{path}: cannot be read: {error.strerror}.") from error
+    with os.fdopen(fd, "rb") as file:
+        _check(path, os.fstat(fd))
+        return _text(path, file.read(MOST_BYTES))
+
+
+def _check(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise SecretError(f"file:{path}: is not a regular file.")
+    if found.st_uid != os.geteuid():
+        raise SecretError(f"file:{path}: belongs to another user. Make one of your own.")
+    if others := stat.S_IMODE(found.st_mode) & 0o177:
+        readable = "may be run" if others == 0o100 else "can be read or changed by others"
+        raise SecretError(
+            f"file:{path}: has mode {stat.S_IMODE(found.st_mode):04o}: it {readable}. Run: chmod 600 {path}"
+        )
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise SecretError(f"file:{path}: is not text (UTF-8).") from None
