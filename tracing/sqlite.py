@@ -64,6 +64,8 @@ def _connect(path: Path, *, synchronous: str, busy_timeout_ms: int) -> sqlite3.C
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_timeout_ms / 1000)
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
+    if not path.stat().st_size:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # only a new file takes it: it can give room back in steps
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")

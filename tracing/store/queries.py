@@ -187,16 +187,25 @@ _SUMS = ", ".join(
         "input_tokens", "cache_read_tokens", "output_tokens", "cost_micros", "unseen_micros", "simulated_micros",
     )
 )  # fmt: skip
-_CALLS = "FROM span WHERE turns > 0 AND started_at_ns >= ?"
+_CALLS = (
+    "FROM span WHERE turns > 0 AND started_at_ns >= ? "
+    "AND trace_id NOT IN (SELECT trace_id FROM trace WHERE imported_ns > 0)"  # what somebody else paid
+)
+_OF_PAST: Mapping[GroupBy, str] = {GroupBy.DAY: "day", GroupBy.MODEL: "model"} | _OF_TRACES
 
 
 def costs(connection: sqlite3.Connection, group_by: GroupBy, since_ns: int) -> list[CostRow]:
+    """Deleted traces count with what was added up when they went, by whole days."""
     order = "grouped" if group_by is GroupBy.DAY else "cost_micros DESC, grouped"
     if group_by in _OF_CALLS:
-        chosen = f"SELECT {_OF_CALLS[group_by]} AS grouped, count(*) AS calls, {_SUMS} {_CALLS}"
+        kept = f"SELECT {_OF_CALLS[group_by]} AS grouped, count(*) AS calls, {_SUMS} {_CALLS} GROUP BY grouped"
     else:
-        chosen = f"SELECT coalesce({_OF_TRACES[group_by]}, '') AS grouped, sum(calls) AS calls, {_SUMS} {_by_trace(since_ns)}"
-    rows = connection.execute(f"{chosen} GROUP BY grouped ORDER BY {order}", (since_ns,))
+        kept = f"SELECT coalesce({_OF_TRACES[group_by]}, '') AS grouped, sum(calls) AS calls, {_SUMS} {_by_trace(since_ns)} GROUP BY grouped"
+    past = f"SELECT {_OF_PAST[group_by]} AS grouped, sum(calls) AS calls, {_SUMS} FROM past_calls WHERE (day + 1) * 86400000000000 > ? GROUP BY grouped"
+    both = (
+        f"SELECT grouped, sum(calls) AS calls, {_SUMS} FROM ({kept} UNION ALL {past}) GROUP BY grouped ORDER BY {order}"
+    )
+    rows = connection.execute(both, (since_ns, since_ns))
     return [CostRow(_day(row[0]) if group_by is GroupBy.DAY else row[0], *row[1:]) for row in rows]
 
 
@@ -207,7 +216,7 @@ def _day(days: int) -> str:
 def _by_trace(since_ns: int) -> str:
     """Each trace's calls added up: the totals that stand in its row, where all of its calls are wanted."""
     if since_ns <= 0:
-        return "FROM (SELECT *, turns AS calls FROM trace WHERE turns > 0 AND started_at_ns >= ?)"
+        return "FROM (SELECT *, turns AS calls FROM trace WHERE turns > 0 AND imported_ns = 0 AND started_at_ns >= ?)"
     calls = f"SELECT trace_id AS of_trace, count(*) AS calls, {_SUMS} {_CALLS} GROUP BY trace_id"
     labels = f"SELECT trace_id, {', '.join(_OF_TRACES.values())} FROM trace"  # noqa: S608  constants
     return f"FROM ({calls}) LEFT JOIN ({labels}) ON trace_id = of_trace"

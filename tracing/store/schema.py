@@ -164,4 +164,47 @@ CREATE INDEX span_system ON span(system_hash) WHERE system_hash IS NOT NULL;
 CREATE INDEX span_tools ON span(tools_hash) WHERE tools_hash IS NOT NULL;
 CREATE INDEX conversation_parents ON conversation(parent_hash) WHERE parent_hash IS NOT NULL;
 """,
+    """
+CREATE INDEX trace_ended ON trace(ended_at_ns);
+CREATE INDEX span_failed ON span(trace_id) WHERE errors > 0;
+CREATE INDEX span_tool_calls ON span(ended_at_ns, trace_id, errors) WHERE kind = 'TOOL' AND ended_at_ns IS NOT NULL;
+CREATE TABLE score(
+  id TEXT PRIMARY KEY,
+  trace_id TEXT NOT NULL REFERENCES trace(trace_id) ON DELETE CASCADE,
+  span_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value REAL NOT NULL,
+  comment TEXT NOT NULL,
+  source TEXT NOT NULL,
+  at_ns INTEGER NOT NULL
+);
+CREATE INDEX score_trace ON score(trace_id, at_ns);
+CREATE INDEX score_agent ON score(name, agent_id, at_ns);
+""",
+    """
+DROP TABLE loose;
+CREATE TABLE loose(
+  is_node INTEGER NOT NULL,
+  length INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  PRIMARY KEY(is_node, length, hash)
+) WITHOUT ROWID;
+CREATE INDEX trace_imported ON trace(trace_id) WHERE imported_ns > 0;
+CREATE TABLE past_calls(
+  day INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  repo TEXT NOT NULL,
+  story TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  cache_read_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  cost_micros INTEGER NOT NULL,
+  unseen_micros INTEGER NOT NULL,
+  simulated_micros INTEGER NOT NULL,
+  PRIMARY KEY(day, model, repo, story, agent_id)
+) WITHOUT ROWID;
+""",
 )
