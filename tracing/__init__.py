@@ -2,6 +2,7 @@
 
 from tracing.observe import child_environment, default_tracer, observe, start_trace
 from tracing.redact import Redactor
+from tracing.scores import Score, ScoreSource
 from tracing.span import SpanKind, SpanStatus, TraceStatus
 from tracing.store import TraceFilter, TraceStore
 from tracing.tracer import Content, Conversation, Span, Trace, Tracer, current_span
@@ -10,6 +11,8 @@ __all__ = [
     "Content",
     "Conversation",
     "Redactor",
+    "Score",
+    "ScoreSource",
     "Span",
     "SpanKind",
     "SpanStatus",

@@ -16,6 +16,8 @@ from tracing.calls_log import log_call
 from tracing.contents import Contents, Kept
 from tracing.conversation import Conversation
 from tracing.recorder import Recorder, unbreakable
+from tracing.scores import ScoreSource
+from tracing.scoring import put_score
 from tracing.span import (
     AttributeValue,
     Ids,
@@ -224,6 +226,21 @@ class Span:
             {names.EXCEPTION_TYPE: kind, names.EXCEPTION_MESSAGE: message, names.EXCEPTION_STACKTRACE: stack},
         )
         self.error(message, kind)
+
+    @unbreakable
+    def score(
+        self,
+        name: str,
+        value: float,
+        comment: str = "",
+        *,
+        source: ScoreSource | str = ScoreSource.CODE,
+        id: str = "",  # noqa: A002  the field's word
+    ) -> None:
+        """What somebody says of this step as a number, on disk at once; also after its end. The same `id` again replaces it."""
+        self.recorder.now(
+            put_score(self.trace, name, value, comment=comment, source=source, id=id, span_id=self.span_id)
+        )
 
     def began(self) -> None:
         """On disk, and known to the detectors."""

@@ -21,6 +21,8 @@ from tracing.open_span import Span, current_span, enter, leave, use_span
 from tracing.owner import this_process
 from tracing.recorder import Recorder, unbreakable
 from tracing.redact import Redactor
+from tracing.scores import ScoreSource
+from tracing.scoring import put_score
 from tracing.span import (
     ROOT_STATUS,
     AttributeValue,
@@ -230,6 +232,19 @@ class Trace:
     def set_outcome(self, *, passed: bool, words: str) -> None:
         """What somebody else than the agent says of its work so far; claims of success are held against it."""
         self.set_metadata(outcome(passed=passed, words=words))
+
+    @unbreakable
+    def score(
+        self,
+        name: str,
+        value: float,
+        comment: str = "",
+        *,
+        source: ScoreSource | str = ScoreSource.CODE,
+        id: str = "",  # noqa: A002  the field's word
+    ) -> None:
+        """What somebody says of the whole trace as a number, on disk at once; also after its end. The same `id` again replaces it."""
+        self.recorder.now(put_score(self, name, value, comment=comment, source=source, id=id))
 
     @unbreakable
     def end(self, status: TraceStatus | str = TraceStatus.SUCCESS, error: str | None = None) -> None:

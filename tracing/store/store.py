@@ -14,9 +14,10 @@ from pathlib import Path
 
 from tracing.finding import Finding, Severity
 from tracing.owner import is_alive
+from tracing.scores import Score, ScoreAverage
 from tracing.span import JsonValue, Owner
 from tracing.sqlite import StateError, connect, migrate, transaction
-from tracing.store import agents, findings, queries, rows, snippets
+from tracing.store import agents, findings, queries, rows, scores, snippets
 from tracing.store.agents import AgentRow, FindingKind, SessionRow
 from tracing.store.detail import Loader, SpanRow, TraceDetail, find_trace, read_trace
 from tracing.store.filters import TraceFilter
@@ -168,6 +169,16 @@ class TraceStore:
         """Where in one trace (by its whole id) these words stand, with what is around them."""
         with self._lock:
             return snippets.snippets(self._connected(), text, trace_id, limit)
+
+    def scores(self, trace_id: str, *, limit: int = 1_000) -> list[Score]:
+        """What was said of a trace (by its whole id) and its spans as numbers, the newest first."""
+        with self._lock:
+            return scores.scores(self._connected(), trace_id, limit)
+
+    def score_averages(self, name: str, *, last: int) -> list[ScoreAverage]:
+        """For each agent with scores of this name, the average of the `last` latest ones."""
+        with self._lock:
+            return scores.averages(self._connected(), name, last)
 
     def payload(self, payload_hash: str) -> JsonValue:
         """A stored payload; None where only its hash was kept, or it was deleted."""
