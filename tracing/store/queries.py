@@ -191,7 +191,7 @@ _CALLS = (
     "FROM span WHERE turns > 0 AND started_at_ns >= ? "
     "AND trace_id NOT IN (SELECT trace_id FROM trace WHERE imported_ns > 0)"  # what somebody else paid
 )
-_OF_PAST: Mapping[GroupBy, str] = {GroupBy.DAY: "day", GroupBy.MODEL: "model"} | _OF_TRACES
+_OF_PAST: Mapping[GroupBy, str] = {GroupBy.DAY: "day", GroupBy.MODEL: "model", **_OF_TRACES}
 
 
 def costs(connection: sqlite3.Connection, group_by: GroupBy, since_ns: int) -> list[CostRow]:
@@ -201,10 +201,12 @@ def costs(connection: sqlite3.Connection, group_by: GroupBy, since_ns: int) -> l
         kept = f"SELECT {_OF_CALLS[group_by]} AS grouped, count(*) AS calls, {_SUMS} {_CALLS} GROUP BY grouped"
     else:
         kept = f"SELECT coalesce({_OF_TRACES[group_by]}, '') AS grouped, sum(calls) AS calls, {_SUMS} {_by_trace(since_ns)} GROUP BY grouped"
-    past = f"SELECT {_OF_PAST[group_by]} AS grouped, sum(calls) AS calls, {_SUMS} FROM past_calls WHERE (day + 1) * 86400000000000 > ? GROUP BY grouped"
-    both = (
-        f"SELECT grouped, sum(calls) AS calls, {_SUMS} FROM ({kept} UNION ALL {past}) GROUP BY grouped ORDER BY {order}"
+    past = (
+        f"SELECT {_OF_PAST[group_by]} AS grouped, sum(calls) AS calls, {_SUMS} FROM past_calls "  # noqa: S608  constants
+        "WHERE (day + 1) * 86400000000000 > ? GROUP BY grouped"
     )
+    both = f"SELECT grouped, sum(calls) AS calls, {_SUMS} FROM ({kept} UNION ALL {past})"  # noqa: S608  constants
+    both += f" GROUP BY grouped ORDER BY {order}"
     rows = connection.execute(both, (since_ns, since_ns))
     return [CostRow(_day(row[0]) if group_by is GroupBy.DAY else row[0], *row[1:]) for row in rows]
 

@@ -13,6 +13,7 @@ PERIOD_NS = 14 * 86_400 * 10**9
 FIRST = "mention_text"
 ROWS = 200  # of an index's own tables at a time; they are pages of about 4 KB
 NEVER = 1 << 62
+LAST_OF_HEAD = 10  # the rows of an index that SQLite needs to open it: 1 and 10, https://sqlite.org/fts5.html
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ def drop_emptied(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _drop(connection: sqlite3.Connection, table: str) -> Iterator[None]:
     """By its pages: to drop a large table at once takes seconds. Where SQLite guards those from us, it has to be at once."""
-    for part, key in (("data", "id"), ("docsize", "id")):
-        some = f"DELETE FROM {table}_{part} WHERE {key} IN (SELECT {key} FROM {table}_{part} LIMIT {ROWS})"  # noqa: S608
+    for part, kept in (("data", LAST_OF_HEAD), ("docsize", -1)):
+        some = f"DELETE FROM {table}_{part} WHERE id IN (SELECT id FROM {table}_{part} WHERE id > {kept} LIMIT {ROWS})"  # noqa: S608
         try:
             while connection.execute(some).rowcount:
                 yield
