@@ -29,16 +29,16 @@ _CHECKS = {
     "findings without a trace": "SELECT count(*) FROM finding WHERE trace_id NOT IN (SELECT trace_id FROM trace)",
     "words of no span": "SELECT count(*) FROM mention WHERE span <> 0 AND span NOT IN (SELECT id FROM span)",
     **{
-        f"a span's {name} that is not there": f"SELECT count(*) FROM span WHERE {name}_hash NOT IN (SELECT hash FROM payload)"  # noqa: S608
+        f"a span's {name} that is not there": f"SELECT count(*) FROM span WHERE {name}_hash IS NOT NULL AND {name}_hash NOT IN (SELECT hash FROM payload)"  # noqa: S608
         for name in ("input", "output", "system", "tools")
     },
     "a span's conversation that is not there": (
-        "SELECT count(*) FROM span WHERE conversation_hash NOT IN (SELECT hash FROM conversation)"
+        "SELECT count(*) FROM span WHERE conversation_hash IS NOT NULL AND conversation_hash NOT IN (SELECT hash FROM conversation)"
     ),
     "a message that is not there": (
         "SELECT count(*) FROM conversation WHERE message_hash NOT IN (SELECT hash FROM payload)"
     ),
     "a message behind one that is not there": (
-        "SELECT count(*) FROM conversation WHERE parent_hash NOT IN (SELECT hash FROM conversation)"
+        "SELECT count(*) FROM conversation WHERE parent_hash IS NOT NULL AND parent_hash NOT IN (SELECT hash FROM conversation)"
     ),
 }
