@@ -1,10 +1,14 @@
 """What a run says of itself when it begins and when it ends. Decides nothing."""
 
+import os
 from collections.abc import Iterator
+from datetime import datetime
 
 from ralph.board import Board
+from ralph.deadline import until_words
 from ralph.events import EventKind
 from ralph.limits import run_scope
+from ralph.model.trouble import Halt
 from ralph.models import BY_HAND, RECORDING
 from ralph.orders import unheard_note
 from ralph.run import Outcome
@@ -15,6 +19,7 @@ from ralph.workbench import Workbench
 from tracing.budget import MICROS_PER_USD
 
 SETTINGS_FILE = "ralph.toml"  # as the PRD read from the checkout, committed or not
+DUE_RUN = "RALPH_DUE_RUN"  # in the environment of a run that a schedule started
 MOST_NAMED = 3
 PLAYERS = {BY_HAND: "a person, by hand", RECORDING: "a recording"}
 
@@ -27,8 +32,10 @@ def tell_start(ground: Ground, workbench: Workbench) -> None:
     required = [story for story in board.prd.stories if not story.optional]
     left = sum(story.id not in board.done for story in required)
     jobs = f", {settings.run.jobs} at a time" if settings.run.jobs > 1 else ""
+    until = workbench.deadline.until
+    time = f" {until_words(until, workbench.now().astimezone())}" if until else ""
     text = (
-        f"{ground.place.name}: {of_stories(left, len(required))} to do{jobs}, on {ground.plan.name}; model: {who}; "
+        f"{ground.place.name}: {of_stories(left, len(required))} to do{jobs}, on {ground.plan.name}{time}; model: {who}; "
         f"limit ${settings.limits.per_run_usd:.2f}; sandbox: {workbench.verifier.sandbox.level}"
     )
     workbench.tell(
@@ -38,9 +45,12 @@ def tell_start(ground: Ground, workbench: Workbench) -> None:
         branch=ground.plan.name,
         model=settings.agent.model,
         limit_usd=settings.limits.per_run_usd,
+        story_limit_usd=settings.limits.per_story_usd,
+        day_limit_usd=settings.limits.per_day_usd,
         sandbox=workbench.verifier.sandbox.level,
         played_by=label,
         jobs=settings.run.jobs,
+        **({"until": _iso(until)} if until else {}),
     )
     for note in (*_trust_notes(ground), *ground.notes, *ground.plan.notes, *lost_notes(board), *unseen_notes(ground)):
         workbench.tell(EventKind.NOTE, note)
@@ -81,7 +91,7 @@ def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
     simulated = " (simulated)" if workbench.model_label else ""
     limit = workbench.settings.limits.per_run_usd
     spent = f"${spent_usd:.4f}{simulated} of ${limit:.2f} spent{apart(spend, going=False)}"
-    text = f"{outcome.reason.removesuffix('.')}: {counted}, {spent}"
+    text = f"{outcome.reason.removesuffix('.')}: {counted}, {spent}{_goes_on(outcome.halt)}"
     workbench.tell(
         EventKind.RUN_ENDED,
         text,
@@ -90,9 +100,27 @@ def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
         stories=len(stories),
         spent_usd=spent_usd,
         held_usd=(spend.total_micros - spend.known_micros) / MICROS_PER_USD,
+        **_halt_fields(outcome.halt),
     )
     if unheard := unheard_note(workbench.attendance.control, board.done):
         workbench.tell(EventKind.NOTE, unheard)
     if any(result.commit for result in outcome.results) and workbench.plan.merge_command:
         where = f"the commits are on {workbench.plan.name}; to take them over: {workbench.plan.merge_command}"
         workbench.tell(EventKind.NOTE, where)
+
+
+def _goes_on(halt: Halt | None) -> str:
+    """Of a run that the service ended; of a scheduled one its schedule says it."""
+    return "" if halt is None or os.environ.get(DUE_RUN) else f". {halt.goes_on.removesuffix('.')}"
+
+
+def _halt_fields(halt: Halt | None) -> dict[str, str]:
+    """For whoever decides when the next run begins, and for alerts: what the service did, and when it takes calls again."""
+    if halt is None:
+        return {}
+    again = {"again_at": _iso(halt.again_at)} if halt.again_at else {}
+    return {"trouble": halt.trouble.value, **again}
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone().isoformat(timespec="seconds")

@@ -4,7 +4,6 @@ import importlib
 import os
 import sqlite3
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -19,6 +18,7 @@ from ralph.agents.prepared_tools import PreparedTools
 from ralph.agents.turns import Task
 from ralph.announcements import tell_end, tell_start
 from ralph.checks.baseline import BaselineCache
+from ralph.deadline import Deadline
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter, noted
 from ralph.history.event_log import EventLog, RunFolders, RunHead, tee, without_secrets
@@ -119,7 +119,9 @@ def open_run(
         stack.enter_context(announced(stop, session.report))
         store = stack.enter_context(closing(TraceStore.open(ground.home.traces_db)))
         _tell_what_was_cleared(cleared, store, session.report)
-        workbench = stack.enter_context(_workbench(ground, playing, store, stop, session, pace=pace))
+        pace = pace or Pace()
+        deadline = _deadline(ground.loaded.settings.run.max_duration_s, request.until, pace)
+        workbench = stack.enter_context(_workbench(ground, playing, store, stop, session, deadline=deadline, pace=pace))
         tell_start(ground, workbench)
         if workbench.read_board().pick(request.story).story:
             if playing.transport is None:
@@ -145,7 +147,8 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
     RunFolders(home).prune()
     redactor = Redactor(known_secrets(os.environ, repo.root))
     tidy_dead_runs(RunFolders(home), redactor.text)
-    head = RunHead(run_id, repo.id, str(repo.root), branch, ground.place.name, os.getpid())
+    due = os.environ.get("RALPH_DUE_RUN", "")
+    head = RunHead(run_id, repo.id, str(repo.root), branch, ground.place.name, os.getpid(), due=due)
     with (
         closing(EventLog(home, head, redact=redactor)) as log,
         Control.open(home, repo.id).attend(run_id, branch) as attendance,
@@ -193,24 +196,36 @@ def _tell_what_was_cleared(cleared: Sequence[str], store: TraceStore, report: Re
         report(Event(EventKind.NOTE, text, {"trace": trace_id}))
 
 
+def _deadline(duration_s: float | None, until: datetime | None, pace: Pace) -> Deadline:
+    """Of a run that begins now."""
+    ends_s = None if duration_s is None else pace.clock() + duration_s
+    return Deadline(until, ends_s, pace.clock, pace.now)
+
+
 @contextmanager
 def _workbench(
-    ground: Ground, player: Player, store: TraceStore, stop: StopSignal, session: RunSession, *, pace: Pace | None
+    ground: Ground,
+    player: Player,
+    store: TraceStore,
+    stop: StopSignal,
+    session: RunSession,
+    *,
+    deadline: Deadline,
+    pace: Pace,
 ) -> Iterator[Workbench]:
     settings, home, report = ground.loaded.settings, ground.home, session.report
-    deadline_s = time.monotonic() + settings.run.max_duration_s if settings.run.max_duration_s else None
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger.open(home.ledger_db)))
         require_reconciled(ledger)
         states = stack.enter_context(closing(StoryStates.open(home.ledger_db)))
         baselines = stack.enter_context(closing(BaselineCache.open(home.ledger_db, redact=session.redactor.text)))
         tracer = Tracer(store, redact=session.redactor, content=Content(settings.tracing.content))
-        pace = replace(pace or Pace(), wait_for_reset=settings.run.wait_for_reset)
+        pace = replace(pace, wait_for_reset=settings.run.wait_for_reset)
         provider = "anthropic" if player.transport else settings.provider
         meter = Meter(ledger, ground.prices)
         models = Models(client_for(settings, player), meter, pace=pace, provider=provider)
         stack.callback(models.close)
-        verifier = open_verifier(ground, session.run_id, report, baselines, stop=stop.event, deadline_s=deadline_s)
+        verifier = open_verifier(ground, session.run_id, report, baselines, stop=stop.event, left_s=deadline.left_s)
         notebook = Notebook(
             find_progress(ground.repo, ground.place.name), states, wanted_branch(ground.repo, ground.prd)
         )
@@ -231,7 +246,7 @@ def _workbench(
             report=report,
             run_id=session.run_id,
             limits=lambda: run_limits(settings, session.run_id),
-            deadline_s=deadline_s,
+            deadline=deadline,
             stop=stop.event,
             model_label=player.label,
         )
@@ -253,7 +268,7 @@ def _loop(workbench: Workbench, stop: StopSignal, only: str | None) -> Loop:
     return Loop(
         read_board=telling(workbench.read_board, only, workbench.report),
         iterate=lambda board, story, number: iterate(workbench, board, story, number),
-        time_is_up=lambda: workbench.deadline_s is not None and time.monotonic() >= workbench.deadline_s,
+        time_is_up=lambda: workbench.deadline.left_s() <= 0,
         stopped=lambda: stop.exit_code if stop.event.is_set() or workbench.attendance.stopped else None,
         tell_end=partial(tell_end, workbench),
         max_iterations=workbench.settings.run.max_iterations,

@@ -274,7 +274,7 @@ class Bench:
             limits=lambda: [*shared.limits(), *own_limits],
             model=model,
             effort=effort,
-            deadline_s=shared.deadline_s,
+            left_s=shared.deadline.left_s,
             turns=agent.turns,
             context_cap_tokens=agent.context_cap_tokens,
             progress=self._diff_stat,

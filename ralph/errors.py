@@ -33,9 +33,3 @@ class LimitError(RalphError):
     """A limit of the run (iterations, cost, duration) was reached."""
 
     exit_code = ExitCode.LIMIT
-
-
-class ServiceError(RalphError):
-    """The model service refused or stayed away."""
-
-    exit_code = ExitCode.SERVICE

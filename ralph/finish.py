@@ -1,9 +1,11 @@
 """How an agent's work on a story ends, whoever the agent is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from ralph.model.trouble import Halt
 
 MOST_LINES = 12  # learnings, and patterns, of one story
 MOST_CHARS = 500  # of each
@@ -41,12 +43,13 @@ class Finish:
     detail: str = ""  # one line for a person: why it ended so
     learnings: tuple[str, ...] = ()  # what the next story's agent should know
     patterns: tuple[str, ...] = ()  # conventions of the codebase, for all stories to come
+    halt: Halt | None = None  # of SERVICE: why the service lets nothing go on, and until when
 
 
 def without_secrets(finish: Finish, redact: Callable[[str], str]) -> Finish:
     """What the agent says, as it may stand in commits, logs and Ralph's state."""
-    return Finish(
-        finish.ending,
+    return replace(
+        finish,
         summary=redact(finish.summary),
         criteria=tuple((criterion, redact(evidence)) for criterion, evidence in finish.criteria),
         blocked_reason=redact(finish.blocked_reason),

@@ -8,6 +8,7 @@ from ralph.agents.base import Ending, Finish, Session
 from ralph.bench import Bench, prepare
 from ralph.board import Board
 from ralph.errors import ExitCode
+from ralph.model.trouble import Halt
 from ralph.verify import Verdict
 from ralph.workbench import Workbench
 from tracing.span import TraceStatus
@@ -73,6 +74,7 @@ class Result:
     reason: str  # one line for a person
     then: Then = Then.GO_ON
     commit: str | None = None
+    halt: Halt | None = None  # of Then.SERVICE
 
 
 def iterate(workbench: Workbench, board: Board, story: Story, number: int) -> Result:
@@ -95,7 +97,7 @@ def iterate(workbench: Workbench, board: Board, story: Story, number: int) -> Re
             remembered=meaning.costs_attempt or meaning.remembered,
             parks=meaning.parks,
         )
-        return Result(story.id, meaning.status, reason, meaning.then)
+        return Result(story.id, meaning.status, reason, meaning.then, halt=finish.halt)
 
 
 def land(workbench: Workbench, bench: Bench, finish: Finish) -> tuple[Finish, str | None]:

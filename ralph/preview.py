@@ -4,6 +4,7 @@ import json
 import math
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
 from prd.story import Story
 from ralph.agents.turns import MAX_TOKENS
@@ -43,6 +44,7 @@ class DryRun:
     prd: str
     notes: tuple[str, ...]  # which PRD was taken, how it was read, what the agent will not see
     sandbox: str  # the level that commands would run at
+    until: datetime | None = None  # when the run would end at the latest
     too_tight: str = ""  # why a limit allows no call at all, and what to do
 
     @property
@@ -55,9 +57,11 @@ class DryRun:
             return f"{notes}{self.prd}: no story can be worked on now: {self.reason}"
         cost = f"at most ${self.worst_first_call_usd:.4f} for the first call, at most ${self.limit_usd:.2f} for the run"
         checks = "\n".join(f"  {check.name}: {check.command}" for check in self.checks) or "  none (unchecked)"
+        until = f"until:  {self.until.astimezone():%Y-%m-%d %H:%M}\n" if self.until else ""
         return (
             f"{notes}PRD:    {self.prd}\nstory:  {self.story.id} {self.story.title} ({self.reason})\nbranch: {self.branch}\nchecks:\n{checks}\n"
             f"sandbox: {self.sandbox}\n"
+            f"{until}"
             f"prompt: {self.prompt_bytes} bytes (system text, tools, first message)\n"
             f"cost:   {self.too_tight or cost}\n"
             "nothing was called and nothing was changed"
@@ -73,6 +77,7 @@ class DryRun:
             "branch": self.branch,
             "checks": [check.model_dump() for check in self.checks],
             "sandbox": self.sandbox,
+            "until": self.until and self.until.astimezone().isoformat(timespec="seconds"),
         }
         return json.dumps(
             {
@@ -114,6 +119,7 @@ def dry_run(request: RunRequest) -> DryRun:
         ground.place.name,
         (*ground.notes, *lost_notes(board), *unseen_notes(ground), *([warning] if warning else [])),
         sandbox.level,
+        request.until,
         _too_tight(settings.limits, least_micros),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from prd.errors import PrdError
@@ -11,6 +11,7 @@ from ralph.board import Board
 from ralph.crew import crew
 from ralph.errors import ExitCode
 from ralph.iteration import EXIT_CODE, Result, Then
+from ralph.model.trouble import Halt
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Outcome:
     exit_code: ExitCode
     reason: str
     results: tuple[Result, ...] = ()
+    halt: Halt | None = None  # where the model service ended it
 
 
 @dataclass
@@ -38,16 +40,15 @@ class Loop:
     abandon: Callable[[], None] = lambda: None  # asks the stories that are being worked on to stop
     results: list[Result] = field(default_factory=list)
     _started: int = 0
-    _end: tuple[ExitCode, str] | None = None
+    _end: Outcome | None = None
 
     def run(self) -> Outcome:
         """Work until there is a reason to stop; the reason is told before this returns."""
-        exit_code, reason = self._work()
-        outcome = Outcome(exit_code, reason, tuple(self.results))
+        outcome = replace(self._work(), results=tuple(self.results))
         self.tell_end(outcome, self.read_board())
         return outcome
 
-    def _work(self) -> tuple[ExitCode, str]:
+    def _work(self) -> Outcome:
         with crew(self.jobs, self.abandon) as start:
             working: dict[Future[Result], Story] = {}
             while True:
@@ -76,11 +77,11 @@ class Loop:
 
     def _must_stop(self) -> bool:
         if (code := self.stopped()) is not None:
-            self._end = code, "stopped, nothing is lost: the next run carries on"
+            self._end = Outcome(code, "stopped, nothing is lost: the next run carries on")
         elif self.time_is_up():
-            self._end = ExitCode.LIMIT, "the time limit was reached"
+            self._end = Outcome(ExitCode.LIMIT, "the time limit was reached")
         elif self._started >= self.max_iterations:
-            self._end = ExitCode.LIMIT, _made(self.max_iterations)
+            self._end = Outcome(ExitCode.LIMIT, _made(self.max_iterations))
         return self._end is not None
 
     def _wait_for_one(self, working: dict[Future[Result], Story]) -> None:
@@ -90,16 +91,18 @@ class Loop:
             result = future.result()
             self.results.append(result)
             if result.then is Then.STOP or (result.then is not Then.GO_ON and self._end is None):
-                self._end = self.stopped() or EXIT_CODE[result.then], result.reason
+                stopped = self.stopped()
+                halt = None if stopped else result.halt
+                self._end = Outcome(stopped or EXIT_CODE[result.then], result.reason, halt=halt)
 
-    def _nothing_to_do(self, board: Board) -> tuple[ExitCode, str]:
+    def _nothing_to_do(self, board: Board) -> Outcome:
         if board.all_done:
-            return ExitCode.ALL_DONE, "every story passes"
+            return Outcome(ExitCode.ALL_DONE, "every story passes")
         if self.only is not None and self.only in board.done:
-            return ExitCode.ALL_DONE, f"{self.only} passes"
+            return Outcome(ExitCode.ALL_DONE, f"{self.only} passes")
         if self.only is not None:
-            return ExitCode.STORIES_REMAIN, board.why_not(self.only)
-        return ExitCode.STORIES_REMAIN, "no story that is left can be worked on now; `ralph status` says why"
+            return Outcome(ExitCode.STORIES_REMAIN, board.why_not(self.only))
+        return Outcome(ExitCode.STORIES_REMAIN, "no story that is left can be worked on now; `ralph status` says why")
 
 
 def _made(iterations: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from prd.find import find
@@ -38,6 +39,7 @@ class RunRequest:
     by_hand: Path | None = None
     recording: Path | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
+    until: datetime | None = None  # when the run has to end at the latest
 
     @property
     def is_played(self) -> bool:

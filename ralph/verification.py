@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from prd.story import Story
 from ralph.checks.baseline import BaselineCache
+from ralph.deadline import Left, forever
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter
 from ralph.history.event_log import RunFolders, without_secrets
@@ -58,7 +59,7 @@ def open_verifier(
     baselines: BaselineCache,
     *,
     stop: threading.Event,
-    deadline_s: float | None = None,
+    left_s: Left = forever,
 ) -> Verifier:
     """The verifier of one run, with the sandbox that is proved to work here."""
     settings = ground.loaded.settings
@@ -73,7 +74,7 @@ def open_verifier(
         report(Event(EventKind.WARNING, warning))
     scratch = ground.home.folder("runs", run_id)
     copies = plan_copies(ground.repo, settings.copy_files, report)
-    preparation = Preparation(copies, settings.setup, sandbox, scratch, settings.services, deadline_s, stop)
+    preparation = Preparation(copies, settings.setup, sandbox, scratch, settings.services, left_s, stop)
     return Verifier(
         ground.checks,
         settings.setup,
@@ -82,7 +83,7 @@ def open_verifier(
         scratch,
         baselines,
         report,
-        deadline_s,
+        left_s,
         stop,
         settings.protected,
     )

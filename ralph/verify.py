@@ -4,8 +4,7 @@ Nothing that the agent says is read here.
 """
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +15,7 @@ from ralph.checks.check import Check, CheckResult
 from ralph.checks.home import check_home
 from ralph.checks.record import record, told
 from ralph.checks.runner import run_checks
+from ralph.deadline import Left
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.finish import Ending
@@ -62,17 +62,13 @@ class Verifier:
     scratch: Path
     baselines: BaselineCache
     report: Reporter
-    deadline_s: float | None
+    left_s: Left  # until the run's deadline
     stop: threading.Event
     protected: Sequence[str] = ()  # globs of files that no story may change unless it names them
-    clock: Callable[[], float] = time.monotonic
     one_baseline: threading.Lock = field(default_factory=threading.Lock)  # who comes second finds it in the cache
 
     def inspection(self, worktree: Worktree, trace: Trace, story: Story) -> "Inspection":
         return Inspection(self, worktree, trace, story)
-
-    def left_s(self) -> float:
-        return float("inf") if self.deadline_s is None else self.deadline_s - self.clock()
 
 
 @dataclass
@@ -210,7 +206,7 @@ class Inspection:
                     scratch=scratch,
                     setup=shared.setup if check is checks[0] else None,
                     cancel=shared.stop,
-                    left_s=shared.left_s if shared.deadline_s is not None else None,
+                    left_s=shared.left_s,
                     read_only=[worktree.repo.common_dir],
                     home=home,
                     own_stores=shared.preparation.own_stores,

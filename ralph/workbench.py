@@ -13,6 +13,7 @@ from prd.writeback import mark
 from ralph.agents.base import Session
 from ralph.agents.turns import Task
 from ralph.board import Board, PrdPlace, read_board
+from ralph.deadline import Deadline
 from ralph.events import Event, EventKind, Reporter
 from ralph.files import write_atomically
 from ralph.home import Home
@@ -55,7 +56,7 @@ class Workbench:
     report: Reporter
     run_id: str
     limits: Callable[[], Sequence[Limit]]  # of the call, the run and the day as it is now; story and trace are added
-    deadline_s: float | None  # on time.monotonic's clock
+    deadline: Deadline
     stop: threading.Event
     model_label: str | None  # "by-hand" or "recording"
     now: Callable[[], datetime] = datetime.now

@@ -1,8 +1,8 @@
 """What an error of the model call means for the session it happened in."""
 
-from ralph.errors import ServiceError
-from ralph.finish import Ending
+from ralph.finish import Ending, Finish
 from ralph.model.failures import CallCancelledError, DeadlineError, WorstCaseError
+from ralph.model.trouble import ServiceError
 from tracing.budget import OverBudgetError
 
 ENDINGS = {
@@ -11,6 +11,13 @@ ENDINGS = {
     ServiceError: Ending.SERVICE,
     CallCancelledError: Ending.INTERRUPTED,
 }
+
+
+def finish_after(error: Exception) -> Finish:
+    """How the session ends after an error of the model call; what the service did is kept for the run's end."""
+    if isinstance(error, ServiceError):
+        return Finish(Ending.SERVICE, detail=error.facts, halt=error.halt)
+    return Finish(ending_of(error), detail=str(error))
 
 
 def ending_of(error: Exception) -> Ending:

@@ -4,7 +4,7 @@ Reads run side by side, everything else in order. Knows nothing about the model,
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ralph.agents.loop_guard import LoopGuard
 from ralph.brief.marks import without_marks
+from ralph.deadline import Left
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.model.blocks import Block, scrub
 from ralph.screen_text import last_lines, one_line
@@ -57,13 +58,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class ToolCalls:
-    """The calls of one session. `seconds_left` is asked before each call; None: no deadline."""
+    """The calls of one session. `left_s` is asked before each call."""
 
     tools: Tools
     trace: Trace
     guard: LoopGuard
     report: Reporter
-    seconds_left: Callable[[], float | None]
+    left_s: Left
     story_id: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -110,10 +111,10 @@ class ToolCalls:
         return answer(call, without_marks(problem), is_error=True)
 
     def _carried_out(self, call: Block, span: Span) -> Block:
-        left_s = self.seconds_left()
-        if left_s is not None and left_s <= 0:
+        left_s = self.left_s()
+        if left_s <= 0:
             return self._refused(call, NO_TIME)
-        cap_s = LONGEST_CALL_S if left_s is None else min(LONGEST_CALL_S, left_s)
+        cap_s = min(LONGEST_CALL_S, left_s)
         self._tell_started(call)
         result = self.tools.run(call["name"], call["input"], timeout_cap_s=cap_s)
         span.set(

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ralph.agents.endings import ending_of
+from ralph.agents.endings import ending_of, finish_after
 from ralph.agents.loop_guard import NUDGE_AT_IDLE_TURNS, STOP_AT_FORMAT_ERRORS, LoopGuard
 from ralph.agents.tool_calls import FINISH, ToolCalls, Tools, answer
 from ralph.agents.verdicts import nudge_words, why_stopped
-from ralph.errors import ServiceError
+from ralph.deadline import Left, forever
 from ralph.events import Event, EventKind, EventValue, Reporter
 from ralph.finish import Ending, Finish, finish_of
 from ralph.model.blocks import Block, text, with_words
@@ -21,8 +21,9 @@ from ralph.model.call import CallTerms, Model
 from ralph.model.dialogue import Dialogue
 from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure, WorstCaseError
 from ralph.model.reply import Reply
-from ralph.model.retry_notice import retry_notice
+from ralph.model.retry_notice import outage_notice, retry_notice
 from ralph.model.stop_reasons import NEXT_STEP, NextStep
+from ralph.model.trouble import ServiceError
 from ralph.prompts import SYSTEM, prompt
 from ralph.spending import Spending
 from ralph.steer.steering import Control, Helm, NobodySpeaks, as_said
@@ -44,13 +45,13 @@ STOPPED = "Not run: the run was stopped."
 
 @dataclass(frozen=True)
 class Task:
-    """One story's session: what it may use. `deadline_s` is on the model's clock; None: no deadline."""
+    """One story's session: what it may use."""
 
     story_id: str
     limits: Callable[[], Sequence[Limit]]  # asked before each attempt: at midnight the day's limit is another one
     model: str = ""  # which of the service's models; "" is left to whoever opens the session
     effort: str | None = "medium"
-    deadline_s: float | None = None
+    left_s: Left = forever  # until the run's deadline
     turns: int = 150  # over the whole session, repairs included
     context_cap_tokens: int = 200_000
     progress: Callable[[], str] = lambda: ""  # what a compacted conversation starts with: notes and diff stat
@@ -119,8 +120,10 @@ class TurnLoop:
         except WorstCaseError as error:
             self._report(Event(EventKind.WARNING, str(error), {"reservation": error.broken.reservation_id}))
             return Finish(ending_of(error), detail=str(error))
-        except (OverBudgetError, DeadlineError, ServiceError, CallCancelledError) as error:
-            return Finish(ending_of(error), detail=str(error))
+        except CallCancelledError as error:
+            return finish_after(error) if self._task.cancel.is_set() else None  # None: the user's order is looked at
+        except (OverBudgetError, DeadlineError, ServiceError) as error:
+            return finish_after(error)
         return self._steps[NEXT_STEP[reply.stop_reason]](reply)
 
     def _limit_reached(self) -> Finish | None:
@@ -153,9 +156,10 @@ class TurnLoop:
             limits=task.limits,
             max_tokens=MAX_TOKENS_AFTER_A_CUT if self._cuts else MAX_TOKENS,
             effort=task.effort,
-            deadline_s=task.deadline_s,
-            cancel=task.cancel,
+            left_s=task.left_s,
+            cancel=self._helm.wakes,
             attempt_failed=self._tell_retry,
+            outage=self._tell_outage,
         )
         reply = self._model.call(self._dialogue, terms, trace=self._trace, health=self._health)
         self._dialogue.answered(reply.content, reply.usage)
@@ -259,7 +263,7 @@ class TurnLoop:
         self._guard = LoopGuard()
         self._pending_finish = None
         self._calls = ToolCalls(
-            self._tools, self._trace, self._guard, self._report, self._seconds_left, story_id=self._task.story_id
+            self._tools, self._trace, self._guard, self._report, self._task.left_s, story_id=self._task.story_id
         )
 
     def _hear(self, message: str) -> None:
@@ -290,12 +294,7 @@ class TurnLoop:
         return self.cache_read_tokens / self.input_tokens if self.input_tokens else 0.0
 
     def _time_is_up(self) -> bool:
-        left_s = self._seconds_left()
-        return left_s is not None and left_s <= 0
-
-    def _seconds_left(self) -> float | None:
-        deadline_s = self._task.deadline_s
-        return None if deadline_s is None else deadline_s - self._model.pace.clock()
+        return self._task.left_s() <= 0
 
     def _tell_turn(self, reply: Reply) -> None:
         tools = ", ".join(str(call["name"]) for call in reply.tool_calls) or reply.raw_stop_reason
@@ -313,6 +312,11 @@ class TurnLoop:
     def _tell_retry(self, attempt: int, failure: Failure, wait_s: float) -> None:
         words, fields = retry_notice(attempt, failure, wait_s, self._model.pace.now())
         self._report(Event(EventKind.MODEL_RETRY, words, {"story": self._task.story_id, **fields}))
+
+    def _tell_outage(self, failure: Failure | None, away_s: float) -> None:
+        words, fields = outage_notice(failure, away_s)
+        kind = EventKind.MODEL_RETRY if failure else EventKind.NOTE
+        self._report(Event(kind, words, {"story": self._task.story_id, **fields}))
 
 
 def _last_words(reply: Reply) -> str:

@@ -1,6 +1,7 @@
 """`ralph run`: options to a request, events to a view or to lines, the outcome to an exit code."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 @click.option("--max-iterations", type=click.IntRange(min=1), help="Stories to attempt at most. [default: 10]")
 @click.option("--max-cost", metavar="USD", help="Never spend more than this in the run. [default: 5.00]")
 @click.option("--max-duration", metavar="TIME", help="Stop cleanly after this long, for example 2h or 90m.")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help="Stop cleanly at this time of day, for example 07:00, or moment, for example 2026-11-22T07:00:00+01:00.",
+)
 @click.option("--story", metavar="ID", shell_complete=story_ids, help="Work on this story only.")
 @click.option(
     "--from-issues", metavar="OWNER/REPO", help="Work on GitHub's issues with a label instead of a PRD, through gh."
@@ -56,6 +62,7 @@ def run_command(
     max_iterations: int | None,
     max_cost: str | None,
     max_duration: str | None,
+    until: str | None,
     story: str | None,
     from_issues: str | None,
     label: str | None,
@@ -77,6 +84,7 @@ def run_command(
     On a terminal the run is shown as a live view with keys (? lists them); elsewhere as a line for each event.
     """
     from ralph.assembly import open_run  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.deadline import read_until  # noqa: PLC0415
     from ralph.preview import dry_run  # noqa: PLC0415
     from ralph.settings.layers import parse_set_option  # noqa: PLC0415
     from ralph.survey import RunRequest  # noqa: PLC0415
@@ -94,6 +102,7 @@ def run_command(
         in_place=in_place,
         by_hand=by_hand,
         recording=recording,
+        until=read_until(until, datetime.now(UTC)) if until else None,
         overrides=named
         | {
             name: value

@@ -10,6 +10,7 @@ from typing import Protocol
 from ralph.agents.loop_guard import STOP_AT_FORMAT_ERRORS, LoopGuard
 from ralph.agents.tool_calls import ToolCalls, Tools, answer
 from ralph.agents.verdicts import nudge_words, why_stopped
+from ralph.deadline import forever
 from ralph.drafting.desk import Desk
 from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
@@ -58,7 +59,7 @@ class Chat:
         self._desk, self._trace, self._tools = desk, trace, tools
         self._dialogue = Dialogue(system, tools.schemas, desk.tracer.conversation())
         self._health, self._guard = CacheHealth(), LoopGuard()
-        self._calls = ToolCalls(tools, trace, self._guard, desk.report, lambda: None)
+        self._calls = ToolCalls(tools, trace, self._guard, desk.report, forever)
         self._nudges = self._cuts = 0
         self._was_warned = False
         self._steps: dict[NextStep, Callable[[Reply], list[Block]]] = {

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ralph.errors import ServiceError
+from ralph.deadline import Left, forever
 from ralph.model.cache_health import CacheHealth
-from ralph.model.call_span import BROKEN_MICROS, EXCEEDED_MICROS, Attempts, describe
+from ralph.model.call_span import BROKEN_MICROS, EXCEEDED_MICROS, MOST_TOLD, Attempts, describe
 from ralph.model.client import credential_errors, decoding_errors
 from ralph.model.concessions import UNSUPPORTED, Concessions, Feature, Taken
 from ralph.model.dialogue import CACHED, Dialogue
@@ -24,8 +24,9 @@ from ralph.model.failures import (
     WorstCaseError,
     classify,
 )
-from ralph.model.pace import CONNECT_S, Pace, Streak
+from ralph.model.pace import CONNECT_S, Pace, Streak, Wakes
 from ralph.model.reply import Assembly, Reply
+from ralph.model.retry_notice import Outage
 from tracing import attributes as names
 from tracing.budget import Limit, UnreconciledError
 from tracing.failpoint import effect, failpoint
@@ -45,10 +46,12 @@ class CallTerms:
     limits: Callable[[], Sequence[Limit]]  # asked before each attempt: at midnight the day's limit is another one
     max_tokens: int
     effort: str | None = None  # None: the model has no such setting
-    deadline_s: float | None = None  # on the clock of the pace; None: no deadline
-    cancel: threading.Event = field(default_factory=threading.Event)
+    left_s: Left = forever
+    cancel: Wakes = field(default_factory=threading.Event)
     attempt_failed: Callable[[int, Failure, float], None] = lambda _attempt, _failure, _wait_s: None
-    """Told before each wait; also, with no wait, when the request goes out again without what was refused."""
+    """Told before a wait that is news; also, with no wait, when the request goes out again without what was refused."""
+    outage: Callable[[Failure | None, float], None] = lambda _failure, _away_s: None
+    """Told once when an outage lasts, and (None) when it is over: for how many seconds it lasted."""
 
 
 class Model:
@@ -111,23 +114,27 @@ class Model:
 
     def _persist(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts, span: "Span") -> Reply:
         """Attempt until one succeeds or trying again makes no sense."""
+        outage = Outage(self.pace.clock, terms.left_s, terms.attempt_failed, terms.outage)
         while True:
-            self.pace.check(terms.deadline_s)
+            if terms.left_s() <= 0:
+                raise self.pace.out_of_time(attempts.streak)
             sent = self._concessions.taken()
             outcome = self._attempt(dialogue, terms, trace_id, attempts)
             if isinstance(outcome, Reply):
+                outage.over()
                 return outcome
-            attempts.errors.append(outcome.text)
+            attempts.note(outcome.text)
             self._check_worst_case()
             if dropped := self._concede(outcome, terms, sent):
                 span.event("feature_dropped", {"features": dropped, "error": outcome.text})
-                terms.attempt_failed(len(attempts.errors), replace(outcome, dropped=tuple(dropped)), 0.0)
+                outage.tell(attempts.failed, replace(outcome, dropped=tuple(dropped)), 0.0)
                 continue
             attempts.streak.add(outcome)
             wait_s = self._wait_s(outcome, attempts, terms)
-            span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": len(attempts.errors)})
-            self.pace.check_wanted(terms.deadline_s, terms.cancel)  # before a next attempt is promised
-            terms.attempt_failed(len(attempts.errors), outcome, wait_s)
+            if attempts.failed <= MOST_TOLD:
+                span.event("attempt_failed", {"error": outcome.text, "wait_s": wait_s, "attempt": attempts.failed})
+            self.pace.check_wanted(terms.left_s(), terms.cancel)  # before a next attempt is promised
+            outage.tell(attempts.failed, outcome, wait_s)
             self.pace.pause(wait_s, terms.cancel)
 
     def _concede(self, failure: Failure, terms: CallTerms, sent: Taken) -> list[str]:
@@ -144,9 +151,9 @@ class Model:
     def _wait_s(self, failure: Failure, attempts: Attempts, terms: CallTerms) -> float:
         if failure.verdict is Verdict.TOO_LONG:
             raise ContextTooLongError(failure.text)
-        if failure.verdict is Verdict.GIVE_UP:
-            raise ServiceError(f"The model service refused: {failure.text.rstrip('.')}. {failure.remedy}".rstrip())
-        return self.pace.wait_s(failure, attempts.streak, terms.deadline_s)
+        if self.pace.gives_up(failure, terms.left_s()):
+            raise self.pace.refused(failure)
+        return self.pace.wait_s(failure, attempts.streak, terms.left_s())
 
     def _attempt(self, dialogue: Dialogue, terms: CallTerms, trace_id: str, attempts: Attempts) -> Reply | Failure:
         """One reservation, one request, one settlement."""
@@ -173,7 +180,7 @@ class Model:
                 max_tokens=self._concessions.max_tokens(terms.max_tokens),
                 limits=terms.limits(),
                 trace_id=trace_id,
-                still_wanted=lambda: self.pace.check_wanted(terms.deadline_s, terms.cancel),
+                still_wanted=lambda: self.pace.check_wanted(terms.left_s(), terms.cancel),
             )
         except UnreconciledError as error:  # of another process, or of an earlier run
             raise WorstCaseError(error.broken) from error
@@ -212,7 +219,7 @@ class Model:
         """Send, and take every event; returns who answered when it was no real model ("" otherwise)."""
         import httpx2  # noqa: PLC0415
 
-        timeout = httpx2.Timeout(self.pace.read_timeout_s(terms.deadline_s), connect=CONNECT_S)
+        timeout = httpx2.Timeout(self.pace.read_timeout_s(terms.left_s()), connect=CONNECT_S)
         with effect("request"):
             stream = client.messages.create(**self._request(dialogue, terms, grant), timeout=timeout, stream=True)
         with closing(stream):
@@ -221,7 +228,7 @@ class Model:
                     attempts.first_token_s = self.pace.clock()
                 seen.take(event)
                 failpoint(f"reply {event.type}")
-                self.pace.check(terms.deadline_s)
+                self.pace.check(terms.left_s())
         if not seen.complete:
             raise BrokenStreamError("the stream ended without message_stop")
         return str(stream.response.headers.get("ralph-model", ""))
@@ -261,14 +268,14 @@ class Model:
                 span.set({EXCEEDED_MICROS: broken.charged_micros - broken.reserved_micros})
             if not attempts.sent:
                 span.set({names.CALL_ATTEMPTS: 0})
-            if attempts.errors or attempts.broken_micros:
+            if attempts.failed or attempts.broken_micros:
                 span.set(
                     {
                         BROKEN_MICROS: attempts.broken_micros,
                         names.COST_MICROS: attempts.broken_micros,
                         names.UNSEEN_MICROS: attempts.unseen_micros,
                         names.USAGE_COST_USD: attempts.broken_micros / 1e6,
-                        names.CALL_ATTEMPTS: len(attempts.errors),
+                        names.CALL_ATTEMPTS: attempts.failed,
                         names.CALL_ATTEMPT_ERRORS: attempts.errors,
                     }
                 )

@@ -19,6 +19,9 @@ REFUSAL = "ralph.refusal"  # the category of a refusal and its explanation
 USAGE_ESTIMATED = "ralph.usage.estimated"  # no counts came: bounds stand in, and the whole reservation is charged
 
 USAGE_REFUSED = "ralph.usage.refused"  # which count could not be believed
+MOST_TOLD = (
+    60  # failed attempts of one call of which the span says more than that they were: a night offline has hundreds
+)
 
 
 @dataclass
@@ -28,10 +31,16 @@ class Attempts:
     started_s: float
     streak: Streak
     sent: int = 0  # requests that were paid for and went out
-    errors: list[str] = field(default_factory=list)
+    failed: int = 0
+    errors: list[str] = field(default_factory=list)  # of the first ones, and of the last one
     broken_micros: int = 0
     unseen_micros: int = 0  # of these: bounds, since nobody saw how the attempt ended
     first_token_s: float | None = None
+
+    def note(self, error: str) -> None:
+        """One more attempt has failed."""
+        self.failed += 1
+        self.errors[MOST_TOLD - 1 :] = [error]
 
 
 def describe(span: "Span", reply: Reply, attempts: Attempts, *, ended_s: float, price_version: str) -> None:
@@ -51,7 +60,7 @@ def describe(span: "Span", reply: Reply, attempts: Attempts, *, ended_s: float, 
             price_version=price_version,
             latency_ms=(ended_s - attempts.started_s) * 1000,
             time_to_first_token_ms=None if first_s is None else (first_s - attempts.started_s) * 1000,
-            attempts=len(attempts.errors) + 1,
+            attempts=attempts.failed + 1,
             attempt_errors=attempts.errors,
             response_id=reply.response_id,
         )

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ralph.errors import ExitCode, RalphError
 from ralph.model.client import credential_errors
-from ralph.model.reset_time import reset_at
+from ralph.model.reset_time import regained_at, reset_at
+from ralph.model.trouble import Trouble
 
 if TYPE_CHECKING:
     import anthropic
@@ -21,11 +22,17 @@ if TYPE_CHECKING:
     from tracing.budget import BrokenAssumption
 
 # The second line of each is how Bedrock says it.
-RETRIED_TYPES = {
-    "rate_limit_error", "overloaded_error", "api_error", "timeout_error",
-    "throttlingException", "internalServerException", "serviceUnavailableException", "modelStreamErrorException", "modelTimeoutException",
+RATE_TYPES = {
+    "rate_limit_error",
+    "throttlingException",
 }  # fmt: skip
-RETRIED_STATUSES = {408, 409, 424, 425, 429}
+DOWN_TYPES = {
+    "overloaded_error", "api_error", "timeout_error",
+    "internalServerException", "serviceUnavailableException", "modelStreamErrorException", "modelTimeoutException",
+}  # fmt: skip
+TROUBLES = dict.fromkeys(RATE_TYPES, Trouble.RATE) | dict.fromkeys(DOWN_TYPES, Trouble.DOWN)
+RATE_STATUS = 429
+RETRIED_STATUSES = {408, 409, 424, 425, RATE_STATUS}
 UNREAD_STATUSES = {400, 413, 422}  # the request itself is what the service does not like
 SPENT_OUT_CODES = ("spend_limit", "on_hold", "billing", "credit")
 SPENT_OUT_WORDS = (
@@ -59,6 +66,7 @@ class Failure:
     charge: Charge
     text: str  # what happened, for the trace and for a person
     remedy: str = ""  # what the user can do about a GIVE_UP
+    trouble: Trouble = Trouble.DOWN
     retry_after_s: float | None = None  # None: the service did not say
     refused_request: bool = False  # because of what is in the request
     dropped: tuple[str, ...] = ()  # what is left out from now on, because of this failure
@@ -93,7 +101,7 @@ class BrokenStreamError(Exception):
 REMEDIES = {
     400: "The service did not accept the request; look at it with `ralph trace`.",
     401: "Set ANTHROPIC_API_KEY to a valid key.",
-    402: "Add credit to the account, or use another key.",
+    402: "Add credit to the account or raise its spend limit, or use another key.",
     403: "Check that the key may use this model.",
     404: "Check the model's name (`model` in ralph.toml or --model).",
 }
@@ -115,11 +123,14 @@ def classify(error: Exception, now: datetime, provider: str = "anthropic") -> Fa
         return _status_failure(error, now, remedies)
     if isinstance(error, anthropic.APIConnectionError):
         sent = not isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
-        return Failure(Verdict.RETRY, Charge.WORST if sent else Charge.NOTHING, _in_words(error.__cause__ or error))
+        said = _in_words(error.__cause__ or error)
+        if sent:
+            return Failure(Verdict.RETRY, Charge.WORST, said)
+        return Failure(Verdict.RETRY, Charge.NOTHING, said, trouble=Trouble.OFFLINE)
     if isinstance(error, credential_errors()):
         return _unsigned(error, remedies[401])
     if isinstance(error, TypeError | anthropic.AnthropicError) and not isinstance(error, anthropic.APIError):
-        return Failure(Verdict.GIVE_UP, Charge.NOTHING, _in_words(error), remedies[401])
+        return Failure(Verdict.GIVE_UP, Charge.NOTHING, _in_words(error), remedies[401], Trouble.REFUSED)
     return Failure(Verdict.RETRY, Charge.WORST, _in_words(error))
 
 
@@ -127,27 +138,29 @@ def _unsigned(error: Exception, remedy: str) -> Failure:
     """The cloud's library could not sign the request: it was never sent. Its own network may be down for a while."""
     passing = any(word in type(error).__name__ for word in ("Transport", "Connection", "Timeout", "HTTPClient"))
     passing |= bool(getattr(error, "retryable", False))
-    return Failure(Verdict.RETRY if passing else Verdict.GIVE_UP, Charge.NOTHING, _in_words(error), remedy)
+    verdict, trouble = (Verdict.RETRY, Trouble.OFFLINE) if passing else (Verdict.GIVE_UP, Trouble.REFUSED)
+    return Failure(verdict, Charge.NOTHING, _in_words(error), remedy, trouble)
 
 
 def _status_failure(error: "anthropic.APIStatusError", now: datetime, remedies: Mapping[int, str]) -> Failure:
     kind, status, message = str(error.type or ""), error.status_code, _said(error)
     label = f"{status} {kind}".strip() if status >= 400 else f"{kind or 'error'} in the middle of the stream"
     spent_out = _is_spent_out(error, kind, message)
-    resets_at = None if spent_out else _resets_at(error, message, now)
+    resets_at = regained_at(message, now) if spent_out else _resets_at(error, message, now)
     verdict = Verdict.GIVE_UP if spent_out else _status_verdict(error, kind, message, waits=resets_at is not None)
     return Failure(
         verdict=verdict,
         charge=Charge.NOTHING if status >= 400 else Charge.WORST,
         text=f"{label}: {message}",
         remedy=remedies[402] if spent_out else remedies.get(status, ""),
+        trouble=Trouble.SPENT if spent_out else _status_trouble(error, kind, verdict, waits=resets_at is not None),
         retry_after_s=(resets_at - now).total_seconds() if resets_at else None,
         refused_request=status in UNREAD_STATUSES and not spent_out and verdict is not Verdict.RETRY,
     )
 
 
 def _is_spent_out(error: "anthropic.APIStatusError", kind: str, message: str) -> bool:
-    """No money, as opposed to too many calls: waiting does not help, whatever time the message names."""
+    """No money, as opposed to too many calls: trying again soon does not help, whatever a header says."""
     if kind == "billing_error" or error.status_code == 402:
         return True
     return _mentions(str(error.error_code or ""), SPENT_OUT_CODES) or _mentions(message, SPENT_OUT_WORDS)
@@ -155,7 +168,7 @@ def _is_spent_out(error: "anthropic.APIStatusError", kind: str, message: str) ->
 
 def _resets_at(error: "anthropic.APIStatusError", message: str, now: datetime) -> datetime | None:
     """When to come back, where the service says so. Words count in a refusal for a rate only: others may quote anything."""
-    is_rate = error.status_code == 429 or error.type == "rate_limit_error"
+    is_rate = error.status_code == RATE_STATUS or error.type in RATE_TYPES
     return reset_at(message if is_rate else "", error.response.headers, now)
 
 
@@ -165,11 +178,19 @@ def _status_verdict(error: "anthropic.APIStatusError", kind: str, message: str, 
     if status == 413 or (is_unread and _mentions(message, TOO_LONG_WORDS)):
         return Verdict.TOO_LONG
     told = error.response.headers.get("x-should-retry")
-    if told in {"true", "false"} and status >= 400 and not (waits and status == 429):
+    if told in {"true", "false"} and status >= 400 and not (waits and status == RATE_STATUS):
         return Verdict.RETRY if told == "true" else Verdict.GIVE_UP
-    if kind in RETRIED_TYPES or status in RETRIED_STATUSES or status >= 500:
+    if kind in TROUBLES or status in RETRIED_STATUSES or status >= 500:
         return Verdict.RETRY
     return Verdict.GIVE_UP
+
+
+def _status_trouble(error: "anthropic.APIStatusError", kind: str, verdict: Verdict, *, waits: bool) -> Trouble:
+    if waits or error.status_code == RATE_STATUS:
+        return Trouble.RATE
+    if error.status_code >= 500 or verdict is Verdict.RETRY:
+        return TROUBLES.get(kind, Trouble.DOWN)
+    return TROUBLES.get(kind, Trouble.REFUSED)
 
 
 def _said(error: "anthropic.APIStatusError") -> str:

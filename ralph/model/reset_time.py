@@ -1,7 +1,7 @@
 """When a limit of the service ends, read from its headers and from its words, as an absolute time.
 
-A time of day without a date is the next one and, without a zone, the machine's own; a timestamp without one is UTC. What lies in the past or more
-than a week ahead is not believed.
+A time of day without a date is the next one and, without a zone, the machine's own; a timestamp without one is UTC, and
+a date alone is its midnight there. What lies in the past or more than a week ahead is not believed.
 """
 
 import re
@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 LONGEST = timedelta(days=7)
+LONGEST_SPENT = timedelta(days=366)  # an allowance is of a month, or of a year
 MOST_CHARS = 2_000  # of a message; a time stands near its beginning
 JUST_NOW = timedelta(minutes=10)  # "resets at 7pm", read at 7:01, does not mean tomorrow
 UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -19,6 +20,7 @@ OFFSETS_H = {"utc": 0, "gmt": 0, "z": 0, "est": -5, "edt": -4, "cst": -6, "cdt":
 
 CUE = re.compile(r"\b(?:resets?|again|retry|regain|available|until|after|wait|limit reached)\b", re.IGNORECASE)
 ISO = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]|\s+at\s+)(\d\d:\d\d)(:\d\d)?(?:\.\d+)?\s*(Z|UTC|GMT|[+-]\d\d:?\d\d)?")
+DAY = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d)(?!\d|T)")
 EPOCH = re.compile(r"(?<!\d)(1[6-9]\d{8}|2\d{9})(\d{3})?(?!\d)")
 PART = r"\d+(?:\.\d+)?\s*(?:ms|milliseconds?|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])"
 IN = re.compile(rf"\b(?:in|after|wait(?:ing)?(?: for)?)\s+(?:about\s+)?((?:{PART}(?:\s*,?\s*(?:and\s+)?)?|\d+(?:ms|s|m|h|d)(?=\d))+)", re.IGNORECASE)  # fmt: skip
@@ -39,7 +41,12 @@ def reset_at(message: str, headers: Mapping[str, str], now: datetime, zone: tzin
     return max(found) if found else in_words(message, now, zone)
 
 
-def in_words(message: str, now: datetime, zone: tzinfo | None = None) -> datetime | None:
+def regained_at(message: str, now: datetime, zone: tzinfo | None = None) -> datetime | None:
+    """When an allowance that is used up begins anew, in UTC; None: the service does not say."""
+    return in_words(message, now, zone, LONGEST_SPENT)
+
+
+def in_words(message: str, now: datetime, zone: tzinfo | None = None, longest: timedelta = LONGEST) -> datetime | None:
     """The first time that stands behind "resets", "try again" and the like."""
     message = message[:MOST_CHARS]
     cue = CUE.search(message)
@@ -48,12 +55,12 @@ def in_words(message: str, now: datetime, zone: tzinfo | None = None) -> datetim
     for pattern, read in READERS:
         if found := pattern.search(message, cue.start()):
             time = read(found, now.astimezone(zone))
-            return next(iter(_believed([time], now)), None)
+            return next(iter(_believed([time], now, longest)), None)
     return None
 
 
-def _believed(times: list[datetime | None], now: datetime) -> list[datetime]:
-    return [time.astimezone(UTC) for time in times if time and timedelta(0) < time - now <= LONGEST]
+def _believed(times: list[datetime | None], now: datetime, longest: timedelta = LONGEST) -> list[datetime]:
+    return [time.astimezone(UTC) for time in times if time and timedelta(0) < time - now <= longest]
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> datetime | None:
@@ -105,6 +112,13 @@ def _iso(found: re.Match[str], _local: datetime | None = None) -> datetime | Non
     offset = {None: "+00:00", "Z": "+00:00", "UTC": "+00:00", "GMT": "+00:00"}.get(zone, zone)
     try:
         return datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}{offset}")
+    except ValueError:
+        return None
+
+
+def _day(found: re.Match[str], _local: datetime) -> datetime | None:
+    try:
+        return datetime.fromisoformat(f"{found[1]}T00:00:00+00:00")
     except ValueError:
         return None
 
@@ -171,6 +185,7 @@ def _zone(found: re.Match[str], local: datetime) -> tzinfo | None:
 
 READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], datetime], datetime | None]], ...] = (
     (ISO, _iso),
+    (DAY, _day),
     (EPOCH, _epoch),
     (IN, _duration),
     (CLOCK, _clock),

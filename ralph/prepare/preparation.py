@@ -8,14 +8,14 @@ import hashlib
 import os
 import stat
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ralph.checks.check import Check, CheckResult
 from ralph.checks.record import ending, record, told
 from ralph.checks.runner import run_setup
+from ralph.deadline import Left, forever
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind, Reporter
 from ralph.prepare.copies import Copies, find_copies
@@ -44,9 +44,8 @@ class Preparation:
     sandbox: Sandbox
     scratch: Path  # the run's folder; each trace has one below it, which is also that of its checks
     services: Sequence[Service] = ()  # what else the checks find; they are started elsewhere
-    deadline_s: float | None = None  # on `clock`
+    left_s: Left = forever  # until the run's deadline
     stop: threading.Event = field(default_factory=threading.Event)
-    clock: Callable[[], float] = time.monotonic
 
     def of(self, worktree: Worktree, trace: Trace, report: Reporter) -> "Prepared":
         return Prepared(self, worktree, trace, report)
@@ -69,14 +68,10 @@ class Preparation:
         """Whether setup may bring new packages, so that every command must look for them where setup could put them."""
         return self.setup is not None and self.setup.network
 
-    def left_s(self) -> float | None:
-        return None if self.deadline_s is None else self.deadline_s - self.clock()
-
     @property
     def is_over(self) -> bool:
         """The run was stopped, or has no time left: a command that failed now says nothing."""
-        left_s = self.left_s()
-        return self.stop.is_set() or (left_s is not None and left_s <= 0)
+        return self.stop.is_set() or self.left_s() <= 0
 
 
 def plan_copies(repo: Repo, patterns: Sequence[str], report: Reporter) -> Copies:

@@ -4,6 +4,7 @@ Knows nothing of how the user says it; `ralph.steer.control` does.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tracing.tracer import Trace
 
 POLL_S = 0.25
+LOOK_S = 1.0  # while the model service is waited for, perhaps for hours
 SKIPPED = Finish(Ending.SKIPPED, detail="skipped by the user")
 STOPPED = Finish(Ending.INTERRUPTED, detail="the run was stopped")
 
@@ -31,6 +33,28 @@ class Control(Protocol):
         ...
 
     def settle(self, *, delivered: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """What ends a wait of a session: the run's stop, or an order of the user, looked for every second."""
+
+    cancel: threading.Event
+    control: Control
+
+    def is_set(self) -> bool:
+        control = self.control
+        return self.cancel.is_set() or control.stopped() or control.skipped() or control.paused()
+
+    def wait(self, timeout: float) -> bool:
+        """Whether something came up within `timeout` seconds."""
+        until_s = time.monotonic() + timeout
+        while not self.is_set():
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            self.cancel.wait(min(left_s, LOOK_S))
+        return True
 
 
 class NobodySpeaks:
@@ -62,6 +86,10 @@ class Helm:
     report: Reporter
     cancel: threading.Event
     said: list[str] = field(default_factory=list)  # all that the agent was told, for a conversation that starts afresh
+
+    @property
+    def wakes(self) -> Interruption:
+        return Interruption(self.cancel, self.control)
 
     def order(self, wait: Callable[[float], None], time_is_up: Callable[[], bool]) -> Finish | None:
         """Wait as long as the run is paused; then how the session ends by the user's order, or None: it goes on."""

@@ -75,7 +75,8 @@ def test_a_service_that_refuses_ends_the_run_with_4_and_the_next_run_carries_on(
     begin(world, tools)
     failed = play([calls(*WRITE), turn])
     assert failed.outcome.exit_code == 4
-    assert reason in failed.outcome.reason
+    (ended,) = [event for event in failed.events if event.kind == "run_ended"]
+    assert reason in ended.text
     assert failed.waits_s == []
     assert "ralph/work" not in world.branches()
     (detail,) = world.traces()

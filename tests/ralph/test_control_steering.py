@@ -74,7 +74,7 @@ class Bench:
     def kinds(self) -> list[EventKind]:
         return [event.kind for event in self.events]
 
-    def _sleep(self, seconds: float, _cancel: threading.Event) -> None:
+    def _sleep(self, seconds: float, _cancel: object) -> None:
         self.now_s += seconds
         self.while_waiting()
 
@@ -177,7 +177,7 @@ def test_a_pause_holds_the_next_turn_until_it_is_taken_back(bench: Bench) -> Non
 
 
 def test_a_pause_ends_with_the_runs_time(bench: Bench) -> None:
-    session = bench.session([], deadline_s=30.0)
+    session = bench.session([], left_s=lambda: 30.0 - bench.now_s)
     bench.control.pause()
     assert session.work("Story").ending is Ending.DEADLINE
     assert bench.now_s == 30

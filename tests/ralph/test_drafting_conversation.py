@@ -14,10 +14,11 @@ from ralph.drafting.draft import Drafted, make_draft
 from ralph.drafting.judge import judge
 from ralph.drafting.questions import NO_ANSWER, Answers, Question
 from ralph.drafting.target import find_target
-from ralph.errors import ExitCode, LimitError, RalphError, ServiceError
+from ralph.errors import ExitCode, LimitError, RalphError
 from ralph.events import Event
 from ralph.home import find_home
 from ralph.model.pace import Pace
+from ralph.model.trouble import ServiceError
 from ralph.models import Player
 from ralph.replay.scripted import Request, Script, ScriptedModel
 from ralph.replay.turn import Turn, calls, fails, malformed_tool_json, refuses, says, stops

@@ -1,5 +1,6 @@
 """One guarded, traced, retried model call, over the real SDK, the real ledger and a scripted service."""
 
+import math
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from ralph.errors import ServiceError
+from ralph.deadline import Left
 from ralph.model.blocks import text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
@@ -31,6 +32,7 @@ from ralph.model.pace import Pace
 from ralph.model.reply import Reply
 from ralph.model.retry_notice import retry_notice
 from ralph.model.stop_reasons import StopReason
+from ralph.model.trouble import ServiceError
 from ralph.replay.scripted import Bill, Request, Script, ScriptedModel
 from ralph.replay.turn import (
     Turn,
@@ -79,9 +81,14 @@ class Clock:
     now_s: float = 1000.0
     waits_s: list[float] = field(default_factory=list)
 
-    def sleep(self, seconds: float, _cancel: threading.Event) -> None:
+    def sleep(self, seconds: float, _cancel: object) -> None:
         self.waits_s.append(round(seconds, 3))
         self.now_s += seconds
+
+    def until(self, left_s: float | None) -> Left:
+        """A deadline in so many seconds; None: no deadline."""
+        ends_s = math.inf if left_s is None else self.now_s + left_s
+        return lambda: ends_s - self.now_s
 
     def pace(self) -> Pace:
         return Pace(clock=lambda: self.now_s, sleep=self.sleep, dice=lambda: 1.0, now=lambda: NOON)
@@ -318,7 +325,7 @@ def test_a_conversation_that_is_too_long_is_told_apart_from_other_refusals(bench
 def test_the_wait_doubles_from_2_to_60_seconds_and_ends_after_a_quarter_of_an_hour(bench: Bench) -> None:
     bench.service([fails(529)] * 20)
     with pytest.raises(
-        ServiceError, match=r"failed 20 times in a row, last with: 529 overloaded_error: Overloaded\. Run"
+        ServiceError, match=r"failed 20 times in a row in 15 min, last with: 529 overloaded_error: Overloaded\. Run"
     ):
         bench.ask()
     assert bench.clock.waits_s == [2, 4, 8, 16, 32, *[60] * 14]
@@ -345,7 +352,7 @@ def test_attempts_that_may_have_been_billed_end_after_ten(bench: Bench) -> None:
 )
 def test_retry_after_is_honoured(bench: Bench, retry_after: str | float, waited_s: float) -> None:
     bench.service([fails(429, retry_after=retry_after), says("hi")])
-    bench.ask(deadline_s=bench.clock.now_s + 3600)
+    bench.ask(left_s=bench.clock.until(3600))
     assert bench.clock.waits_s == [waited_s]
 
 
@@ -381,7 +388,7 @@ def test_a_limits_reset_time_is_waited_for_with_nothing_reserved(
         text, fields = retry_notice(attempt, failure, wait_s, NOON)
         told.append((f"{text} {fields['until']}", wait_s, bench.held_micros))
 
-    bench.ask(deadline_s=deadline and bench.clock.now_s + deadline, attempt_failed=failed)
+    bench.ask(left_s=bench.clock.until(deadline), attempt_failed=failed)
     assert bench.clock.waits_s == [waited_s]
     ((words, wait_s, held_micros),) = told
     assert words.startswith("waiting for the model service until ")
@@ -402,14 +409,14 @@ def test_a_reset_time_that_is_not_waited_for_ends_the_call_and_says_when_it_goes
 ) -> None:
     bench.service([fails(429, message="try again in 3 hours")])
     bench.model.pace = replace(bench.clock.pace(), wait_for_reset=waits_for_reset)
-    with pytest.raises(ServiceError, match=f"rate limited until 2026-11-21 15:00:00 UTC.*{why}"):
-        bench.ask(deadline_s=deadline and bench.clock.now_s + deadline)
+    with pytest.raises(ServiceError, match=f"rate limited until 2026-11-21 15:00 UTC.*{why}"):
+        bench.ask(left_s=bench.clock.until(deadline))
     assert bench.clock.waits_s == []
 
 
 def test_without_a_deadline_no_more_than_six_hours_are_waited_in_all(bench: Bench) -> None:
     bench.service([fails(429, message="try again in 4 hours")] * 2)
-    with pytest.raises(ServiceError, match=r"longer than a run without --max-duration waits \(6 h\)"):
+    with pytest.raises(ServiceError, match=r"longer than a run without --until or --max-duration waits \(6 h\)"):
         bench.ask()
     assert bench.clock.waits_s == [4 * 3600]
 
@@ -483,15 +490,15 @@ def test_a_feature_that_is_dropped_is_told_without_a_wait(bench: Bench) -> None:
 
 def test_a_retry_after_beyond_the_deadline_stops_at_once_and_says_until_when(bench: Bench) -> None:
     bench.service([fails(429, retry_after=4_294_967)])
-    with pytest.raises(ServiceError, match=r"rate limited until 2027-01-10 05:02:47 UTC"):
-        bench.ask(deadline_s=bench.clock.now_s + 3600)
+    with pytest.raises(ServiceError, match=r"rate limited until 2027-01-10 05:03 UTC"):
+        bench.ask(left_s=bench.clock.until(3600))
     assert bench.clock.waits_s == []
 
 
 def test_no_attempt_begins_after_the_deadline(bench: Bench) -> None:
     service = bench.service([fails(529)] * 5)
     with pytest.raises(DeadlineError):
-        bench.ask(deadline_s=bench.clock.now_s + 5)
+        bench.ask(left_s=bench.clock.until(5))
     assert bench.clock.waits_s == [2.0]
     assert len(service.requests) == 2
 
@@ -503,7 +510,7 @@ def test_an_answer_that_runs_past_the_deadline_is_cut_and_charged(bench: Bench) 
 
     bench.service(slow)
     with pytest.raises(DeadlineError):
-        bench.ask(deadline_s=bench.clock.now_s + 50)
+        bench.ask(left_s=bench.clock.until(50))
     assert bench.spent_micros >= bench.billed_micros
     assert bench.held_micros == 0
 
@@ -513,7 +520,7 @@ def test_an_answer_that_runs_past_the_deadline_is_cut_and_charged(bench: Bench) 
 )
 def test_a_silent_stream_is_given_up_after_the_idle_limit(bench: Bench, left_s: int | None, limit_s: int) -> None:
     bench.service([stalls(), says("hi")])
-    bench.ask(deadline_s=None if left_s is None else bench.clock.now_s + left_s)
+    bench.ask(left_s=bench.clock.until(left_s))
     assert bench.stall_limits_s == [limit_s]
 
 
@@ -557,7 +564,9 @@ def test_a_service_that_cannot_be_reached_costs_nothing_and_is_tried_again(bench
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
         bench.service([])
         bench.model = Model(sdk_client(api_key="k", base_url=address), bench.meter, MODEL, pace=bench.clock.pace())
-        with pytest.raises(ServiceError, match="times in a row, last with: ConnectError"):
+        with pytest.raises(
+            ServiceError, match="could not be reached 20 times in a row in 15 min, last with: ConnectError"
+        ):
             bench.ask()
     bench.model.close()
     assert bench.ledger.spent(RUN).total_micros == 0

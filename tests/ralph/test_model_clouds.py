@@ -1,6 +1,5 @@
 """Bedrock and Vertex, through the SDK's own clients with their real signing and decoding, against the scripted service."""
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +10,7 @@ import google.auth.exceptions
 import pytest
 from botocore import exceptions as aws_errors  # type: ignore[import-untyped]
 
-from ralph.errors import RalphError, ServiceError
+from ralph.errors import RalphError
 from ralph.model.access import key_for, price_book, require_access
 from ralph.model.blocks import text
 from ralph.model.cache_health import CacheHealth
@@ -23,6 +22,7 @@ from ralph.model.failures import Charge, ContextTooLongError, Failure, Verdict, 
 from ralph.model.pace import Pace
 from ralph.model.pool import Models
 from ralph.model.reply import Reply
+from ralph.model.trouble import ServiceError
 from ralph.models import Player, client_for
 from ralph.replay.scripted import ScriptedModel, Turn, calls, error_midway, fails, garbage_lines, no_message_stop, says
 from ralph.replay.server import serve
@@ -93,7 +93,7 @@ class Cloud:
         client = sdk_client(provider=provider, base_url=url, api_key="a-token", project="a-project")
         return Models(client, meter, pace=Pace(sleep=self.sleep), provider=provider)
 
-    def sleep(self, seconds: float, _cancel: threading.Event) -> None:
+    def sleep(self, seconds: float, _cancel: object) -> None:
         self.waits_s.append(seconds)
 
     def close(self) -> None:

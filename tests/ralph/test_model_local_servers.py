@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ralph.errors import ServiceError
 from ralph.model.blocks import text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms
@@ -21,6 +20,7 @@ from ralph.model.pace import Pace
 from ralph.model.pool import Models
 from ralph.model.reply import Reply
 from ralph.model.stop_reasons import StopReason
+from ralph.model.trouble import ServiceError
 from ralph.replay.sse import Answer
 from ralph.replay.stalls import Stalls
 from ralph.replay.transport import Transport

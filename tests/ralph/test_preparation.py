@@ -11,6 +11,7 @@ import pytest
 
 from ralph.agents.prepared_tools import PreparedTools
 from ralph.checks.check import Check
+from ralph.deadline import forever
 from ralph.errors import ExitCode, RalphError
 from ralph.events import Event, EventKind
 from ralph.home import Home
@@ -274,8 +275,7 @@ def test_a_setup_that_is_cut_off_by_the_end_of_the_run_is_no_failure(ground: Gro
             ground.preparation,
             setup=Check(name="setup", command="sleep 20"),
             stop=stop,
-            deadline_s=1.0 if ending == "deadline" else None,
-            clock=lambda: 2.0,
+            left_s=(lambda: -1.0) if ending == "deadline" else forever,
         )
         preparation.of(ground.worktree, ground.trace, ground.events.append).prepare()
 

@@ -106,7 +106,7 @@ class Bench:
         self.store.close()
         self.ledger.close()
 
-    def _sleep(self, seconds: float, _cancel: threading.Event) -> None:
+    def _sleep(self, seconds: float, _cancel: object) -> None:
         self.now_s += seconds
 
 
@@ -414,7 +414,7 @@ def test_a_deadline_ends_the_session_between_turns(bench: Bench) -> None:
         bench.now_s += 6
         return LIST
 
-    finish = bench.session(slow, deadline_s=15.0).work("Story")
+    finish = bench.session(slow, left_s=lambda: 15.0 - bench.now_s).work("Story")
     assert finish.ending is Ending.DEADLINE
 
 

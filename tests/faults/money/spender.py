@@ -14,13 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ralph.errors import ServiceError
 from ralph.model.blocks import text
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
 from ralph.model.client import sdk_client
 from ralph.model.dialogue import Dialogue
 from ralph.model.pace import Pace
+from ralph.model.trouble import ServiceError
 from tracing.budget import CALL, NO_LIMIT_MICROS, Ledger, Limit, OverBudgetError
 from tracing.meter import Grant, Meter
 from tracing.prices import PriceBook, TokenUsage
