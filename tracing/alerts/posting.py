@@ -69,7 +69,7 @@ def _ask(target: Target, body: bytes, headers: Mapping[str, str], *, private: bo
             return _exchange(_Pinned(target, line), target, body, headers)
     except (OSError, http.client.HTTPException, ValueError) as error:
         late = time.monotonic() >= ends or isinstance(error, TimeoutError)
-        why = f"no answer within {timeout_s:.0f} s" if late else f"{type(error).__name__}: {error}"
+        why = f"no answer within {timeout_s:g} s" if late else f"{type(error).__name__}: {error}"
         raise UnansweredError(f"{target.host}: {why}", maybe=sent) from None
     finally:
         line.close()

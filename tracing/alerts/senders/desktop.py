@@ -26,7 +26,7 @@ def send(attempt: Attempt) -> str:
             argv, check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=attempt.timeout_s, text=True
         )
     except subprocess.TimeoutExpired:
-        raise UnansweredError(f"{argv[0]}: no answer within {attempt.timeout_s:.0f} s", maybe=True) from None
+        raise UnansweredError(f"{argv[0]}: no answer within {attempt.timeout_s:g} s", maybe=True) from None
     except OSError as error:
         raise UnansweredError(f"{argv[0]}: cannot be started: {error.strerror}") from None
     if ended.returncode:

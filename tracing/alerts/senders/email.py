@@ -125,7 +125,7 @@ def _as_ours(error: Exception, host: str, *, late_s: float, maybe: bool) -> Send
         return RefusedError(f"{host} cannot do what the settings of this channel ask for: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
         return UnansweredError(f"{host}: its certificate is not accepted: {error.verify_message}")
-    why = f"no answer within {late_s:.0f} s" if late_s else f"{type(error).__name__}: {short(str(error), 200)}"
+    why = f"no answer within {late_s:g} s" if late_s else f"{type(error).__name__}: {short(str(error), 200)}"
     return UnansweredError(f"{host}: {why}", maybe=maybe)
 
 
