@@ -1,0 +1,154 @@
+"""Alerts beside a run, the viewer or the daemon: every rule is asked about every 15 seconds, and soon after something ended.
+
+All of it happens in a thread of its own, imports too: the agent never waits for it, and a failure in here ends no run. What is
+not sent when the process ends waits in the outbox for the next one.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ralph.home import Home
+
+if TYPE_CHECKING:
+    from ralph.alerts.desk import Desk
+    from tracing.redact import Redactor
+
+LOG = logging.getLogger("ralph.alerts")
+EVERY_S = 15.0
+SOON_S = 1.0  # after a poke: several spans end at a time
+LAST_S = 4.0  # what the end of a process may wait for the last look and what it sends
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of one look."""
+
+    new: int  # messages put into the outbox
+    sent: int
+    left: int  # still waiting in the outbox
+
+
+class Alerting:
+    """A context manager; `once` works without entering it. `redact` knows secrets beside those of the environment."""
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        redact: "Redactor | None" = None,
+        clock: Callable[[], int] = time.time_ns,
+        environment: Mapping[str, str] | None = None,
+        every_s: float = EVERY_S,
+        soon_s: float = SOON_S,
+        last_s: float = LAST_S,
+    ) -> None:
+        self._home, self._redact, self._clock = home, redact, clock
+        self._environment = os.environ if environment is None else environment
+        self._every_s, self._soon_s, self._last_s = every_s, soon_s, last_s
+        self._desk: Desk | None = None
+        self._made_from: object = None
+        self._said = ""
+        self._busy = threading.Lock()
+        self._poked, self._ending = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._work, name="alerts", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def poke(self) -> None:
+        """Something ended that a rule may have to do with. Costs nothing; any thread."""
+        self._poked.set()
+
+    def once(self) -> Told:
+        """Ask every rule, and send what is due.
+
+        Raises:
+            RalphError, StateError, sqlite3.Error, OSError: config.toml is wrong, or the state cannot be used.
+        """
+        with self._busy:
+            desk = self._opened()
+            new = desk.evaluate()
+            delivered = desk.deliver()
+            return Told(new, delivered.sent, delivered.left)
+
+    def try_once(self) -> None:
+        """The same as a chore: what goes wrong is logged, once."""
+        self._guarded(self.once)
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  the one boundary: no run, no page and no schedule fails for an alert
+            said = f"{type(error).__name__}: {error}"
+            if said != self._said:
+                LOG.warning(
+                    "Alerts cannot be evaluated or sent now: %s. Everything else goes on; this is said once.", said
+                )
+            self._said = said
+
+    def close(self) -> None:
+        """A last look. Waits a few seconds at most; what is not sent by then is sent by the next process."""
+        self._ending.set()
+        self._poked.set()
+        if self._thread is not None:
+            self._thread.join(self._last_s)
+            if self._thread.is_alive():
+                return  # it ends with the process, and so do its connections
+            self._thread = None
+        self._let_go()
+
+    def _work(self) -> None:
+        self._guarded(self._opened)  # from now on it counts as news, whatever becomes of this process
+        ending = False
+        while not ending:
+            if self._poked.wait(self._every_s):
+                self._ending.wait(self._soon_s)
+            ending = self._ending.is_set()  # asked before the look: so the last look sees all that came before the end
+            self._poked.clear()
+            self.try_once()
+
+    def _opened(self) -> "Desk":
+        from ralph.alerts.desk import Desk  # noqa: PLC0415  # heavy: in the thread, not where a run begins
+        from ralph.settings.load import user_settings  # noqa: PLC0415
+        from tracing.redact import Redactor, secret_values  # noqa: PLC0415
+
+        made_from = _identity(self._home)
+        if self._desk is None or made_from != self._made_from:
+            settings = user_settings(self._home)
+            self._let_go()
+            redact = self._redact or Redactor(secret_values(self._environment))
+            self._desk = Desk.open(self._home, settings, redact, clock=self._clock, environment=self._environment)
+            self._made_from = made_from
+        return self._desk
+
+    def _let_go(self) -> None:
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            desk.close()
+
+
+def chores(home: Home, *, clock: Callable[[], int] = time.time_ns) -> Sequence[Callable[[], object]]:
+    """What `ralph daemon` does every few seconds beside its schedules."""
+    return (Alerting(home, clock=clock).try_once,)
+
+
+def _identity(home: Home) -> object:
+    """Changes when config.toml does."""
+    try:
+        found = home.config.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
