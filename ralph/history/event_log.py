@@ -40,6 +40,7 @@ class RunHead:
     prd: str
     pid: int
     at: str = ""  # when it began, ISO 8601 in UTC
+    due: str = ""  # SCHEDULE/ID of the due run that it carries out; "": nobody's schedule
 
 
 @dataclass(frozen=True)
@@ -224,8 +225,9 @@ def _head(log: Path) -> RunHead | None:
     try:
         with log.open("rb") as file:
             facts = json.loads(file.readline())
+        facts.setdefault("due", "")  # logs of before there were schedules
         return RunHead(**{field.name: facts[field.name] for field in fields(RunHead)})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

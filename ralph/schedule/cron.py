@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import cached_property
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -57,6 +58,11 @@ class Cron:
             if latest is not None:
                 return latest
         return None
+
+    def count_due(self, after_ns: int, until_ns: int, most: int) -> int:
+        """How often it was due in (after_ns, until_ns]; `most` where it was oftener."""
+        times = takewhile(lambda due_ns: due_ns <= until_ns, self._due_after(after_ns))
+        return sum(1 for _ in islice(times, most))
 
     def _due_after(self, after_ns: int) -> Iterator[int]:
         second = after_ns // 10**9

@@ -5,44 +5,84 @@ for the first one and takes over its exit code. Knows nothing about schedules.
 """
 
 import fcntl
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+
+STOPPED = 143  # before the command was started
 
 
-def keep(base: Path, cwd: Path, command: Sequence[str]) -> int:
+@dataclass
+class Stopping:
+    """A signal means: finish the step. It is passed on as SIGHUP, of which a run counts no second one as "leave at once":
+    a service manager may have told the run itself already.
+    """
+
+    child: subprocess.Popen[bytes] | None = None
+    is_asked: bool = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        self.is_asked = True
+        if self.child is not None:
+            self.child.send_signal(signal.SIGHUP)
+
+
+def keep(base: Path, cwd: Path, command: Sequence[str], stopping: Stopping) -> int:
     """The exit code of `command`, from its own run or from the one that another keeper made."""
     code_file = base.with_suffix(".exit")
     with base.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not code_file.exists():
-            code = _run(base.with_suffix(".log"), cwd, command)
+            if stopping.is_asked:
+                return STOPPED
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            code = _run(base.with_suffix(".log"), cwd, command, stopping)
             part = base.with_suffix(".part")
             part.write_text(str(code), encoding="ascii")
             part.replace(code_file)
         return int(code_file.read_text(encoding="ascii"))
 
 
-def _run(log: Path, cwd: Path, command: Sequence[str]) -> int:
+def ask_to_stop(base: Path) -> bool:
+    """Ask whoever keeps this run to let it finish its step; whether somebody was asked."""
+    with suppress(OSError, ValueError), base.with_suffix(".lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.kill(int(lock.read()), signal.SIGTERM)
+            return True
+    return False
+
+
+def _run(log: Path, cwd: Path, command: Sequence[str], stopping: Stopping) -> int:
     with log.open("ab") as output:
         try:
-            code = subprocess.run(
-                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
-            ).returncode
+            child = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         except OSError as error:
             output.write(f"{error}\nThe run could not be started in {cwd}.\n".encode())
             return 2
+        stopping.child = child
+        if stopping.is_asked:  # between the last look and the start
+            child.send_signal(signal.SIGHUP)
+        code = child.wait()
     return code if code >= 0 else 128 - code
 
 
 def main() -> int:
-    """Signals to the group reach the command itself; the keeper stays to write down how it ended."""
+    stopping = Stopping()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, stopping)
     base, cwd, *command = sys.argv[1:]
-    return keep(Path(base), Path(cwd), command)
+    return keep(Path(base), Path(cwd), command, stopping)
 
 
 if __name__ == "__main__":

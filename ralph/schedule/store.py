@@ -9,89 +9,67 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from ralph.home import Home
-from ralph.schedule.cron import Cron, ScheduleError, local_timezone, parse_cron
-from tracing.owner import is_alive, this_process
+from ralph.schedule.cron import ScheduleError, local_timezone, parse_cron
+from ralph.schedule.due import close_all, insert_by_hand, lower_bound_ns, skip_unlooked, write_down
+from ralph.schedule.lease import ENDED, Claimant, Leg, change_as_holder, put_back
+from ralph.schedule.rows import (
+    MIGRATIONS,
+    DueRun,
+    Missed,
+    Outcome,
+    Overdue,
+    Schedule,
+    ScheduleRow,
+    State,
+    maybe_moment,
+    moment,
+    outcome_of,
+    schedule_of,
+)
+from ralph.schedule.window import closes_ns, parse_until
+from tracing.owner import this_process
 from tracing.span import Owner
 from tracing.sqlite import connect, migrate, transaction
 
 LEASE_S = 30.0  # a dead owner's lease lapses this long after its last heartbeat
-MOST_ATTEMPTS = 5  # a run that took so many owners down with it is given up
 
-MIGRATIONS = [
-    """
-    CREATE TABLE schedules(
-        name TEXT PRIMARY KEY, repo TEXT NOT NULL, cron TEXT NOT NULL, timezone TEXT NOT NULL, run_args TEXT NOT NULL,
-        considered_ns INTEGER NOT NULL);
-    CREATE TABLE due_runs(
-        id INTEGER PRIMARY KEY, schedule TEXT NOT NULL, due_at_ns INTEGER NOT NULL,
-        repo TEXT NOT NULL, run_args TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending',
-        fence INTEGER NOT NULL DEFAULT 0, owner_pid INTEGER, owner_started TEXT, owner_boot TEXT, heartbeat_ns INTEGER,
-        started_at_ns INTEGER, ended_at_ns INTEGER, exit_code INTEGER, note TEXT NOT NULL DEFAULT '',
-        UNIQUE (schedule, due_at_ns));
-    CREATE INDEX due_runs_open ON due_runs(due_at_ns) WHERE state IN ('pending', 'running');
-    """
+__all__ = [
+    "LEASE_S",
+    "DueRun",
+    "DueRuns",
+    "Outcome",
+    "Overdue",
+    "Schedule",
+    "ScheduleRow",
+    "Schedules",
+    "State",
 ]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    name: str
-    repo: Path
-    cron: Cron
-    run_args: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class DueRun:
-    """A run that somebody holds the lease of; `fence` tells this holder from an earlier one."""
-
-    id: int
-    schedule: str
-    due_at_ns: int
-    repo: Path
-    run_args: tuple[str, ...]
-    fence: int  # 1 for the first holder
-    home: Home
-
-
-@dataclass(frozen=True)
-class Outcome:
-    due_at: datetime
-    started_at: datetime | None
-    ended_at: datetime
-    exit_code: int | None  # None: given up, see note
-    note: str
-
-
-@dataclass(frozen=True)
-class ScheduleRow:
-    """One line of `ralph schedule list`."""
-
-    schedule: Schedule
-    next_due: datetime | None
-    waiting: bool  # due, and nobody has begun it
-    running_since: datetime | None
-    last: Outcome | None  # None: never ran
 
 
 class DueRuns(Protocol):
     """What a daemon asks of its store: SQLite serves one machine, another backend could serve many."""
 
-    def materialise(self) -> None: ...
-    def claim(self) -> DueRun | None: ...
+    def materialise(self, missed: str = Missed.RUN) -> Sequence[Outcome]: ...
+    def claim(self, only: int | None = None) -> DueRun | None: ...
     def heartbeat(self, run: DueRun) -> bool: ...
     def finish(self, run: DueRun, exit_code: int, note: str = "") -> bool: ...
+    def again(self, run: DueRun, at_ns: int, exit_code: int, note: str = "") -> bool: ...
+
+
+def _nothing_outlives(run: DueRun) -> bool:
+    del run
+    return False
 
 
 class Schedules:
-    """The one place that knows the tables; safe between processes and between threads."""
+    """The one place that opens the tables; safe between processes and between threads."""
 
     def __init__(
         self,
@@ -100,11 +78,14 @@ class Schedules:
         clock: Callable[[], int] = time.time_ns,
         lease_s: float = LEASE_S,
         owner: Owner | None = None,
+        outlives: Callable[[DueRun], bool] = _nothing_outlives,
     ) -> None:
+        """`outlives` tells whether a run goes on, or has ended by itself, though its owner died: that death is not its fault."""
         self._home = home
         self._clock = clock
         self._lease_ns = int(lease_s * 10**9)
         self._owner = owner or this_process()
+        self._outlives = outlives
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection = connect(home.ledger_db, synchronous="FULL")
         migrate(self._connection, "schedule", MIGRATIONS)
@@ -114,130 +95,200 @@ class Schedules:
             self._connection.close()
 
     def add(
-        self, name: str, repo: Path, cron: str, run_args: Sequence[str] = (), timezone: str | None = None
+        self,
+        name: str,
+        repo: Path,
+        cron: str,
+        run_args: Sequence[str] = (),
+        timezone: str | None = None,
+        *,
+        until: str | None = None,
+        missed: str | None = None,
     ) -> Schedule:
         """Store a schedule; its first run is the next time its cron line is due.
 
         Raises:
-            ScheduleError: the name is taken or unfit, the repo is no folder, the cron line or time zone is wrong.
+            ScheduleError: the name is taken or unfit, the repo is no folder, the cron line, time zone, `until` or `missed` is wrong.
         """
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise ScheduleError(f'schedule name "{name}" is not valid. Use letters, digits, ".", "_" and "-".')
-        if not repo.is_dir():
-            raise ScheduleError(f"{repo}: no such folder. Name the repo that the schedule is to run in.")
-        schedule = Schedule(name, repo.resolve(), parse_cron(cron, timezone or local_timezone()), tuple(run_args))
-        with self._lock, transaction(self._connection, "schedule add") as db:
+        line = parse_cron(cron, timezone or local_timezone())
+        schedule = Schedule(name, _folder(repo), line, tuple(run_args), _until(until), _missed(missed))
+        with self._change("add") as db:
             if db.execute("SELECT 1 FROM schedules WHERE name = ?", (name,)).fetchone():
                 raise ScheduleError(f'schedule "{name}" exists. Remove it first: ralph schedule remove {name}')
-            row = (name, str(schedule.repo), schedule.cron.line, schedule.cron.timezone, json.dumps(schedule.run_args))
-            db.execute("INSERT INTO schedules VALUES (?, ?, ?, ?, ?, ?)", (*row, self._clock()))
+            _write(db, schedule, self._clock(), self._clock())
         return schedule
 
-    def remove(self, name: str) -> None:
-        """Forget a schedule and what is due and not begun; a run that has begun goes on.
+    def edit(
+        self,
+        name: str,
+        *,
+        cron: str | None = None,
+        timezone: str | None = None,
+        until: str | None = None,
+        missed: str | None = None,
+        repo: Path | None = None,
+        run_args: Sequence[str] | None = None,
+    ) -> Schedule:
+        """Change what is given; `until` and `missed` are taken away by "". A new time counts from now on: nothing that the old one
+        missed is made up. What is due and has not begun takes the new options.
+
+        Raises:
+            ScheduleError: as `add`; or there is no such schedule.
+        """
+        with self._change("edit") as db:
+            row = _find(db, name)
+            old = schedule_of(row)
+            new = replace(
+                old,
+                repo=old.repo if repo is None else _folder(repo),
+                cron=parse_cron(cron or old.cron.line, timezone or old.cron.timezone),
+                run_args=old.run_args if run_args is None else tuple(run_args),
+                until=old.until if until is None else _until(until),
+                missed=old.missed if missed is None else _missed(missed),
+            )
+            now_ns = self._clock()
+            if new.cron == old.cron:
+                _write(db, new, row["considered_ns"], row["since_ns"])
+            else:
+                skip_unlooked(db, row, now_ns, "not begun before the schedule's times were changed")
+                _write(db, new, now_ns, now_ns)
+            _renew_open(db, new)
+            return new
+
+    def pause(self, name: str) -> None:
+        """Begin nothing of it until `resume`; a run that has begun goes on.
 
         Raises:
             ScheduleError: there is no such schedule.
         """
-        with self._lock, transaction(self._connection, "schedule remove") as db:
-            _find(db, name)
+        with self._change("pause") as db:
+            close_all(db, _find(db, name), self._clock(), "the schedule was paused")
+            db.execute("UPDATE schedules SET paused = 1 WHERE name = ?", (name,))
+
+    def resume(self, name: str) -> None:
+        """Its times count again from now on; what fell into the pause is not made up.
+
+        Raises:
+            ScheduleError: there is no such schedule.
+        """
+        with self._change("resume") as db:
+            if _find(db, name)["paused"]:
+                change = "UPDATE schedules SET paused = 0, considered_ns = ?1, since_ns = ?1 WHERE name = ?2"
+                db.execute(change, (self._clock(), name))
+
+    def remove(self, name: str) -> None:
+        """Forget a schedule; what is due and not begun is skipped, and a run that has begun goes on.
+
+        Raises:
+            ScheduleError: there is no such schedule.
+        """
+        with self._change("remove") as db:
+            close_all(db, _find(db, name), self._clock(), "the schedule was removed")
             db.execute("DELETE FROM schedules WHERE name = ?", (name,))
-            db.execute("DELETE FROM due_runs WHERE schedule = ? AND state = 'pending'", (name,))
 
     def list(self) -> list[ScheduleRow]:
         with self._lock:
             rows = self._connection.execute("SELECT * FROM schedules ORDER BY name").fetchall()
-            return [self._listed(_schedule(row)) for row in rows]
+            return [self._listed(schedule_of(row)) for row in rows]
+
+    def history(self, name: str, limit: int = 20) -> Sequence[Outcome]:
+        """Its due times, those that were due last first; also of a schedule that was removed."""
+        query = "SELECT * FROM due_runs WHERE schedule = ? ORDER BY due_at_ns DESC, id DESC LIMIT ?"
+        with self._lock:
+            return [outcome_of(row) for row in self._connection.execute(query, (name, limit)).fetchall()]
+
+    def overdue(self, grace_s: float) -> Sequence[Overdue]:
+        """What was due longer ago and has not begun, also where no daemon has written it down. Who waits for another run in
+        its repository is not overdue.
+        """
+        before_ns = self._clock() - int(grace_s * 10**9)
+        with self._lock:
+            rows = self._connection.execute("SELECT * FROM schedules WHERE NOT paused ORDER BY name").fetchall()
+            found = [self._overdue(row, before_ns) for row in rows]
+        return [one for one in found if one]
+
+    def prune(self, before_ns: int) -> int:
+        """Forget what ended before; the last one of each schedule stays. Says how many went."""
+        last = "SELECT MAX(id) FROM due_runs WHERE state IN ('done', 'skipped') GROUP BY schedule"
+        old = f"state IN ('done', 'skipped') AND ended_at_ns < ? AND id NOT IN ({last})"
+        with self._change("prune") as db:
+            return db.execute(f"DELETE FROM due_runs WHERE {old}", (before_ns,)).rowcount  # noqa: S608 (ours)
 
     def enqueue(self, name: str) -> int:
-        """Make a run due now, beside the cron line; returns its id.
+        """Make a run due now, beside the cron line and without a window; returns its id.
 
         Raises:
             ScheduleError: there is no such schedule.
         """
-        with self._lock, transaction(self._connection, "schedule enqueue") as db:
-            return _insert(db, _find(db, name), self._clock())
+        with self._change("enqueue") as db:
+            return insert_by_hand(db, _find(db, name), self._clock())
 
-    def materialise(self) -> None:
-        """Write down what has become due; what was missed while nobody looked becomes one run, not many."""
-        now = self._clock()
-        with self._lock, transaction(self._connection, "schedule materialise") as db:
-            db.execute(
-                "UPDATE schedules SET considered_ns = ?1 WHERE considered_ns > ?1", (now,)
-            )  # the clock was set back
-            for row in db.execute("SELECT * FROM schedules").fetchall():
-                due = _schedule(row).cron.latest_due_ns(row["considered_ns"], now)
-                if due is None:
-                    continue
-                db.execute("UPDATE schedules SET considered_ns = ? WHERE name = ?", (due, row["name"]))
-                if not _has(db, row["name"], "pending"):
-                    _insert(db, row, due)
+    def materialise(self, missed: str = Missed.RUN) -> Sequence[Outcome]:
+        """Write down what has become due; what was missed while nobody looked becomes one run, not many, or is skipped.
+
+        Returns those that were skipped, or whose window has closed.
+        """
+        with self._change("materialise") as db:
+            ids = write_down(db, self._clock(), missed)
+            found = [db.execute("SELECT * FROM due_runs WHERE id = ?", (id_,)).fetchone() for id_ in ids]
+            return [outcome_of(row) for row in found]
 
     def claim(self, only: int | None = None) -> DueRun | None:
         """Take the lease of the run that is due longest (or of run `only`): a new one, or one whose owner is dead."""
-        with self._lock, transaction(self._connection, "schedule claim") as db:
-            query = "SELECT * FROM due_runs WHERE state IN ('pending', 'running') ORDER BY due_at_ns"
-            for row in db.execute(query).fetchall():
-                if only in {None, row["id"]} and self._is_free(db, row) and not self._given_up(db, row):
-                    return self._lease(db, row)
-        return None
+        with self._change("claim") as db:
+            claimant = Claimant(self._home, self._owner, self._clock(), self._lease_ns, self._outlives)
+            return claimant.claim(db, only)
 
     def heartbeat(self, run: DueRun) -> bool:
         """Keep the lease; False when it was lost to another owner."""
-        return self._as_holder("heartbeat", run, "heartbeat_ns = ?", (self._clock(),))
+        with self._change("heartbeat") as db:
+            return change_as_holder(db, run, "heartbeat_ns = ?", (self._clock(),))
 
     def finish(self, run: DueRun, exit_code: int, note: str = "") -> bool:
         """Record how it ended; False (and nothing recorded) when the lease was lost to another owner."""
-        values = (self._clock(), exit_code, note)
-        return self._as_holder("finish", run, "state = 'done', ended_at_ns = ?, exit_code = ?, note = ?", values)
+        ended = (self._clock(), exit_code, note)
+        with self._change("finish") as db:
+            return change_as_holder(db, run, f"state = 'done', {ENDED}", ended)
 
-    def _as_holder(self, what: str, run: DueRun, changes: str, values: tuple[object, ...]) -> bool:
-        statement = f"UPDATE due_runs SET {changes} WHERE id = ? AND fence = ? AND state = 'running'"  # noqa: S608 (ours)
+    def again(self, run: DueRun, at_ns: int, exit_code: int, note: str = "") -> bool:
+        """Record that it goes on at `at_ns`, by plan; False (and nothing recorded) when the lease was lost to another owner."""
+        with self._change("again") as db:
+            return put_back(db, run, Leg(self._clock(), exit_code, note), at_ns)
+
+    @contextmanager
+    def _change(self, what: str) -> Iterator[sqlite3.Connection]:
         with self._lock, transaction(self._connection, f"schedule {what}") as db:
-            return db.execute(statement, (*values, run.id, run.fence)).rowcount == 1
-
-    def _is_free(self, db: sqlite3.Connection, row: sqlite3.Row) -> bool:
-        if row["state"] == "pending":
-            return not _has(db, row["schedule"], "running")
-        since_ns = self._clock() - row["heartbeat_ns"]
-        lapsed = not 0 <= since_ns < self._lease_ns  # before 0: the clock was set back meanwhile
-        return lapsed and not is_alive(Owner(row["owner_pid"], row["owner_started"], row["owner_boot"]))
-
-    def _given_up(self, db: sqlite3.Connection, row: sqlite3.Row) -> bool:
-        if row["fence"] < MOST_ATTEMPTS:
-            return False
-        note = f"given up: {MOST_ATTEMPTS} owners died while it ran"
-        db.execute(
-            "UPDATE due_runs SET state = 'done', ended_at_ns = ?, note = ? WHERE id = ?",
-            (self._clock(), note, row["id"]),
-        )
-        return True
-
-    def _lease(self, db: sqlite3.Connection, row: sqlite3.Row) -> DueRun:
-        now, owner = self._clock(), self._owner
-        db.execute(
-            "UPDATE due_runs SET state = 'running', fence = fence + 1, owner_pid = ?, owner_started = ?, owner_boot = ?, "
-            "heartbeat_ns = ?, started_at_ns = COALESCE(started_at_ns, ?) WHERE id = ?",
-            (owner.pid, owner.started, owner.boot_id, now, now, row["id"]),
-        )
-        repo, args = Path(row["repo"]), tuple(json.loads(row["run_args"]))
-        return DueRun(row["id"], row["schedule"], row["due_at_ns"], repo, args, row["fence"] + 1, self._home)
+            yield db
 
     def _listed(self, schedule: Schedule) -> ScheduleRow:
-        name, db = schedule.name, self._connection
-        running = db.execute(
-            "SELECT started_at_ns FROM due_runs WHERE schedule = ? AND state = 'running'", (name,)
-        ).fetchone()
-        last = db.execute(
-            "SELECT * FROM due_runs WHERE schedule = ? AND state = 'done' ORDER BY ended_at_ns DESC, id DESC", (name,)
+        query = "SELECT * FROM due_runs WHERE schedule = ? AND state IN ('pending', 'running') ORDER BY due_at_ns"
+        now = [outcome_of(row) for row in self._connection.execute(query, (schedule.name,)).fetchall()]
+        last = self._connection.execute(
+            "SELECT * FROM due_runs WHERE schedule = ? AND state IN ('done', 'skipped') ORDER BY ended_at_ns DESC, id DESC",
+            (schedule.name,),
         ).fetchone()
         return ScheduleRow(
             schedule=schedule,
-            next_due=_time(schedule.cron.next_due_ns(self._clock())),
-            waiting=_has(db, name, "pending"),
-            running_since=_time(running[0]) if running else None,
-            last=_outcome(last) if last else None,
+            next_due=None if schedule.paused else maybe_moment(schedule.cron.next_due_ns(self._clock())),
+            waiting=any(one.state is State.PENDING and not one.again_at for one in now),
+            running_since=next((one.started_at for one in now if one.state is State.RUNNING), None),
+            last=outcome_of(last) if last else None,
+            goes_on_at=next((one.again_at for one in now if one.again_at), None),
         )
+
+    def _overdue(self, row: sqlite3.Row, before_ns: int) -> Overdue | None:
+        db, schedule = self._connection, schedule_of(row)
+        if db.execute("SELECT 1 FROM due_runs WHERE state = 'running' AND repo = ?", (row["repo"],)).fetchone():
+            return None
+        waits = "SELECT due_at_ns FROM due_runs WHERE schedule = ? AND state = 'pending' AND started_at_ns IS NULL"
+        first = db.execute(f"{waits} ORDER BY due_at_ns LIMIT 1", (row["name"],)).fetchone()
+        if first:
+            return Overdue(schedule, moment(first[0]), is_written_down=True) if first[0] <= before_ns else None
+        due_ns = schedule.cron.next_due_ns(lower_bound_ns(db, row, self._clock()))
+        is_over = due_ns is not None and due_ns <= before_ns
+        return Overdue(schedule, moment(due_ns), is_written_down=False) if due_ns and is_over else None
 
 
 def _find(db: sqlite3.Connection, name: str) -> sqlite3.Row:
@@ -247,34 +298,35 @@ def _find(db: sqlite3.Connection, name: str) -> sqlite3.Row:
     return row
 
 
-def _insert(db: sqlite3.Connection, row: sqlite3.Row, due_at_ns: int) -> int:
-    """The id of the run due then, which may be there already."""
-    db.execute(
-        "INSERT INTO due_runs(schedule, due_at_ns, repo, run_args) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (row["name"], due_at_ns, row["repo"], row["run_args"]),
-    )
-    query = "SELECT id FROM due_runs WHERE schedule = ? AND due_at_ns = ?"
-    return int(db.execute(query, (row["name"], due_at_ns)).fetchone()["id"])
+def _write(db: sqlite3.Connection, schedule: Schedule, considered_ns: int, since_ns: int) -> None:
+    names = ("name", "repo", "cron", "timezone", "run_args", "until", "missed", "paused", "considered_ns", "since_ns")
+    row = (schedule.name, str(schedule.repo), schedule.cron.line, schedule.cron.timezone, json.dumps(schedule.run_args))
+    rest = (schedule.until, schedule.missed, schedule.paused, considered_ns, since_ns)
+    holes = ", ".join("?" * len(names))
+    db.execute(f"INSERT OR REPLACE INTO schedules({', '.join(names)}) VALUES ({holes})", (*row, *rest))  # noqa: S608 (ours)
 
 
-def _has(db: sqlite3.Connection, name: str, state: str) -> bool:
-    query = "SELECT 1 FROM due_runs WHERE schedule = ? AND state = ? LIMIT 1"
-    return db.execute(query, (name, state)).fetchone() is not None
+def _renew_open(db: sqlite3.Connection, schedule: Schedule) -> None:
+    query = "SELECT * FROM due_runs WHERE schedule = ? AND state = 'pending' AND started_at_ns IS NULL"
+    for row in db.execute(query, (schedule.name,)).fetchall():
+        closes = None if row["by_hand"] else closes_ns(row["due_at_ns"], schedule.until, schedule.cron.timezone)
+        db.execute(
+            "UPDATE due_runs SET repo = ?, run_args = ?, until_ns = ? WHERE id = ?",
+            (str(schedule.repo), json.dumps(schedule.run_args), closes, row["id"]),
+        )
 
 
-def _schedule(row: sqlite3.Row) -> Schedule:
-    return Schedule(
-        row["name"], Path(row["repo"]), Cron(row["cron"], row["timezone"]), tuple(json.loads(row["run_args"]))
-    )
+def _folder(repo: Path) -> Path:
+    if not repo.is_dir():
+        raise ScheduleError(f"{repo}: no such folder. Name the repo that the schedule is to run in.")
+    return repo.resolve()
 
 
-def _outcome(row: sqlite3.Row) -> Outcome:
-    ended = _time(row["ended_at_ns"])
-    due = _time(row["due_at_ns"])
-    assert ended is not None
-    assert due is not None
-    return Outcome(due, _time(row["started_at_ns"]), ended, row["exit_code"], row["note"])
+def _until(text: str | None) -> str | None:
+    return parse_until(text) if text else None
 
 
-def _time(ns: int | None) -> datetime | None:
-    return None if ns is None else datetime.fromtimestamp(ns / 10**9, UTC)
+def _missed(text: str | None) -> str | None:
+    if text and text not in set(Missed):
+        raise ScheduleError(f'missed "{text}" is not known. Write "run" or "skip".')
+    return text or None

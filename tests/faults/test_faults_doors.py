@@ -40,10 +40,12 @@ NO_LASTING_EFFECT = {
     "ralph/doctor/machine.py": "asks programs for their version",
     "ralph/github/issues.py": "asks gh for issues",
     "ralph/tools/listing.py": "asks git for names",
-    "ralph/schedule/daemon.py::run_in_subprocess": "starts the keeper, between two transactions that have failpoints",
+    "ralph/schedule/execute.py::run_in_subprocess": "starts the keeper, between two transactions that have failpoints",
     "ralph/schedule/daemon.py::_only_one": "a lock file's owner is advice",
     "ralph/prepare/services.py::_in_use": "a lock file without content",
     "ralph/workspace/worktree.py::_alone": "a lock file without content",
+    "tracing/alerts/courier.py::_alone": "a lock file without content",
+    "tracing/alerts/senders/desktop.py::send": "shows a notification, between two points of the courier",
     "ralph/drafting/desk.py": "removes its own scratch folder",
 }
 SCRATCH = {

@@ -18,6 +18,7 @@ from ralph.home import Home
 from ralph.schedule.cron import ScheduleError
 from ralph.schedule.daemon import Daemon, DaemonBusyError, confinement, daemon, run_files, run_in_subprocess, run_now
 from ralph.schedule.store import DueRun, Schedules
+from ralph.settings.unwatched import Schedules as ScheduleSettings
 from ralph.trust import trust_file
 
 PATIENCE_S = 20.0
@@ -84,6 +85,9 @@ def lines(home: Home, name: str) -> list[str]:
 
 
 def due(store: Schedules, folder: Path, name: str = "nightly", *args: str) -> int:
+    """Due now, in a repo of its own."""
+    folder = folder if name == "nightly" else folder / name
+    folder.mkdir(exist_ok=True)
     store.add(name, folder, "0 2 * * *", args, "UTC")
     return store.enqueue(name)
 
@@ -123,7 +127,7 @@ def test_a_bug_in_one_run_is_recorded_and_the_daemon_goes_on(
 
     due(store, tmp_path, "bad")
     due(store, tmp_path, "good")
-    serving = Daemon(store, execute, at_once=2)
+    serving = Daemon(store, execute, settings=lambda: ScheduleSettings(at_once=2))
     with caplog.at_level(logging.CRITICAL, "ralph.schedule"):
         serving.tick()
         serving.wait(0.1)
@@ -136,7 +140,7 @@ def test_no_more_runs_go_at_once_than_allowed(store: Schedules, tmp_path: Path) 
     gate = threading.Event()
     for name in ("a", "b", "c"):
         due(store, tmp_path, name)
-    serving = Daemon(store, lambda _: int(not gate.wait(PATIENCE_S)), at_once=2)
+    serving = Daemon(store, lambda _: int(not gate.wait(PATIENCE_S)), settings=lambda: ScheduleSettings(at_once=2))
     serving.tick()
     assert sum(row.running_since is not None for row in store.list()) == 2
     gate.set()

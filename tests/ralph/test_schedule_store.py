@@ -10,7 +10,8 @@ import pytest
 
 from ralph.home import Home
 from ralph.schedule.cron import ScheduleError
-from ralph.schedule.store import MOST_ATTEMPTS, DueRun, Schedules
+from ralph.schedule.lease import MOST_DEATHS
+from ralph.schedule.store import DueRun, Schedules
 from tracing.owner import this_process
 from tracing.span import Owner
 
@@ -238,14 +239,14 @@ def test_a_pid_that_was_given_to_another_process_does_not_keep_a_lease(
 def test_a_run_that_kills_every_owner_is_given_up(store: Schedules, clock: Clock, tmp_path: Path) -> None:
     nightly(store, tmp_path)
     store.enqueue("nightly")
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MOST_DEATHS):
         a_dead_owners_claim(store, clock, tmp_path)
         clock.advance(minutes=1)
 
     assert store.claim() is None
     last = store.list()[0].last
     assert last is not None
-    assert (last.exit_code, last.note) == (None, f"given up: {MOST_ATTEMPTS} owners died while it ran")
+    assert (last.exit_code, last.note) == (None, f"given up: {MOST_DEATHS} owners died while it ran")
 
 
 def test_removing_forgets_what_has_not_begun_and_lets_the_rest_finish(

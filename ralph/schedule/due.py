@@ -1,0 +1,191 @@
+"""What has become due since somebody looked last, written down: one row for each schedule, and a count of what it stands for.
+
+Nothing that was due is left out: it is a row that waits, a row that is skipped and says why, or counted in one. Runs inside
+the store's transaction; knows nothing about who carries a run out.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from ralph.schedule.rows import Missed, Schedule, schedule_of
+from ralph.schedule.window import closes_ns
+from tracing.words import local_time
+
+S_NS = 10**9
+LATE_NS = 300 * S_NS  # nearer than that is on time: a daemon that was started anew
+LOOK_NS = 60 * S_NS  # how exactly it is known when somebody looked last
+DAY_NS = 86_400 * S_NS
+MOST_COUNTED = 10_000
+FORM = "%a %H:%M"
+
+
+@dataclass(frozen=True)
+class Due:
+    """A due time, as it is judged when it is written down."""
+
+    at_ns: int
+    until_ns: int | None  # when its window closes
+    why: str = ""  # it is late, or skipped
+    is_skipped: bool = False
+
+
+def write_down(db: sqlite3.Connection, now_ns: int, rule: str) -> list[int]:
+    """All that has become due; the ids of those that were closed or skipped on this occasion."""
+    off = _off_since(db, now_ns)
+    _after_a_clock_that_was_ahead(db, now_ns)
+    closed = _close_windows(db, now_ns)
+    for row in db.execute("SELECT * FROM schedules WHERE NOT paused ORDER BY name").fetchall():
+        closed += write_down_one(db, row, now_ns, rule, off)
+    return closed
+
+
+def write_down_one(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, rule: str, off: str) -> list[int]:
+    """The same of one schedule; `off` says why it was not written down in time."""
+    schedule, low_ns = schedule_of(row), lower_bound_ns(db, row, now_ns)
+    due_ns = schedule.cron.latest_due_ns(low_ns, now_ns)
+    if due_ns is None:
+        return []
+    db.execute("UPDATE schedules SET considered_ns = ? WHERE name = ?", (due_ns, schedule.name))
+    if not _is_free(db, schedule.name, due_ns):
+        return []
+    earlier = schedule.cron.count_due(low_ns, due_ns - 1, MOST_COUNTED)
+    if _joined(db, schedule.name, 1 + earlier):
+        return []
+    return _insert(db, row, earlier, _judged(schedule, due_ns, now_ns, rule, off))
+
+
+def lower_bound_ns(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int) -> int:
+    """After when due times count: none that was looked at, none before the schedule was.
+
+    Where the clock was behind for a while, `considered_ns` went back with it, and the newest row says more.
+    """
+    query = "SELECT due_at_ns FROM due_runs WHERE schedule = ? AND NOT by_hand ORDER BY id DESC LIMIT 1"
+    newest = db.execute(query, (row["name"],)).fetchone()
+    known = [min(row["considered_ns"], now_ns), row["since_ns"], newest[0] if newest else 0]
+    return max(int(ns) for ns in known if ns <= now_ns)
+
+
+def insert_by_hand(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int) -> int:
+    """A run that somebody asked for: no window, and beside what is due by the clock. Its id."""
+    while db.execute("SELECT 1 FROM due_runs WHERE schedule = ? AND due_at_ns = ?", (row["name"], now_ns)).fetchone():
+        now_ns += 1
+    statement = "INSERT INTO due_runs(schedule, due_at_ns, repo, run_args, by_hand) VALUES (?, ?, ?, ?, 1)"
+    return int(db.execute(statement, (row["name"], now_ns, row["repo"], row["run_args"])).lastrowid or 0)
+
+
+def skip_unlooked(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, why: str) -> None:
+    """What became due and nobody has seen is not made up: its times change, or it is paused or removed."""
+    if not row["paused"]:
+        _off_since(db, now_ns)
+        before = _newest_id(db)
+        write_down_one(db, row, now_ns, Missed.RUN, "")
+        change = "UPDATE due_runs SET state = 'skipped', ended_at_ns = ?, why = ? WHERE id > ? AND schedule = ?"
+        db.execute(change, (now_ns, why, before, row["name"]))
+
+
+def close_all(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, why: str) -> None:
+    """Whatever is due and does not run is not carried out any more: the schedule is paused or removed."""
+    skip_unlooked(db, row, now_ns, why)
+    open_rows = "SELECT * FROM due_runs WHERE schedule = ? AND state = 'pending'"
+    for one in db.execute(open_rows, (row["name"],)).fetchall():
+        _close(db, one, now_ns, why)
+
+
+def _newest_id(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT COALESCE(MAX(id), 0) FROM due_runs").fetchone()[0])
+
+
+def _off_since(db: sqlite3.Connection, now_ns: int) -> str:
+    """In words when nobody looked; remembers that somebody does now."""
+    row = db.execute("SELECT looked_ns FROM schedule_watch").fetchone()
+    looked_ns = row[0] if row else now_ns
+    if row is None or not 0 <= now_ns - looked_ns < LOOK_NS:
+        db.execute("INSERT OR REPLACE INTO schedule_watch VALUES (1, ?)", (now_ns,))
+    if now_ns - looked_ns <= LATE_NS:
+        return "it was not looked at in time"
+    return f"the machine or the daemon was off from {local_time(looked_ns, FORM)} to {local_time(now_ns, FORM)}"
+
+
+def _after_a_clock_that_was_ahead(db: sqlite3.Connection, now_ns: int) -> None:
+    """What a wrong clock made due becomes due again in its own time; by less than a day, it stays due."""
+    db.execute("UPDATE schedules SET considered_ns = ?1 WHERE considered_ns > ?1", (now_ns,))
+    far = "state = 'pending' AND started_at_ns IS NULL AND due_at_ns > ?"
+    db.execute(f"DELETE FROM due_runs WHERE {far} AND NOT by_hand", (now_ns + DAY_NS,))  # noqa: S608 (ours)
+
+
+def _close_windows(db: sqlite3.Connection, now_ns: int) -> list[int]:
+    query = "SELECT * FROM due_runs WHERE state = 'pending' AND until_ns <= ?"
+    rows = db.execute(query, (now_ns,)).fetchall()
+    for row in rows:
+        go = "begin" if row["started_at_ns"] is None else "go on"
+        _close(db, row, now_ns, f"its window closed at {local_time(row['until_ns'], FORM)} before it could {go}")
+    return [row["id"] for row in rows]
+
+
+def _close(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, why: str) -> None:
+    if row["started_at_ns"] is None:
+        changes, values = "state = 'skipped', ended_at_ns = ?, note = ?", (now_ns, why)
+    else:
+        changes, values = "state = 'done', ended_at_ns = COALESCE(ended_at_ns, ?), note = ?", (now_ns, why)
+    db.execute(f"UPDATE due_runs SET {changes} WHERE id = ?", (*values, row["id"]))  # noqa: S608 (ours)
+
+
+def _is_free(db: sqlite3.Connection, name: str, due_ns: int) -> bool:
+    """False when this due time has its row: the clock was set back over it.
+
+    A row that is older than the row of the due time before it was made by a clock that was ahead; it is moved out of the
+    way by a nanosecond, and what is due really is due.
+    """
+    at = "SELECT * FROM due_runs WHERE schedule = ? AND due_at_ns = ?"
+    there = db.execute(at, (name, due_ns)).fetchone()
+    if there is None:
+        return True
+    query = (
+        "SELECT id FROM due_runs WHERE schedule = ? AND due_at_ns < ? AND NOT by_hand ORDER BY due_at_ns DESC LIMIT 1"
+    )
+    before = db.execute(query, (name, due_ns)).fetchone()
+    if before is None or before["id"] < there["id"] or there["state"] in {"pending", "running"}:
+        return False
+    aside_ns = due_ns - 1
+    while db.execute(at, (name, aside_ns)).fetchone():
+        aside_ns -= 1
+    db.execute("UPDATE due_runs SET due_at_ns = ? WHERE id = ?", (aside_ns, there["id"]))
+    return True
+
+
+def _joined(db: sqlite3.Connection, name: str, count: int) -> bool:
+    """Whether a run of this schedule waits already, which then stands for this one too."""
+    one = "SELECT id FROM due_runs WHERE schedule = ? AND state = 'pending' AND NOT by_hand LIMIT 1"
+    statement = f"UPDATE due_runs SET missed = missed + ? WHERE id = ({one})"  # noqa: S608 (ours)
+    return db.execute(statement, (count, name)).rowcount == 1
+
+
+def _judged(schedule: Schedule, due_ns: int, now_ns: int, rule: str, off: str) -> Due:
+    until_ns = closes_ns(due_ns, schedule.until, schedule.cron.timezone)
+    if now_ns - due_ns <= LATE_NS:
+        return Due(due_ns, until_ns)
+    if until_ns is not None and now_ns >= until_ns:
+        closed = local_time(until_ns, FORM)
+        return Due(due_ns, until_ns, f"missed: {off}; its window closed at {closed}", is_skipped=True)
+    if (schedule.missed or rule) == Missed.SKIP:
+        return Due(due_ns, until_ns, f"missed: {off}; a missed run of this schedule is skipped", is_skipped=True)
+    return Due(due_ns, until_ns, f"late: {off}")
+
+
+def _insert(db: sqlite3.Connection, row: sqlite3.Row, earlier: int, due: Due) -> list[int]:
+    """The id where it is skipped."""
+    why = "; ".join(filter(None, (due.why, missed_words(earlier))))
+    state = "skipped" if due.is_skipped else "pending"
+    values = (row["name"], due.at_ns, row["repo"], row["run_args"], due.until_ns, state, earlier, why)
+    statement = (
+        "INSERT INTO due_runs(schedule, due_at_ns, repo, run_args, until_ns, state, missed, why, ended_at_ns) "
+        "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE ?6 WHEN 'skipped' THEN looked_ns END FROM schedule_watch"
+    )
+    id_ = int(db.execute(statement, values).lastrowid or 0)
+    return [id_] if due.is_skipped else []
+
+
+def missed_words(count: int) -> str:
+    some = f"over {MOST_COUNTED}" if count >= MOST_COUNTED else str(count)
+    words = f"{some} earlier run{'s' * (count != 1)} of it {'was' if count == 1 else 'were'} missed too"
+    return words if count else ""

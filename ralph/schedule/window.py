@@ -1,0 +1,40 @@
+"""Until when a run may go on: a time of day in a time zone, counted from when the run was due.
+
+Knows nothing about schedules or runs; times are Unix nanoseconds.
+"""
+
+import re
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from ralph.schedule.cron import ScheduleError
+
+OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+S_NS = 10**9
+
+
+def parse_until(text: str) -> str:
+    """Raises: ScheduleError when it is no time of day."""
+    if not OF_DAY.fullmatch(text):
+        raise ScheduleError(f'until "{text}" is not a time of day. Write for example "07:00".')
+    return text
+
+
+def closes_ns(due_ns: int, until: str | None, timezone: str) -> int | None:
+    """The first time after `due_ns` when the clocks show `until`; None without a window.
+
+    Where clocks show it twice in a night, the first of the two that lies ahead; where they skip it, as long after the
+    skip as it would have been.
+    """
+    if until is None:
+        return None
+    zone, wanted = ZoneInfo(timezone), time.fromisoformat(until)
+    day = datetime.fromtimestamp(due_ns // S_NS, zone).date()
+    days = (day, day + timedelta(days=1))
+    shown = [datetime.combine(day, wanted.replace(fold=fold), zone) for day in days for fold in (0, 1)]
+    return min(ns for moment in shown if (ns := int(moment.timestamp()) * S_NS) > due_ns)
+
+
+def iso_until(until_ns: int) -> str:
+    """As `ralph run --until` reads it: ISO 8601 with this machine's offset."""
+    return datetime.fromtimestamp(until_ns // S_NS).astimezone().isoformat(timespec="seconds")
