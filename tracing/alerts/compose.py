@@ -28,7 +28,7 @@ def firing(condition: Condition, now_ns: int, links: Links) -> Message:
     if condition.spells:
         words = f"{words} It came back {_times(condition.spells)} since the last message about it.".strip()
     data: dict[str, object] = {"since": iso_time(condition.since_ns), "came_back": condition.spells}
-    identity = f"{alert.key}\n{condition.since_ns}"
+    identity = f"{alert.key}\n{condition.since_ns}\n{condition.messages}"
     return _message(alert, Kind.FIRING, identity, now_ns, links, title=alert.title, then=words, data=data)
 
 
@@ -45,7 +45,7 @@ def resolved(condition: Condition, now_ns: int, links: Links) -> Message:
         "lasted_s": round(lasted_ns / SECOND_NS),
         "came_back": condition.spells,
     }
-    identity = f"{alert.key}\n{condition.since_ns}"
+    identity = f"{alert.key}\n{condition.since_ns}\n{condition.messages}"
     title = f"Over after {length(lasted_ns)}: {alert.title}"
     return _message(alert, Kind.RESOLVED, identity, now_ns, links, title=title, first=words, data=data)
 

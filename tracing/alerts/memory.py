@@ -53,6 +53,7 @@ CREATE TABLE alert_condition(
   told_ns INTEGER,
   resolved_ns INTEGER,
   spells INTEGER NOT NULL,
+  messages INTEGER NOT NULL,
   PRIMARY KEY(rule, key)
 ) WITHOUT ROWID;
 """,
@@ -128,9 +129,9 @@ def conditions(db: sqlite3.Connection) -> dict[tuple[str, str], Condition]:
 
 
 def put_condition(db: sqlite3.Connection, rule: str, key: str, known: Condition) -> None:
-    values = (known.since_ns, known.gone_ns, known.told_ns, known.resolved_ns, known.spells)
+    values = (known.since_ns, known.gone_ns, known.told_ns, known.resolved_ns, known.spells, known.messages)
     db.execute(
-        "INSERT OR REPLACE INTO alert_condition VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO alert_condition VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (rule, key, _as_json(known.alert), *values),
     )
 
@@ -154,6 +155,7 @@ def _condition(row: sqlite3.Row) -> Condition:
         told_ns=row["told_ns"],
         resolved_ns=row["resolved_ns"],
         spells=row["spells"],
+        messages=row["messages"],
     )
 
 

@@ -23,9 +23,15 @@ class Condition:
     told_ns: int | None = None  # when people were told that it holds; None: they think that all is well
     resolved_ns: int | None = None  # when they were last told that it is over
     spells: int = 0  # how often it came back since they were told anything
+    messages: int = 0  # how many they were sent about it
 
     def is_over(self, now_ns: int) -> bool:
         return self.gone_ns is not None and now_ns - self.gone_ns >= SETTLED_NS
+
+    def was_over(self, now_ns: int) -> bool:
+        """Whether it begins anew where it is seen again: it was gone for long enough, or people were told so."""
+        was_resolved = self.gone_ns is not None and self.resolved_ns is not None and self.gone_ns <= self.resolved_ns
+        return was_resolved or self.is_over(now_ns)
 
     def is_cooling(self, now_ns: int) -> bool:
         return self.resolved_ns is not None and 0 <= now_ns - self.resolved_ns < COOLING_NS
@@ -40,7 +46,7 @@ def seen(before: Condition | None, alert: Alert, now_ns: int) -> Condition:
         return Condition(alert, now_ns)
     if before.gone_ns is None:
         return before
-    since_ns = now_ns if before.is_over(now_ns) and before.told_ns is None else before.since_ns
+    since_ns = now_ns if before.told_ns is None and before.was_over(now_ns) else before.since_ns
     return replace(before, alert=alert, since_ns=since_ns, gone_ns=None, spells=before.spells + 1)
 
 
@@ -57,9 +63,10 @@ def due(condition: Condition, now_ns: int) -> Kind | None:
 
 
 def told(condition: Condition, kind: Kind, now_ns: int) -> Condition:
+    after = replace(condition, spells=0, messages=condition.messages + 1)
     if kind is Kind.FIRING:
-        return replace(condition, told_ns=now_ns, spells=0)
-    return replace(condition, told_ns=None, resolved_ns=now_ns, spells=0)
+        return replace(after, told_ns=now_ns)
+    return replace(after, told_ns=None, resolved_ns=now_ns)
 
 
 @dataclass(frozen=True)
