@@ -54,7 +54,7 @@ def mail_receiver(
     def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         office.logins.append(data.login.decode())
-        return AuthResult(success=data.password == PASSWORD.encode())
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
     def protocol() -> SMTP:
         return SMTP(
