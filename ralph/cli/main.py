@@ -70,6 +70,12 @@ COMMANDS = {
     "explain": Entry(
         Part.LOOK_BACK, "ralph.cli.explain", "explain_command", "Tell what happened to one story, and what to do next."
     ),
+    "report": Entry(
+        Part.LOOK_BACK,
+        "ralph.cli.report",
+        "report_command",
+        "Tell what the night brought: done, parked, what needs you first, what it cost.",
+    ),
     "traces": Entry(Part.LOOK_BACK, "ralph.cli.traces", "traces_command", "List traces, newest first."),
     "trace": Entry(Part.LOOK_BACK, "ralph.cli.traces", "trace_command", "Show one trace as a tree, or one span whole."),
     "ui": Entry(
@@ -110,6 +116,10 @@ COMMANDS = {
     ),
     "daemon": Entry(
         Part.SET_UP, "ralph.cli.schedule_work", "daemon_command", "Carry out scheduled runs when they are due."
+    ),
+    "gc": Entry(Part.SET_UP, "ralph.cli.gc", "gc_command", "Let go of old traces, texts, kept work and logs."),
+    "vacuum": Entry(
+        Part.SET_UP, "ralph.cli.vacuum", "vacuum_command", "Give freed room back to the disk, beside a run."
     ),
     "completion": Entry(
         Part.SET_UP, "ralph.cli.completion", "completion_command", "Print what makes your shell complete `ralph`."

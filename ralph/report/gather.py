@@ -10,11 +10,10 @@ from ralph.report.facts import Cost, Finding, OtherAgent, Report
 from ralph.report.logs import at_ns, going_since, newest_before, run_logs
 from ralph.report.money import NIGHTS, Purse, change, nights
 from ralph.report.needs import look_needs, sorted_needs, work_needs
-from ralph.report.planned import firings, schedule_needs, schedule_rows, why_quiet
+from ralph.report.planned import Plan, firings, read_plans, schedule_needs, why_quiet
 from ralph.report.sent import last_sent
 from ralph.report.window import DAY_NS, Window, default_window, evening_before
 from ralph.report.work import AGENT, cost_of, works
-from ralph.schedule.store import ScheduleRow
 from ralph.ui.looks import looks
 from tracing.span import TraceStatus
 from tracing.store import TraceFilter, TraceRow, TraceStore
@@ -62,10 +61,10 @@ def _gather(store: TraceStore, home: Home, repo: str | None, window: Window, now
         for look in looked
         if look.kind == "finding" and (repo is None or look.trace_id in {row.trace_id for row in recent})
     ]
-    schedules = [row for row in schedule_rows(home, now_ns) if repo in {None, str(row.schedule.repo)}]
+    plans = [plan for plan in read_plans(home, now_ns) if repo in {None, plan.repo}]
     needs = [
         *look_needs(looked),
-        *schedule_needs(home, schedules, window.since_ns),
+        *schedule_needs(home, plans, window.since_ns),
         *(need for work in found for need in work_needs(home, work)),
     ]
     return Report(
@@ -80,14 +79,14 @@ def _gather(store: TraceStore, home: Home, repo: str | None, window: Window, now
         change=change(ours, window.since_ns),
         findings=tuple(findings[:MOST_FINDINGS]),
         more_findings=max(len(findings) - MOST_FINDINGS, 0),
-        schedules=firings(schedules),
+        schedules=firings(plans),
         others=_others(recent),
-        quiet="" if found else _quiet(home, schedules, window, now_ns),
+        quiet="" if found else _quiet(home, plans, window, now_ns),
     )
 
 
-def _quiet(home: Home, schedules: Sequence[ScheduleRow], window: Window, now_ns: int) -> str:
-    why = why_quiet(home, schedules, window.since_ns, now_ns)
+def _quiet(home: Home, plans: Sequence[Plan], window: Window, now_ns: int) -> str:
+    why = why_quiet(home, plans, window.since_ns, now_ns)
     last = newest_before(home, window.since_ns)
     began = f" The last run began {local_time(at_ns(last.at), '%a %d %b %H:%M')}." if last else ""
     return why + began

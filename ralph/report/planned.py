@@ -5,6 +5,7 @@ import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,12 +13,18 @@ from ralph.errors import ExitCode, RalphError
 from ralph.history.event_log import is_locked
 from ralph.home import Home
 from ralph.report.facts import Firing, Need, Why
-from ralph.schedule.store import Outcome, ScheduleRow, Schedules
+from ralph.report.words import place
+from ralph.schedule.rows import Outcome, Overdue, ScheduleRow, State
+from ralph.schedule.store import Schedules
 from ralph.screen_text import last_lines
 from tracing.sqlite import StateError
 from tracing.words import local_time
 
 LOG_END_BYTES = 4_000
+GRACE_S = 1800.0
+DUE = "%a %H:%M"
+IS_OFF = "The daemon, which carries schedules out, is not running."
+NO_SCHEDULE = 'No schedule is set. To make one: ralph schedule add nightly --cron "0 2 * * *"'
 PREFIX = re.compile(r"^ralph: ")
 ENDED = {
     int(ExitCode.ALL_DONE): "every story done",
@@ -34,102 +41,119 @@ ENDED = {
 NEVER_BEGAN = {int(ExitCode.USAGE), int(ExitCode.BUG), int(ExitCode.BUSY)}
 
 
-def schedule_rows(home: Home, now_ns: int) -> list[ScheduleRow]:
+@dataclass(frozen=True)
+class Plan:
+    """One schedule, with what came of its due times (the newest first)."""
+
+    row: ScheduleRow
+    outcomes: tuple[Outcome, ...]
+    overdue: Overdue | None
+
+    @property
+    def name(self) -> str:
+        return self.row.schedule.name
+
+    @property
+    def repo(self) -> str:
+        return str(self.row.schedule.repo)
+
+
+def read_plans(home: Home, now_ns: int, grace_s: float = GRACE_S) -> list[Plan]:
+    """Nothing where the ledger cannot be read: that is told as such."""
     if not home.ledger_db.is_file():
         return []
     try:
         with closing(Schedules(home, clock=lambda: now_ns)) as schedules:
-            return schedules.list()
+            overdue = {one.schedule.name: one for one in schedules.overdue(grace_s)}
+            return [
+                Plan(row, tuple(schedules.history(row.schedule.name)), overdue.get(row.schedule.name))
+                for row in schedules.list()
+            ]
     except (StateError, sqlite3.Error, RalphError):
-        return []  # the ledger's own trouble is told as such
+        return []
 
 
-def firings(rows: Sequence[ScheduleRow]) -> tuple[Firing, ...]:
+def firings(plans: Sequence[Plan]) -> tuple[Firing, ...]:
     """The soonest first."""
-    found = [
-        Firing(
-            row.schedule.name,
-            str(row.schedule.repo),
-            None if is_paused(row) else _ns(row.next_due),
-            _state(row),
-            _last(row.last),
-        )
-        for row in rows
-    ]
+    found = [Firing(one.name, one.repo, _ns(one.row.next_due), _state(one.row), _last(one.row.last)) for one in plans]
     return tuple(sorted(found, key=lambda one: (one.next_at_ns is None, one.next_at_ns or 0, one.name)))
 
 
-def is_paused(row: ScheduleRow) -> bool:
-    return bool(getattr(row.schedule, "paused", False))
+def schedule_needs(home: Home, plans: Sequence[Plan], since_ns: int) -> Iterator[Need]:
+    """What should have run and did not, or could not begin."""
+    for plan in plans:
+        if plan.overdue:
+            due = local_time(_ns_of(plan.overdue.due_at), DUE)
+            text = IS_OFF if not daemon_runs(home) else "It waits to be begun: is the limit of runs at once reached?"
+            yield Need(Why.MISSED, f"{plan.name} was due {due} and has not begun", text, "ralph daemon", plan.repo)
+        if bad := _bad_end(plan, since_ns):
+            yield _not_run(home, plan, bad)
+
+
+def why_quiet(home: Home, plans: Sequence[Plan], since_ns: int, now_ns: int) -> str:
+    """Why nothing ran, in a sentence or two."""
+    if not plans:
+        return NO_SCHEDULE
+    active = [plan for plan in plans if not plan.row.schedule.paused]
+    if not active:
+        return f"Every schedule is paused. To go on: ralph schedule resume {shlex.quote(plans[0].name)}"
+    due = [plan.name for plan in active if plan.row.schedule.cron.latest_due_ns(since_ns, now_ns) is not None]
+    if not due:
+        return "No schedule was due."
+    names = f"{', '.join(due)} {'was' if len(due) == 1 else 'were'} due"
+    return f"{names}. {IS_OFF}" if not daemon_runs(home) else f"{names}, and did not run: see above."
 
 
 def daemon_runs(home: Home) -> bool:
     return is_locked(home.root / "schedule" / "daemon.lock")
 
 
-def schedule_needs(home: Home, rows: Sequence[ScheduleRow], since_ns: int) -> Iterator[Need]:
-    """What should have run and did not, or could not begin."""
-    for row in rows:
-        name, repo = row.schedule.name, str(row.schedule.repo)
-        if row.waiting and not row.running_since and not is_paused(row) and not daemon_runs(home):
-            yield Need(
-                Why.MISSED,
-                f"{name} is due and nobody runs it",
-                "The daemon, which carries schedules out, is not running.",
-                "ralph daemon",
-                repo,
-            )
-        last = row.last
-        if last and (last.exit_code is None or last.exit_code in NEVER_BEGAN) and _ns_of(last.ended_at) >= since_ns:
-            why, log = _last_words(home, row)
-            ended = ENDED.get(last.exit_code, "") if last.exit_code is not None else "given up"
-            yield Need(Why.NOT_STARTED, f"{name}: {ended}", why or last.note, f"less {log}" if log else "", repo)
+def _bad_end(plan: Plan, since_ns: int) -> Outcome | None:
+    """The newest due time, if it came to nothing: an earlier one is made good by a later one."""
+    ended = [one for one in plan.outcomes if one.state in {State.DONE, State.SKIPPED}]
+    last = ended[0] if ended else None
+    if last is None or last.ended_at is None or _ns_of(last.ended_at) < since_ns:
+        return None
+    return last if last.state is State.SKIPPED or last.exit_code is None or last.exit_code in NEVER_BEGAN else None
 
 
-def why_quiet(home: Home, rows: Sequence[ScheduleRow], since_ns: int, now_ns: int) -> str:
-    """Why nothing ran, in a sentence or two."""
-    if not rows:
-        return 'No schedule is set. One is made with: ralph schedule add nightly --cron "0 2 * * *"'
-    active = [row for row in rows if not is_paused(row)]
-    if not active:
-        return f"Every schedule is paused: ralph schedule resume {shlex.quote(rows[0].schedule.name)}"
-    if any(row.waiting for row in active) and not daemon_runs(home):
-        return "A run was due, and the daemon was not running."
-    due = [row for row in active if _was_due(row, since_ns, now_ns)]
-    if not due:
-        return "No schedule was due."
-    names = ", ".join(row.schedule.name for row in due)
-    return f"{names} was due and did not run: the machine was off, or the daemon was not running."
-
-
-def _was_due(row: ScheduleRow, since_ns: int, now_ns: int) -> bool:
-    return row.schedule.cron.latest_due_ns(since_ns, now_ns) is not None
+def _not_run(home: Home, plan: Plan, bad: Outcome) -> Need:
+    words, log = _last_words(home, plan.name, bad)
+    due = local_time(_ns_of(bad.due_at), DUE)
+    if bad.state is State.SKIPPED:
+        return Need(
+            Why.MISSED, f"{plan.name} did not run {due}", bad.note, f"ralph schedule run-now {plan.name}", plan.repo
+        )
+    ended = "was given up" if bad.exit_code is None else ENDED.get(bad.exit_code, "ended")
+    show = f"less {log}" if log else f"ralph schedule run-now {plan.name}"
+    return Need(Why.NOT_STARTED, f"{plan.name} of {due}: {ended}", words or bad.note, show, plan.repo)
 
 
 def _state(row: ScheduleRow) -> str:
     if row.running_since:
         return "running"
-    if is_paused(row):
+    if row.schedule.paused:
         return "paused"
+    if row.goes_on_at:
+        return f"goes on {local_time(_ns_of(row.goes_on_at), DUE)}"
     return "due now" if row.waiting else ""
 
 
 def _last(last: Outcome | None) -> str:
-    if last is None:
+    if last is None or last.ended_at is None:
         return ""
-    ended = "given up" if last.exit_code is None else ENDED.get(last.exit_code, f"exit code {last.exit_code}")
-    return f"{local_time(_ns_of(last.ended_at), '%a %H:%M')}: {ended}"
+    at = local_time(_ns_of(last.ended_at), DUE)
+    if last.exit_code is None:
+        return f"{at}: {last.note or last.state.value}"
+    return f"{at}: {ENDED.get(last.exit_code, f'exit code {last.exit_code}')}"
 
 
-def _last_words(home: Home, row: ScheduleRow) -> tuple[str, str]:
-    """The end of the newest run's output, and the file that has it; "" where it is gone."""
-    name = row.schedule.name.replace(".", "_")
+def _last_words(home: Home, name: str, outcome: Outcome) -> tuple[str, str]:
+    """The end of the run's output, and the file that has it as it is typed; "" where there is none."""
     folder = home.root / "schedule"
-    logs = sorted(folder.glob(f"{name}-[0-9]*.log"), key=lambda path: path.name) if folder.is_dir() else []
-    if not logs:
-        return "", ""
-    lines = last_lines(_end_of(logs[-1]), 1)
-    return PREFIX.sub("", lines[0]) if lines else "", shlex.quote(str(logs[-1]))
+    logs = sorted(folder.glob(f"{name.replace('.', '_')}-*-{outcome.id}.log")) if folder.is_dir() else []
+    lines = last_lines(_end_of(logs[-1]), 1) if logs else ()
+    return PREFIX.sub("", lines[0]) if lines else "", place(str(logs[-1])) if logs else ""
 
 
 def _end_of(path: Path) -> str:

@@ -1,0 +1,289 @@
+"""A report put into words: what stands where, and how it is said. Every layout takes its words from here."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ralph.report.commits import sentence
+from ralph.report.facts import (
+    Change,
+    Cost,
+    Day,
+    Done,
+    Finding,
+    Firing,
+    Need,
+    Night,
+    Open,
+    OtherAgent,
+    Report,
+    Run,
+    Work,
+)
+from ralph.report.money import usual_micros
+from ralph.report.needs import BLOCKED
+from ralph.report.outline import Bar, Item, Outline, Part, Section, Table, Tone
+from ralph.report.words import counted
+from ralph.screen_text import one_line
+from tracing.finding import Severity
+from tracing.words import cut, length, local_time, money, percent
+
+SHA_CHARS = 10
+WHY_CHARS = 240
+TEXT_CHARS = 600
+ENOUGH = 10  # tries from which on a percentage says more than the counts
+TONES = {Severity.CRITICAL: Tone.BAD, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.NOTE}
+
+
+def told(report: Report) -> Outline:
+    """All of it, for the person whose machine it is."""
+    sections = (
+        *_needs(report),
+        *(_work(work, _heading(work, report.works)) for work in report.works),
+        *_next(report),
+        *_money(report),
+        *_findings(report),
+        *_others(report.others),
+    )
+    return Outline(title(report), subtitle(report), sections)
+
+
+def told_to_all(report: Report) -> Outline:
+    """For a pull request, which others read: what was done and why not; no places on this machine, no commands, no other
+    repository's schedules.
+    """
+    works = (_work(work, work.name, is_public=True) for work in report.works)
+    return Outline(title(report), _spent(report.cost), (*works, *_findings(report, is_public=True)))
+
+
+def title(report: Report) -> str:
+    """One line: the subject of a mail, the first words of a message."""
+    if report.quiet:
+        return "Nothing ran"
+    going = sum(run.is_going for run in report.runs)
+    failed = sum(len(work.open) for work in report.works)
+    facts = [
+        f"{counted(report.done, 'story', 'stories')} done",
+        f"{report.parked} parked" if report.parked else "",
+        f"{failed} tried and still open" if failed else "",
+        ("a run is still going" if going == 1 else f"{going} runs are still going") if going else "",
+    ]
+    return ", ".join(fact for fact in facts if fact)
+
+
+def subtitle(report: Report) -> str:
+    since = f"Since {when(report.since_ns, report.made_at_ns)} ({report.since_why})"
+    if report.quiet:
+        return since
+    runs = counted(sum(1 for _ in report.runs), "run")
+    names = list(dict.fromkeys(work.name for work in report.works))
+    where = names[0] if len(names) == 1 else counted(len(names), "repository", "repositories")
+    return f"{since}: {runs} in {where}, {_spent(report.cost)}"
+
+
+def when(at_ns: int, now_ns: int) -> str:
+    """With the day's name, and its date where a week or more is between."""
+    is_near = abs(now_ns - at_ns) < 6 * 86_400 * 10**9
+    return local_time(at_ns, "%a %H:%M" if is_near else "%a %d %b %H:%M")
+
+
+def cost_words(cost: Cost) -> str:
+    """What is known and what is not, apart."""
+    unknown = f" + {money(cost.unknown_micros)} unknown" if cost.unknown_micros else ""
+    return money(cost.known_micros) + (" (simulated)" if cost.is_simulated else "") + unknown
+
+
+def _spent(cost: Cost) -> str:
+    return f"{cost_words(cost)} spent" if not cost.unknown_micros else f"{cost_words(cost)}"
+
+
+def _needs(report: Report) -> Iterator[Section]:
+    if report.quiet:
+        yield Section("Why", (), report.quiet)
+    many = len({work.repo for work in report.works}) > 1
+    items = tuple(_need(need, many=many) for need in report.needs)
+    if items:
+        yield Section("Needs you first", (Part("", items),))
+    elif not report.quiet:
+        yield Section("Needs you first", (), "Nothing. Enjoy your coffee.")
+
+
+def _need(need: Need, *, many: bool) -> Item:
+    name = Path(need.repo).name if many and need.repo else ""
+    head = need.title if not name or name in need.title else f"{name}: {need.title}"
+    return Item(head, need.why.value, cut(need.text, TEXT_CHARS), need.command, TONES[need.severity])
+
+
+def _heading(work: Work, works: Sequence[Work]) -> str:
+    """With the PRD where the repository has several, and the folder where two have the same name."""
+    is_twin = any(other.name == work.name and other.repo != work.repo for other in works)
+    has_more = sum(other.repo == work.repo for other in works) > 1
+    return (work.repo if is_twin else work.name) + (f", {work.prd}" if has_more and work.prd else "")
+
+
+def _work(work: Work, heading: str, *, is_public: bool = False) -> Section:
+    parts = [
+        Part("Done", tuple(map(_done, work.done))),
+        Part("Parked", tuple(_parked(story, is_public=is_public) for story in work.parked if story.tries or is_public)),
+        Part("Tried, still open", tuple(_open(story) for story in work.open)),
+        Part("Runs", () if is_public else tuple(map(_run, work.runs))),
+    ]
+    standing = f"{work.stories_done} of {counted(work.stories, 'story', 'stories')} done" if work.stories else ""
+    branch = f"on {work.branch}" if work.branch else ""
+    facts = [fact for fact in (standing, branch) if fact]
+    problem = "" if is_public or not work.problem else f" {one_line(work.problem)}"
+    return Section(
+        heading,
+        tuple(part for part in parts if part.blocks),
+        f"{', '.join(facts)}.{problem}" if facts else problem.strip(),
+    )
+
+
+def _done(done: Done) -> Item:
+    tries = f"{done.tries} tries" if done.tries > 1 else ""
+    facts = [done.commit[:SHA_CHARS], cost_words(done.cost), tries]
+    return Item(
+        f"{done.story} {done.title}",
+        ", ".join(fact for fact in facts if fact),
+        cut(done.sentence, WHY_CHARS),
+        "",
+        Tone.GOOD,
+    )
+
+
+def _parked(story: Open, *, is_public: bool) -> Item:
+    """Above stands the whole of it; here, for whoever looks the story up, how it begins."""
+    why = story.why.removeprefix(BLOCKED)
+    body = why if is_public else sentence(why)
+    asks = "the agent asks: " if story.why.startswith(BLOCKED) else ""
+    return Item(f"{story.story} {story.title}", _tried(story), asks + cut(body, WHY_CHARS), "", Tone.WARNING)
+
+
+def _open(story: Open) -> Item:
+    return Item(f"{story.story} {story.title}", _tried(story), cut(story.why, WHY_CHARS), "", Tone.WARNING)
+
+
+def _tried(story: Open) -> str:
+    return f"{counted(story.tries, 'try', 'tries')}, {cost_words(story.cost)}" if story.tries else ""
+
+
+def _run(run: Run) -> Item:
+    began = local_time(run.began_at_ns, "%a %H:%M")
+    took = f", {length(run.ended_at_ns - run.began_at_ns)}" if run.ended_at_ns else ""
+    of_limit = f" of {money(run.limit_micros)}" if run.limit_micros else ""
+    due = f", {run.due.partition('/')[0]}" if run.due else ""
+    cost = run.cost
+    spent = f"{money(cost.known_micros)}{' (simulated)' * cost.is_simulated}{of_limit}"
+    unknown = f" + {money(cost.unknown_micros)} unknown" if cost.unknown_micros else ""
+    tone = Tone.NOTE if run.is_going else Tone.WARNING if run.is_early else Tone.PLAIN
+    return Item(
+        f"{began}{took}{due}", f"{spent}{unknown}", ("ended early: " if run.is_early else "") + run.words, "", tone
+    )
+
+
+def _next(report: Report) -> Iterator[Section]:
+    stories = [
+        Item(f"{work.name}: {work.next.story} {work.next.title}", work.next.why.removeprefix("next: "))
+        for work in report.works
+        if work.next
+    ]
+    fires = [_firing(one, report.made_at_ns) for one in report.schedules]
+    if stories or fires:
+        yield Section("Next", tuple(part for part in (Part("", tuple(stories)), Part("", tuple(fires))) if part.blocks))
+
+
+def _firing(one: Firing, now_ns: int) -> Item:
+    at = when(one.next_at_ns, now_ns) if one.next_at_ns is not None else ""
+    state = ", ".join(fact for fact in (one.state, at) if fact) or "never again"
+    last = f"last {one.last}" if one.last else ""
+    tone = Tone.WARNING if one.state in {"paused", "due now"} else Tone.PLAIN
+    return Item(f"{one.name} ({Path(one.repo).name}): {state}", last, "", "", tone)
+
+
+def _money(report: Report) -> Iterator[Section]:
+    blocks: list[Item | Table] = [*map(_day, report.days), *_changes(report.change)]
+    if len(report.nights) > 1:
+        blocks.append(_nights(report.nights))
+    usual = usual_micros(report.nights)
+    text = f"A night costs {money(usual)} in the median of those before." if usual is not None else ""
+    if blocks and not (report.quiet and len(report.nights) <= 1):
+        yield Section("Money and results", (Part("", tuple(blocks)),), text)
+
+
+def _day(day: Day) -> Item:
+    of_limit = f" of {money(day.limit_micros)}" if day.limit_micros else ", no limit a day"
+    held = (
+        f" + {money(day.counted_micros - day.known_micros)} unknown or under way"
+        if day.counted_micros > day.known_micros
+        else ""
+    )
+    share = f", {percent(day.counted_micros, day.limit_micros)}" if day.limit_micros else ""
+    is_high = bool(day.limit_micros) and day.counted_micros >= 0.8 * (day.limit_micros or 0)
+    return Item(
+        f"{day.day} (UTC): {money(day.known_micros)}{of_limit}{held}{share}",
+        tone=Tone.WARNING if is_high else Tone.PLAIN,
+    )
+
+
+def _changes(change: Change) -> Iterator[Item]:
+    """Counts; a percentage only where both sides have enough to take one of."""
+    if not change.tried:
+        return
+    now = f"{change.done} of {counted(change.tried, 'story', 'stories')} committed"
+    if not change.tried_before:
+        yield Item(now)
+    else:
+        shares = ""
+        if min(change.tried, change.tried_before) >= ENOUGH:
+            shares = (
+                f" ({percent(change.done, change.tried)}, before {percent(change.done_before, change.tried_before)})"
+            )
+        before = (
+            f"{change.done_before} of {change.tried_before} in the {counted(change.nights, 'night')} with work before"
+        )
+        yield Item(f"{now}; {before}{shares}")
+    if change.per_story_micros is not None:
+        before = (
+            f"; {money(change.per_story_before_micros)} before" if change.per_story_before_micros is not None else ""
+        )
+        yield Item(f"{money(change.per_story_micros)} a committed story, failed tries included{before}")
+
+
+def _nights(nights: Sequence[Night]) -> Table:
+    most_micros = max((night.cost.known_micros for night in nights), default=0) or 1
+    rows = tuple(
+        (
+            local_time(night.began_at_ns, "%a %d %b"),
+            f"{night.done} of {night.tried}" if night.tried else "-",
+            money(night.cost.known_micros) + ("+" if night.cost.unknown_micros else ""),
+            Bar(night.cost.known_micros / most_micros),
+        )
+        for night in reversed(nights)
+    )
+    return Table(("Night of", "Stories", "Cost", ""), rows, frozenset({1, 2}))
+
+
+def _findings(report: Report, *, is_public: bool = False) -> Iterator[Section]:
+    more = f"{report.more_findings} more: ralph ui shows them all." if report.more_findings and not is_public else ""
+    items = tuple(_finding(one, is_public=is_public) for one in report.findings)
+    if items:
+        yield Section("Findings", (Part("", items),), more)
+
+
+def _finding(one: Finding, *, is_public: bool) -> Item:
+    facts = [one.about, f"{money(one.wasted_micros)} wasted" if one.wasted_micros else ""]
+    span = f" --span {one.span_id[:8]}" if one.span_id else ""
+    command = "" if is_public or not one.trace_id else f"ralph trace {one.trace_id[:8]}{span}"
+    return Item(one.title, ", ".join(fact for fact in facts if fact), "", command, TONES[one.severity])
+
+
+def _others(others: Iterable[OtherAgent]) -> Iterator[Section]:
+    items = tuple(
+        Item(
+            f"{other.name or 'without a name'}: {counted(other.traces, 'trace')}, {cost_words(other.cost)}",
+            f"{other.failed} ended badly" if other.failed else "",
+            tone=Tone.WARNING if other.failed else Tone.PLAIN,
+        )
+        for other in others
+    )
+    if items:
+        yield Section("Other agents", (Part("", items),))
