@@ -99,6 +99,12 @@ COMMANDS = {
         "costs_command",
         "Show what was spent by day, repo, story, model or agent, and settle what is unknown.",
     ),
+    "alerts": Entry(
+        Part.LOOK_BACK,
+        "ralph.cli.alerts",
+        "alerts_group",
+        "Show, test and silence what you are told while nobody looks.",
+    ),
     "init": Entry(
         Part.SET_UP, "ralph.cli.init", "init_command", "Find this repo's checks, try them, and write ralph.toml."
     ),
