@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from ralph.report.outline import Bar, Item, Outline, Part, Section, Table
+from ralph.report.outline import Bar, Item, Outline, Part, Section, Table, code_parts
 from ralph.screen_text import one_line
 
 STYLE = """
@@ -23,6 +23,7 @@ li.good{border-color:#2f9e57}li.note{border-color:#4a7dbd}li.warning{border-colo
 .head{font-weight:600}
 li.plain .head{font-weight:400}
 pre{margin:6px 0 0;padding:8px 10px;background:#f3f5f7;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+code{padding:1px 4px;background:#f3f5f7;border-radius:4px;font:.88em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 table{border-collapse:collapse;width:100%;margin:10px 0;font-size:14px;font-variant-numeric:tabular-nums}
 th{color:#5b6470;font-weight:600}
 td,th{padding:4px 10px 4px 0;text-align:left;white-space:nowrap}
@@ -34,8 +35,8 @@ footer{margin-top:28px;color:#5b6470;font-size:13px}
 body{background:#15181c;color:#e6e8eb}
 h2,li{border-color:#343a42}
 h3,.sub,.aside,th,footer{color:#9aa4b0}
-pre{background:#21262c}
-li.good{border-color:#4cc47b}li.note,li.note{border-color:#6fa3e0}li.warning{border-color:#e8b04a}li.bad{border-color:#f06a6a}
+pre,code{background:#21262c}
+li.good{border-color:#4cc47b}li.note{border-color:#6fa3e0}li.warning{border-color:#e8b04a}li.bad{border-color:#f06a6a}
 td.bar div{background:#6fa3e0}
 }
 """.strip()
@@ -69,6 +70,11 @@ def _safe(text: str) -> str:
     return escape(one_line(text))
 
 
+def _prose(text: str) -> str:
+    parts = map(escape, code_parts(one_line(text)))
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
+
+
 def _body(outline: Outline) -> Iterator[str]:
     yield f"<h1>{_safe(outline.title)}</h1>"
     yield f'<p class="sub">{_safe(outline.subtitle)}</p>'
@@ -96,7 +102,7 @@ def _part(part: Part) -> Iterator[str]:
 
 def _item(item: Item) -> str:
     aside = f' <span class="aside">{_safe(item.aside)}</span>' if item.aside else ""
-    body = f"<p>{_safe(item.body)}</p>" if item.body else ""
+    body = f"<p>{_prose(item.body)}</p>" if item.body else ""
     command = f"<pre>{_safe(item.command)}</pre>" if item.command else ""
     return f'<li class="{item.tone.value}"><span class="head">{_safe(item.head)}</span>{aside}{body}{command}</li>'
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ralph.report.outline import Bar, Item, Outline, Part, Section, Table, Tone
+from ralph.report.outline import Bar, Item, Outline, Part, Section, Table, Tone, code_parts
 from ralph.screen_text import one_line
 
 MARKS = {Tone.PLAIN: "", Tone.GOOD: "✅ ", Tone.NOTE: "", Tone.WARNING: "⚠️ ", Tone.BAD: "🛑 "}
@@ -25,8 +25,17 @@ def as_markdown(outline: Outline, *, level: int = 1, most_bytes: int | None = No
 
 def escaped(text: str) -> str:
     """On one line, and as it reads."""
-    line = SPECIAL.sub(_escape, PINGS.sub(rf"\1{APART}", one_line(text)))
-    return AT_START.sub(r"\\\1", LINKS.sub(lambda found: f"&#{ord(found[0])};", line))
+    return AT_START.sub(r"\\\1", _inline(one_line(text)))
+
+
+def _inline(text: str) -> str:
+    line = SPECIAL.sub(_escape, PINGS.sub(rf"\1{APART}", text))
+    return LINKS.sub(lambda found: f"&#{ord(found[0])};", line)
+
+
+def _prose(text: str) -> str:
+    parts = code_parts(one_line(text))
+    return "".join(f"`{part}`" if number % 2 else _inline(part) for number, part in enumerate(parts))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -59,7 +68,7 @@ def _item(item: Item) -> Iterator[str]:
     aside = f" ({escaped(item.aside)})" if item.aside else ""
     yield f"- {MARKS[item.tone]}**{escaped(item.head)}**{aside}"
     if item.body:
-        yield f"  <br>{escaped(item.body)}"
+        yield f"  <br>{_prose(item.body)}"
     if item.command:
         command = one_line(item.command)
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))

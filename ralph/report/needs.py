@@ -50,7 +50,7 @@ def work_needs(home: Home, work: Work) -> Iterator[Need]:
     if work.waiting_commits:
         yield Need(
             Why.MERGE,
-            f"{counted(work.waiting_commits, 'commit')} on {work.branch} to merge",
+            f"{counted(work.waiting_commits, 'commit')} of {work.branch} to merge",
             "",
             f"git -C {place(work.repo)} merge {shlex.quote(work.branch)}",
             work.repo,

@@ -1,5 +1,6 @@
 """A report as words in order, before it is laid out: sections of items and tables. Text here is raw; who lays it out escapes it."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,3 +62,8 @@ class Outline:
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+
+
+def code_parts(text: str) -> list[str]:
+    """Split at `code` in backticks, as commits and agents write it: prose and code by turns, prose first."""
+    return re.split(r"`([^`]+)`", text)

@@ -36,6 +36,7 @@ MOST_BYTES = 65_000  # GitHub takes 65,536 characters
 TIMEOUT_S = 120.0
 NOT_LOGGED_IN = 4  # gh's exit code
 OURS = "Ralph: "
+BEFORE_NS = 12 * 3600 * 10**9  # a story is begun before its commit is made
 NEEDED = (
     "GH_TOKEN",
     "GITHUB_TOKEN",
@@ -148,10 +149,7 @@ def _branch(seen: Look) -> tuple[Branch, int]:
     times = repo.store.text("log", "--format=%ct", "--end-of-options", plan.tip, f"^refs/heads/{base}").split()
     remote = _remote(repo, base)
     url = repo.store.text("remote", "get-url", "--push", "--", remote)
-    return Branch(repo, plan.name, base, remote, _slug(url), len(commits)), int(times[-1]) * 10**9 - DAY_BEFORE_NS
-
-
-DAY_BEFORE_NS = 3600 * 10**9  # a story is begun before its commit is made
+    return Branch(repo, plan.name, base, remote, _slug(url), len(commits)), int(times[-1]) * 10**9 - BEFORE_NS
 
 
 def _base(seen: Look) -> str:
@@ -229,10 +227,9 @@ class _Hands:
         if body == found.body.replace("\r\n", "\n") and changes.get("title", found.title) == found.title:
             return
         file = self._file("changes.json", json.dumps(changes))
-        host, _, slug = branch.slug.rpartition("/")[0].rpartition("/")[0], "", branch.slug.split("/")[-2:]
-        place = "/".join(slug) if branch.slug else "{owner}/{repo}"
-        where = ("--hostname", host) if host else ()
-        address = f"repos/{place}/pulls/{found.number}"
+        *host, owner, name = branch.slug.split("/") if branch.slug else ("{owner}", "{repo}")
+        where = ("--hostname", *host) if host else ()
+        address = f"repos/{owner}/{name}/pulls/{found.number}"
         self.gh("api", *where, "--method", "PATCH", address, "--input", str(file), "--silent", to_do="update it")
 
     def gh(self, *arguments: str, to_do: str) -> str:

@@ -1,9 +1,9 @@
 """A report put into words: what stands where, and how it is said. Every layout takes its words from here."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ralph.report.commits import sentence
 from ralph.report.facts import (
     Change,
     Cost,
@@ -17,6 +17,7 @@ from ralph.report.facts import (
     OtherAgent,
     Report,
     Run,
+    Why,
     Work,
 )
 from ralph.report.money import usual_micros
@@ -31,6 +32,17 @@ SHA_CHARS = 10
 WHY_CHARS = 240
 TEXT_CHARS = 600
 ENOUGH = 10  # tries from which on a percentage says more than the counts
+SAID = {
+    Why.MERGE,
+    Why.UNKNOWN,
+    Why.OVERCHARGED,
+    Why.RED,
+    Why.LEDGER,
+    Why.UNTRUSTED,
+    Why.MISSED,
+    Why.SETTINGS,
+    Why.DIED,
+}  # by the title itself
 TONES = {Severity.CRITICAL: Tone.BAD, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.NOTE}
 
 
@@ -92,6 +104,11 @@ def cost_words(cost: Cost) -> str:
     return money(cost.known_micros) + (" (simulated)" if cost.is_simulated else "") + unknown
 
 
+def plain_cost(cost: Cost) -> str:
+    """The same of one of many: that all is simulated is said once, at the top."""
+    return cost_words(replace(cost, simulated_micros=0))
+
+
 def _spent(cost: Cost) -> str:
     return f"{cost_words(cost)} spent" if not cost.unknown_micros else f"{cost_words(cost)}"
 
@@ -104,13 +121,14 @@ def _needs(report: Report) -> Iterator[Section]:
     if items:
         yield Section("Needs you first", (Part("", items),))
     elif not report.quiet:
-        yield Section("Needs you first", (), "Nothing. Enjoy your coffee.")
+        yield Section("Needs you first", (), "Nothing does.")
 
 
 def _need(need: Need, *, many: bool) -> Item:
     name = Path(need.repo).name if many and need.repo else ""
     head = need.title if not name or name in need.title else f"{name}: {need.title}"
-    return Item(head, need.why.value, cut(need.text, TEXT_CHARS), need.command, TONES[need.severity])
+    aside = "" if need.why in SAID else need.why.value
+    return Item(head, aside, cut(need.text, TEXT_CHARS), need.command, TONES[need.severity])
 
 
 def _heading(work: Work, works: Sequence[Work]) -> str:
@@ -140,7 +158,7 @@ def _work(work: Work, heading: str, *, is_public: bool = False) -> Section:
 
 def _done(done: Done) -> Item:
     tries = f"{done.tries} tries" if done.tries > 1 else ""
-    facts = [done.commit[:SHA_CHARS], cost_words(done.cost), tries]
+    facts = [done.commit[:SHA_CHARS], plain_cost(done.cost), tries]
     return Item(
         f"{done.story} {done.title}",
         ", ".join(fact for fact in facts if fact),
@@ -151,11 +169,12 @@ def _done(done: Done) -> Item:
 
 
 def _parked(story: Open, *, is_public: bool) -> Item:
-    """Above stands the whole of it; here, for whoever looks the story up, how it begins."""
-    why = story.why.removeprefix(BLOCKED)
-    body = why if is_public else sentence(why)
-    asks = "the agent asks: " if story.why.startswith(BLOCKED) else ""
-    return Item(f"{story.story} {story.title}", _tried(story), asks + cut(body, WHY_CHARS), "", Tone.WARNING)
+    """Why stands whole above, where it needs a person; whoever reads the pull request has no above."""
+    asks = story.why.startswith(BLOCKED)
+    reason = "the agent asks" if asks else "why is above"
+    aside = ", ".join(fact for fact in (_tried(story), "" if is_public else reason) if fact)
+    body = cut(story.why.removeprefix(BLOCKED), WHY_CHARS) if is_public else ""
+    return Item(f"{story.story} {story.title}", aside, body, "", Tone.WARNING)
 
 
 def _open(story: Open) -> Item:
@@ -163,7 +182,7 @@ def _open(story: Open) -> Item:
 
 
 def _tried(story: Open) -> str:
-    return f"{counted(story.tries, 'try', 'tries')}, {cost_words(story.cost)}" if story.tries else ""
+    return f"{counted(story.tries, 'try', 'tries')}, {plain_cost(story.cost)}" if story.tries else ""
 
 
 def _run(run: Run) -> Item:

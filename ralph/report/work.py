@@ -132,7 +132,8 @@ def _why(card: Card) -> str:
 
 def _reason(why: str) -> str:
     """Without the verdict in front, which the heading says, and the remedy behind it, which is a command of its own."""
-    return one_line(why.removeprefix(PARKED).partition(EDIT)[0])
+    words = one_line(why.removeprefix(PARKED).partition(EDIT)[0])
+    return f"{words}." if EDIT in why and words[-1:].isalnum() | words.endswith((")", "`", '"')) else words
 
 
 def _done(
