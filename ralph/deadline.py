@@ -47,7 +47,7 @@ class Deadline:
 
 
 def read_until(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """The moment that `--until` names. A time of day is the next one in `zone`, by default the machine's own.
+    """The moment that `--until` names, in UTC. A time of day is the next one in `zone`, by default the machine's own.
 
     Raises:
         RalphError: it is no time, has no offset, is past, or is more than a year ahead.
@@ -66,7 +66,7 @@ def read_until(text: str, now: datetime, zone: tzinfo | None = None) -> datetime
         raise RalphError(f"--until {text} is past ({ago} ago). Give a later moment, or a time of day such as 07:00.")
     if moment - now > LONGEST_UNTIL:
         raise RalphError(f"--until {text} is more than a year ahead. Give an earlier moment, or leave it out.")
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _next(hour: int, minute: int, now: datetime, zone: tzinfo | None) -> datetime:
@@ -75,7 +75,7 @@ def _next(hour: int, minute: int, now: datetime, zone: tzinfo | None) -> datetim
     for day in (today, today + DAY):
         moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).astimezone(UTC)
         if moment > now:
-            return moment.astimezone(zone)
+            return moment
     raise AssertionError("tomorrow's time of day is past")
 
 

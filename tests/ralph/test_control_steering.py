@@ -19,6 +19,7 @@ from ralph.replay.scripted import Request, Script, ScriptedModel
 from ralph.replay.turn import Turn, calls, fails, finish_done, says, stops
 from ralph.sandbox.choose import choose_sandbox
 from ralph.steer.control import Control
+from ralph.steer.steering import Interruption, NobodySpeaks
 from ralph.tools.toolbox import Toolbox
 from tracing.budget import Ledger, Limit
 from tracing.meter import Meter
@@ -252,3 +253,40 @@ def test_pauses_of_the_service_are_counted_afresh_after_a_repair(bench: Bench) -
 def test_a_nudge_and_the_users_words_are_one_message(bench: Bench) -> None:
     bench.session(saying(bench, [says("Done?"), finish_done("s")], at=1)).work("Story")
     assert len(bench.sent()[-1]["content"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("order", "ending"),
+    [
+        pytest.param(lambda bench: bench.control.stop(), Ending.INTERRUPTED, id="stop"),
+        pytest.param(lambda bench: bench.cancel.set(), Ending.INTERRUPTED, id="signal"),
+        pytest.param(lambda bench: bench.control.skip("US-001"), Ending.SKIPPED, id="skip"),
+    ],
+)
+def test_an_order_is_heard_while_the_service_is_waited_for(
+    bench: Bench, order: Callable[[Bench], None], ending: Ending
+) -> None:
+    session = bench.session([fails(429, retry_after=3 * 3600)])
+    bench.while_waiting = lambda: order(bench)
+    assert session.work("Story").ending is ending
+    assert len(bench.service.requests) == 1
+
+
+def test_a_run_that_is_paused_while_it_waits_for_the_service_calls_nothing_until_it_goes_on(bench: Bench) -> None:
+    session = bench.session([fails(529), finish_done("s")])
+    waited = iter((bench.control.pause, lambda: None, lambda: None, bench.control.resume))
+
+    def next_one() -> None:
+        next(waited)()
+
+    bench.while_waiting = next_one
+    assert session.work("Story").ending is Ending.DONE
+    assert bench.kinds()[:3] == [EventKind.MODEL_RETRY, EventKind.PAUSED, EventKind.RESUMED]
+    assert len(bench.service.requests) == 2
+
+
+def test_a_wait_for_the_service_wakes_at_once_when_the_run_is_told_to_stop(bench: Bench) -> None:
+    wakes = Interruption(bench.cancel, NobodySpeaks())
+    assert not wakes.wait(0.001)
+    threading.Timer(0.01, bench.cancel.set).start()
+    assert wakes.wait(60)
