@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ralph.events import Event, EventKind
 from ralph.home import Home
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("ralph.alerts")
 EVERY_S = 15.0
 SOON_S = 1.0  # after a poke: several spans end at a time
+ENDS = {  # of a call, a tool, a check, a story, a run: something ended that a rule may have to do with
+    EventKind.BASELINE,
+    EventKind.TURN,
+    EventKind.TOOL,
+    EventKind.CHECK,
+    EventKind.COMMITTED,
+    EventKind.STORY_ENDED,
+    EventKind.RUN_ENDED,
+}
 LAST_S = 4.0  # what the end of a process may wait for the last look and what it sends
 
 
@@ -71,6 +81,11 @@ class Alerting:
     def poke(self) -> None:
         """Something ended that a rule may have to do with. Costs nothing; any thread."""
         self._poked.set()
+
+    def hear(self, event: Event) -> None:
+        """The same, from a run's events."""
+        if event.kind in ENDS:
+            self.poke()
 
     def once(self) -> Told:
         """Ask every rule, and send what is due.

@@ -1,0 +1,77 @@
+"""How alerting stands, as data for a list: every rule with what it does now, every channel with what became of its messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ralph.alerts.desk import Desk
+from ralph.settings.schema import Settings
+from tracing.alerts.channels import Channel
+from tracing.alerts.outbox import Entry, State
+from tracing.alerts.state import Condition
+
+NEWEST = 1_000  # messages among which a channel's last ones are looked for
+
+
+@dataclass(frozen=True)
+class RuleState:
+    """`firing` are titles, each with the time since when it holds; `about` completes "Tells when ..."."""
+
+    name: str
+    about: str
+    is_off: bool
+    silenced_until_ns: int | None
+    firing: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class ChannelState:
+    """`note` is the last error, while nothing was sent since."""
+
+    name: str
+    kind: str
+    sent_at_ns: int | None  # None: nothing of what is remembered
+    note: str
+    waiting: int
+    failed: int  # given up, of what is remembered
+
+
+def rule_states(desk: Desk, settings: Settings) -> tuple[RuleState, ...]:
+    silent = {silence.rule: silence.until_ns for silence in desk.engine.silences()}
+    firing: dict[str, list[Condition]] = {}
+    for one in desk.engine.firing():
+        firing.setdefault(one.alert.rule, []).append(one)
+    return tuple(
+        RuleState(
+            rule.name,
+            rule.about,
+            rule.name in settings.alerts.off,
+            silent.get(rule.name),
+            tuple((one.alert.title, one.since_ns) for one in firing.get(rule.name, ())),
+        )
+        for rule in desk.engine.rules
+    )
+
+
+def channel_states(desk: Desk, settings: Settings) -> tuple[ChannelState, ...]:
+    of_channel: Mapping[str, list[Entry]] = {channel.name: [] for channel in settings.channels}
+    for entry in desk.outbox.history(NEWEST):
+        if entry.channel in of_channel:
+            of_channel[entry.channel].append(entry)
+    waiting = [entry.channel for entry in desk.outbox.waiting()]
+    return tuple(
+        _channel(channel, of_channel[channel.name], waiting.count(channel.name)) for channel in settings.channels
+    )
+
+
+def given_up(desk: Desk, beginnings: tuple[str, ...]) -> tuple[str, ...]:
+    """The ids of messages that were given up and begin so; of all of them where no beginning is given."""
+    ids = dict.fromkeys(entry.message.id for entry in desk.outbox.history(NEWEST) if entry.state is State.FAILED)
+    return tuple(one for one in ids if not beginnings or one.startswith(beginnings))
+
+
+def _channel(channel: Channel, newest_first: list[Entry], waiting: int) -> ChannelState:
+    sent_at_ns = max((entry.ended_at_ns or 0 for entry in newest_first if entry.state is State.SENT), default=None)
+    troubled = [entry for entry in newest_first if entry.note and entry.state in {State.WAITING, State.FAILED}]
+    note = troubled[0].note if troubled and troubled[0].put_at_ns > (sent_at_ns or 0) else ""
+    failed = sum(entry.state is State.FAILED for entry in newest_first)
+    return ChannelState(channel.name, channel.kind, sent_at_ns, note, waiting, failed)
