@@ -1,20 +1,28 @@
-"""`ralph schedule add`, `edit`, `pause`, `resume`, `remove`: a run's options are checked when they are given, not at two in the morning."""
+"""`ralph schedule add`, `edit`, `pause`, `resume`, `remove`: what a run would refuse is refused now, not at two in the morning."""
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ralph.cli.complete import schedule_names
-from ralph.cli.places import shown
-from ralph.cli.schedule_words import when
-from ralph.errors import RalphError
+from ralph.cli.schedule_words import serving_words, when, window_words
+
+if TYPE_CHECKING:
+    from ralph.schedule.store import ScheduleRow, Schedules
+
+RUN_OPTIONS = {"ignore_unknown_options": True}
+until_option = click.option(
+    "--until", metavar="HH:MM", help="A run ends by then and goes on the next night. [default: no end]"
+)
+missed_help = "When the machine was off: run late, or not at all. [default: as schedules.missed of config.toml says]"
 
 
 @click.command(
     "add",
-    context_settings={"ignore_unknown_options": True},
-    epilog='Example: ralph schedule add nightly --cron "0 2 * * *" --repo ~/code/shop --max-cost 5 --max-duration 4h',
+    context_settings=RUN_OPTIONS,
+    epilog='Example: ralph schedule add nightly --cron "0 2 * * *" --until 07:00 --repo ~/code/shop --max-cost 5',
 )
 @click.argument("name")
 @click.option(
@@ -22,20 +30,109 @@ from ralph.errors import RalphError
 )
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. [default: this folder]")
 @click.option("--timezone", metavar="TZ", help="Whose clock, for example Europe/Berlin. [default: this machine's]")
+@until_option
+@click.option("--missed", type=click.Choice(["run", "skip"]), help=missed_help)
 @click.argument("run_args", nargs=-1, type=click.UNPROCESSED, metavar="[RUN OPTIONS]...")
-def add_command(name: str, *, cron: str, repo: Path, timezone: str | None, run_args: tuple[str, ...]) -> None:
+def add_command(
+    name: str,
+    *,
+    cron: str,
+    repo: Path,
+    timezone: str | None,
+    until: str | None,
+    missed: str | None,
+    run_args: tuple[str, ...],
+) -> None:
     """Add a schedule called NAME. Every other option and argument is one of `ralph run`; they, the repository and its PRD are checked at once."""
-    from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.cli.schedule_check import check_run_args  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.home import find_home  # noqa: PLC0415
     from ralph.schedule.store import Schedules  # noqa: PLC0415
 
     if name.startswith("-"):
         raise click.UsageError(f'the schedule\'s name comes first: ralph schedule add NAME --cron "{cron}" {name} ...')
     check_run_args(run_args, repo)
     with closing(Schedules(find_home())) as schedules:
-        schedules.add(name, repo, cron, run_args, timezone)
-        row = next(row for row in schedules.list() if row.schedule.name == name)
-    click.echo(f"{name} is added; first due {when(row.next_due)} ({row.schedule.cron.timezone})")
-    click.echo("Schedules are carried out while this runs: ralph daemon")
+        schedules.add(name, repo, cron, run_args, timezone, until=until, missed=missed)
+        click.echo("\n".join(_told(schedules, name, "is added; first due")))
+
+
+@click.command(
+    "edit",
+    context_settings=RUN_OPTIONS,
+    epilog="Example: ralph schedule edit nightly --until 06:30 -- --max-cost 8 --max-duration 4h",
+)
+@click.argument("name", shell_complete=schedule_names)
+@click.option("--cron", metavar="LINE", help="Another time.")
+@click.option("--repo", type=click.Path(path_type=Path), help="Another repository.")
+@click.option("--timezone", metavar="TZ", help="Another clock.")
+@until_option
+@click.option("--no-until", is_flag=True, help="A run may take as long as it needs.")
+@click.option("--missed", type=click.Choice(["run", "skip", "default"]), help=missed_help)
+@click.option("--no-run-options", is_flag=True, help="Forget the options of `ralph run` that were given.")
+@click.argument("run_args", nargs=-1, type=click.UNPROCESSED, metavar="[RUN OPTIONS]...")
+def edit_command(
+    name: str,
+    *,
+    cron: str | None,
+    repo: Path | None,
+    timezone: str | None,
+    until: str | None,
+    no_until: bool,
+    missed: str | None,
+    no_run_options: bool,
+    run_args: tuple[str, ...],
+) -> None:
+    """Change a schedule: only what is given; options of `ralph run` replace all that were there. A run that has begun keeps its own."""
+    from ralph.cli.schedule_check import check_run_args  # noqa: PLC0415
+    from ralph.home import find_home  # noqa: PLC0415
+    from ralph.schedule.store import Schedules  # noqa: PLC0415
+
+    _refuse_both(until and no_until, "--until and --no-until")
+    _refuse_both(run_args and no_run_options, "options of `ralph run` and --no-run-options")
+    new_args = run_args if run_args or no_run_options else None
+    with closing(Schedules(find_home())) as schedules:
+        before = row_of(schedules, name).schedule
+        check_run_args(before.run_args if new_args is None else new_args, repo or before.repo)
+        schedules.edit(
+            name,
+            cron=cron,
+            timezone=timezone,
+            until="" if no_until else until,
+            missed="" if missed == "default" else missed,
+            repo=repo,
+            run_args=new_args,
+        )
+        click.echo("\n".join(_told(schedules, name, "is changed; next due")))
+
+
+@click.command("pause", epilog="Example: ralph schedule pause nightly")
+@click.argument("name", shell_complete=schedule_names)
+def pause_command(name: str) -> None:
+    """Begin nothing of a schedule until `resume`; a run of it that has begun goes on."""
+    from ralph.home import find_home  # noqa: PLC0415
+    from ralph.schedule.store import Schedules  # noqa: PLC0415
+
+    with closing(Schedules(find_home())) as schedules:
+        schedules.pause(name)
+        goes_on = row_of(schedules, name).running_since
+    click.echo(f"{name} is paused; it begins again after: ralph schedule resume {name}")
+    if goes_on:
+        click.echo(f"its run of {when(goes_on)} goes on; `ralph pause` would hold that")
+
+
+@click.command("resume", epilog="Example: ralph schedule resume nightly")
+@click.argument("name", shell_complete=schedule_names)
+def resume_command(name: str) -> None:
+    """Let a paused schedule begin runs again; what fell into the pause is not made up."""
+    from ralph.home import find_home  # noqa: PLC0415
+    from ralph.schedule.store import Schedules  # noqa: PLC0415
+
+    with closing(Schedules(find_home())) as schedules:
+        was_paused = row_of(schedules, name).schedule.paused
+        schedules.resume(name)
+        row = row_of(schedules, name)
+    how = "is resumed" if was_paused else "was not paused"
+    click.echo(f"{name} {how}; next due {when(row.next_due)}")
 
 
 @click.command("remove", epilog="Example: ralph schedule remove nightly")
@@ -47,38 +144,29 @@ def remove_command(name: str) -> None:
 
     with closing(Schedules(find_home())) as schedules:
         schedules.remove(name)
-    click.echo(f"{name} is removed")
+    click.echo(f"{name} is removed; what its runs did and cost stays: ralph traces")
 
 
-def check_run_args(run_args: tuple[str, ...], repo: Path) -> None:
-    """Read them as `ralph run` will.
+def row_of(schedules: "Schedules", name: str) -> "ScheduleRow":
+    """Raises: ScheduleError when there is no such schedule."""
+    from ralph.schedule.cron import ScheduleError  # noqa: PLC0415
 
-    Raises:
-        RalphError, PrdError: `ralph run` would refuse them, or there is no repository or no PRD for it.
-    """
-    from prd.find import find  # noqa: PLC0415
-    from prd.read import read_good  # noqa: PLC0415
-    from ralph.cli.run import run_command  # noqa: PLC0415
+    row = next((row for row in schedules.list() if row.schedule.name == name), None)
+    if row is None:
+        raise ScheduleError(f'there is no schedule "{name}". See those there are: ralph schedule list')
+    return row
+
+
+def _told(schedules: "Schedules", name: str, how: str) -> list[str]:
+    from ralph.cli.schedule_check import budget_words  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
-    from ralph.settings.catalogue import OPTIONS  # noqa: PLC0415
-    from ralph.settings.load import load_settings  # noqa: PLC0415
-    from ralph.workspace.repo import Repo  # noqa: PLC0415
 
-    if {"--help", "-h"} & set(run_args):
-        raise RalphError("--help is no option for a scheduled run. `ralph run --help` lists those there are.")
-    try:
-        given = run_command.make_context("ralph run", list(run_args)).params
-    except click.UsageError as error:
-        raise RalphError(f"`ralph run` would refuse this: {error.format_message()}") from error
-    params = {name: option.removeprefix("--").replace("-", "_") for name, option in OPTIONS.items()}
-    root = Repo.open(repo).root
-    load_settings(root, find_home(), {name: given.get(param) for name, param in params.items()})
-    if given["from_issues"] is None:
-        found = find(root, given["prd"] and _there(repo, root, given["prd"]))
-        read_good(found.path, shown(found.path, Path.cwd()))
+    row = row_of(schedules, name)
+    due = f"{when(row.next_due)} ({row.schedule.cron.timezone}){window_words(row.schedule)}"
+    first = f"{name} is changed, and stays paused" if row.schedule.paused else f"{name} {how} {due}"
+    return [first, *budget_words([row.schedule for row in schedules.list()], find_home()), *serving_words(find_home())]
 
 
-def _there(repo: Path, root: Path, prd: Path) -> Path:
-    """The PRD as a run that starts in `repo` will find it, wherever this is typed."""
-    here = repo.resolve() / prd
-    return here if here.exists() else root / prd
+def _refuse_both(both: object, what: str) -> None:
+    if both:
+        raise click.UsageError(f"{what} contradict each other. Give one of them.")

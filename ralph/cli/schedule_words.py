@@ -1,31 +1,31 @@
-"""What every screen about schedules says alike: how a run ended, and when."""
+"""What every screen about schedules says alike."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from ralph.errors import ExitCode
+if TYPE_CHECKING:
+    from ralph.home import Home
+    from ralph.schedule.store import Schedule
 
-MEANING = {
-    ExitCode.ALL_DONE: "every story done",
-    ExitCode.STORIES_REMAIN: "stories remain",
-    ExitCode.USAGE: "could not start, see the log",
-    ExitCode.LIMIT: "a limit was reached",
-    ExitCode.SERVICE: "the model service failed",
-    ExitCode.RECONCILE: "a call cost more than reserved, see `ralph costs reconcile`",
-    ExitCode.BUSY: "another run held the branch",
-    ExitCode.BUG: "a bug in Ralph, see the log",
-    ExitCode.HUNG_UP: "the terminal was closed",
-    ExitCode.INTERRUPTED: "interrupted",
-    ExitCode.TERMINATED: "stopped",
-}
-
-
-def meaning(exit_code: int | None) -> str:
-    """An exit code in words; None is a run that was given up."""
-    if exit_code is None:
-        return "given up"
-    known = {int(code): text for code, text in MEANING.items()}
-    return f"exit code {exit_code} ({known[exit_code]})" if exit_code in known else f"exit code {exit_code}"
+AT_ONCE = "nothing carries schedules out now. From boot on: ralph schedule install; in this terminal: ralph daemon"
 
 
 def when(moment: datetime | None) -> str:
     return "never again" if moment is None else moment.astimezone().strftime("%a %Y-%m-%d %H:%M")
+
+
+def window_words(schedule: "Schedule") -> str:
+    """As in ", until 07:00"; or ""."""
+    return f", until {schedule.until}" if schedule.until else ""
+
+
+def is_served(home: "Home") -> bool:
+    """Whether a daemon serves this state folder."""
+    from ralph.history.event_log import is_locked  # noqa: PLC0415  # heavy, and --help must be fast
+
+    return is_locked(home.root / "schedule" / "daemon.lock")
+
+
+def serving_words(home: "Home") -> list[str]:
+    """What to do where nothing carries schedules out."""
+    return [] if is_served(home) else [AT_ONCE]

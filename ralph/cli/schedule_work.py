@@ -1,52 +1,114 @@
 """`ralph daemon`, `ralph schedule run-now` and `once`: whatever carries scheduled runs out."""
 
-import logging
 import time
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
 
 from ralph.cli.complete import schedule_names
-from ralph.cli.schedule_words import meaning, when
+from ralph.cli.schedule_words import is_served, when
 
 if TYPE_CHECKING:
+    from ralph.home import Home
     from ralph.schedule.store import DueRun
 
 
 @click.command("run-now", epilog="Example: ralph schedule run-now nightly")
 @click.argument("name", shell_complete=schedule_names)
 def run_now_command(name: str) -> int:
-    """Run a schedule here and now, beside its cron line. The exit code is the run's own."""
-    from ralph.home import find_home  # noqa: PLC0415
+    """Run a schedule here and now, beside its cron line and without its --until. The exit code is the run's own."""
+    from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.schedule.daemon import run_now  # noqa: PLC0415
 
-    return run_now(find_home(), name, execute_aloud)
+    return run_now(find_home(), name, Aloud())
 
 
-@click.command("daemon", epilog="Example: ralph daemon    (in a terminal that stays open, or as a service)")
-def daemon_command() -> int:
-    """Carry out scheduled runs when they are due, until Ctrl-C or SIGTERM; then runs that have begun are finished."""
+@click.command("once", epilog="Example: ralph schedule once    (from a timer of your own, say every five minutes)")
+@click.argument("name", required=False, shell_complete=schedule_names)
+def once_command(name: str | None) -> int:
+    """Carry out what is due, of all schedules or of NAME, and leave: for those who have a timer of their own.
+
+    What was missed since the last time counts as due. Where a daemon or an earlier `once` is at it, nothing is done twice.
+    The exit code is that of the run that ended last, and 0 when nothing was due.
+    """
     from ralph.home import find_home  # noqa: PLC0415
-    from ralph.schedule.daemon import daemon  # noqa: PLC0415
-    from ralph.schedule.store import Schedules  # noqa: PLC0415
+    from ralph.schedule.daemon import DaemonBusyError, once  # noqa: PLC0415
+
+    home, aloud = find_home(), Aloud()
+    try:
+        code = _once_of(home, name, aloud) if name else once(home, aloud)
+    except DaemonBusyError:
+        click.echo("nothing to do: a daemon, or an earlier `ralph schedule once`, carries the schedules out")
+        return 0
+    if not aloud.codes:
+        click.echo(f"nothing of {name} is due" if name else "nothing is due")
+    return int(code) or (aloud.codes[-1] if aloud.codes else 0)
+
+
+@click.command(
+    "daemon", epilog="Example: ralph daemon    (in a terminal that stays open; as a service: ralph schedule install)"
+)
+@click.option(
+    "--unless-running", is_flag=True, help="Leave at once and silently when a daemon serves already: for cron."
+)
+def daemon_command(*, unless_running: bool) -> int:
+    """Carry out scheduled runs when they are due, until Ctrl-C or SIGTERM; then each run finishes its step and goes on with the next daemon.
+
+    `ralph schedule install` has the system start it at boot. Keys are read from RALPH_HOME/env where they are not set.
+    """
+    from ralph.home import find_home  # noqa: PLC0415
+    from ralph.schedule.environment import FileVariables  # noqa: PLC0415
 
     home = find_home()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    if unless_running and is_served(home):
+        return 0
+    variables = FileVariables(home)
+    variables.refresh()
+    from ralph.schedule.daemon import daemon, show_log  # noqa: PLC0415
+
+    show_log()
+    for line in _served(home):
+        click.echo(line)
+    return int(daemon(home, chores=[variables.refresh]))
+
+
+def _served(home: "Home") -> list[str]:
+    from ralph.schedule.store import Schedules  # noqa: PLC0415
+
     with closing(Schedules(home)) as schedules:
         rows = schedules.list()
-    click.echo(f"serving {len(rows)} schedule{'s' * (len(rows) != 1)} of {home.root}; Ctrl-C stops")
-    for row in rows:
-        click.echo(f"  {row.schedule.name}: next due {when(row.next_due)}")
-    return int(daemon(home, execute_aloud))
+    due = [
+        f"  {row.schedule.name}: {'paused' if row.schedule.paused else f'next due {when(row.next_due)}'}"
+        for row in rows
+    ]
+    return [f"serving {len(rows)} schedule{'s' * (len(rows) != 1)} of {home.root}; Ctrl-C stops", *due]
 
 
-def execute_aloud(run: "DueRun") -> int:
-    """Run it, saying where its output goes and how it ended."""
-    from ralph.schedule.daemon import run_files, run_in_subprocess  # noqa: PLC0415
+def _once_of(home: "Home", name: str, aloud: "Aloud") -> int:
+    from ralph.cli.schedule_change import row_of  # noqa: PLC0415
+    from ralph.schedule.only import once_of  # noqa: PLC0415
+    from ralph.schedule.store import Schedules  # noqa: PLC0415
 
-    log = run_files(run).with_suffix(".log")
-    click.echo(f"{time.strftime('%H:%M:%S')} {run.schedule}: begun in {run.repo}; its output: {log}")
-    code = run_in_subprocess(run)
-    click.echo(f"{time.strftime('%H:%M:%S')} {run.schedule}: ended, {meaning(code)}")
-    return code
+    with closing(Schedules(home)) as schedules:
+        row_of(schedules, name)
+    return int(once_of(home, name, aloud))
+
+
+@dataclass
+class Aloud:
+    """Runs it, saying where its output goes and how it ended."""
+
+    codes: list[int] = field(default_factory=list)
+
+    def __call__(self, run: "DueRun") -> int:
+        from ralph.schedule.execute import run_files, run_in_subprocess  # noqa: PLC0415
+        from ralph.schedule.words import meaning  # noqa: PLC0415
+
+        log = run_files(run).with_suffix(".log")
+        click.echo(f"{time.strftime('%H:%M:%S')} {run.schedule}: begun in {run.repo}; its output: {log}")
+        code = run_in_subprocess(run)
+        self.codes.append(code)
+        click.echo(f"{time.strftime('%H:%M:%S')} {run.schedule}: ended, {meaning(code)}")
+        return code

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ralph.cli.main import cli
-from ralph.cli.schedule_words import MEANING, meaning
+from ralph.schedule.words import MEANING, meaning
 from ralph.errors import ExitCode, RalphError
 
 NIGHTLY = ("schedule", "add", "nightly", "--cron", "0 2 * * *", "--timezone", "Europe/Berlin")
