@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from ralph.durations import duration_text
 from ralph.errors import ExitCode
 from ralph.home import Home
 from ralph.schedule.rows import Outcome, Overdue, Schedule, State
@@ -43,7 +44,7 @@ def schedule_rules(home: Home, settings: Settings, clock: Callable[[], int]) -> 
     grace_s = settings.alerts.schedule_grace_s
     late, failed = Late(home, grace_s, clock), Failed(home, clock)
     return (
-        Rule("schedule_missed", f"a scheduled run has not begun {length(grace_s * NS)} after it was due", late.look),
+        Rule("schedule_missed", f"a scheduled run has not begun {duration_text(grace_s)} after it was due", late.look),
         Rule("schedule_failed", "a scheduled run could not begin, was given up or was skipped", failed.look),
     )
 

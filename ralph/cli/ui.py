@@ -1,4 +1,4 @@
-"""`ralph ui`: the viewer on this machine, its address on standard output, and the detectors at work beside it."""
+"""`ralph ui`: the viewer on this machine, its address on standard output, with detectors and alerts at work beside it."""
 
 import os
 import sys
@@ -28,7 +28,8 @@ def ui_command(*, port: int | None, no_open: bool) -> None:
     It listens on 127.0.0.1 alone and ends with Ctrl-C. The address that it prints lets in whoever has it: it holds a token
     that is made anew at every start. To see a server's traces, forward the port: ssh -L 7007:127.0.0.1:7007 SERVER
     """
-    from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.alerts.service import Alerting  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.home import find_home  # noqa: PLC0415
     from ralph.settings.load import user_settings  # noqa: PLC0415
     from ralph.ui.site import ralph_site  # noqa: PLC0415
     from ralph.version import VERSION  # noqa: PLC0415
@@ -52,7 +53,7 @@ def ui_command(*, port: int | None, no_open: bool) -> None:
         click.echo(f"The viewer runs at this address. {how} Ctrl-C ends it.", err=True)
         if opens:  # in a thread: a browser in the terminal keeps the one that starts it
             threading.Thread(target=webbrowser.open, args=(security.url_once,), daemon=True).start()
-        with Upkeep(home.traces_db):
+        with Upkeep(home.traces_db), Alerting(home):
             serve(app, listener)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prd.errors import PrdError
-from ralph.doctor import confinement, machine, repository, work
+from ralph.doctor import channels, confinement, machine, repository, work
 from ralph.doctor.finding import Finding, Patient, Probe, Status, refused
 from ralph.errors import RalphError
 from ralph.home import HomeError
@@ -33,6 +33,7 @@ PROBES: Mapping[str, Probe] = {
     "checks": work.checks,
     "needs": work.needs,
     "schedules": machine.schedules,
+    "alerts": channels.alerts,
 }
 
 
