@@ -4,7 +4,7 @@ import http.client
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -46,6 +46,7 @@ def post(attempt: Attempt, url: str, body: bytes, headers: Mapping[str, str]) ->
     """
     target = parse(url, private=attempt.channel.private)
     answer = _ask(target, body, headers, private=attempt.channel.private, timeout_s=attempt.timeout_s)
+    answer = replace(answer, text=attempt.secrets.scrub(answer.text))  # whole, before it is cut
     if 200 <= answer.status < 300:
         return answer
     if answer.status in AGAIN or answer.status >= 500:

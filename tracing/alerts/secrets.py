@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 HIDDEN = "[secret]"
 MOST_BYTES = 65_536
@@ -50,9 +50,9 @@ class Secrets:
     def _remember(self, value: str) -> None:
         for part in (value, *value.split()):
             encoded = base64.b64encode(part.encode()).decode()
-            address = urlsplit(part) if "://" in part else None
-            path = address.path.lstrip("/") if address else ""
-            forms = (part, quote(part), quote(part, safe=""), encoded, repr(part)[1:-1], path)
+            _, scheme, rest = part.partition("://")
+            path = rest.partition("/")[2].partition("?")[0] if scheme else ""
+            forms = (part, rest, path, quote(part), quote(part, safe=""), encoded, repr(part)[1:-1])
             self._forms.update(form for form in forms if len(form) >= SHORTEST)
 
 
@@ -61,9 +61,11 @@ def _file(path: Path) -> str:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise SecretError(f"file:{path}: cannot be read: {error.strerror}.") from error
-    with os.fdopen(fd, "rb") as file:
+    try:
         _check(path, os.fstat(fd))
-        return _text(path, file.read(MOST_BYTES))
+        return _text(path, os.read(fd, MOST_BYTES))
+    finally:
+        os.close(fd)
 
 
 def _check(path: Path, found: os.stat_result) -> None:

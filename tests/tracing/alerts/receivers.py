@@ -62,6 +62,8 @@ def http_receiver(answer: Answering = lambda _: Reply(), tls: ssl.SSLContext | N
             length = int(self.headers.get("Content-Length", "0"))
             headers = {name.lower(): value for name, value in self.headers.items()}
             received = Received(self.path, headers, self.rfile.read(length))
+            if len(received.body) < length:
+                return  # the sender was killed while it spoke
             receiver.got.append(received)
             reply = receiver.answer(received)
             self.send_response(reply.status)

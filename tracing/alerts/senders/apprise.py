@@ -26,7 +26,7 @@ def send(attempt: Attempt) -> str:
         taken = sender.notify(
             title=headline(attempt.message), body=_body(attempt.message), notify_type=_type(attempt.message)
         )
-        words = short(said.getvalue(), 300)
+        words = short(attempt.secrets.scrub(said.getvalue()), 300)
     if not taken:
         raise UnansweredError(f"Apprise could not send it: {words or 'it does not say why'}", maybe=True)
     return ""

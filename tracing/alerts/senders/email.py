@@ -57,7 +57,7 @@ def _plain_text_stays_at_home(channel: Channel) -> None:
 def _judged(attempt: Attempt, left: list[str], refused: Refusals) -> str:
     """What became of the recipients: a remark about those who will never have it, an error while some may have it later."""
     later = {address: reply for address, reply in refused.items() if 400 <= reply[0] < 500}
-    said = "; ".join(f"{address}: {_words(*reply)}" for address, reply in refused.items())
+    said = "; ".join(f"{address}: {_words(attempt, *reply)}" for address, reply in refused.items())
     reached = (*attempt.reached, *(address for address in left if address not in later))
     if later:
         raise UnansweredError(f"not taken yet for {said}", reached=reached if len(later) < len(left) else ())
@@ -101,7 +101,7 @@ def _session(attempt: Attempt) -> Iterator[_Line]:
     except (OSError, smtplib.SMTPException) as error:
         late = time.monotonic() >= ends or isinstance(error, TimeoutError)
         maybe = server is not None and server.handed_over
-        raise _as_ours(error, host, late_s=attempt.timeout_s if late else 0.0, maybe=maybe) from None
+        raise _as_ours(error, attempt, late=late, maybe=maybe) from None
     finally:
         line.close()
         if server is not None:
@@ -116,16 +116,16 @@ def _quit(server: smtplib.SMTP) -> None:
         return
 
 
-def _as_ours(error: Exception, host: str, *, late_s: float, maybe: bool) -> SendError:
-    """`late_s`: the time that was allowed, once it is over."""
+def _as_ours(error: Exception, attempt: Attempt, *, late: bool, maybe: bool) -> SendError:
+    host = attempt.channel.host
     if isinstance(error, smtplib.SMTPResponseException):
-        why = f"{host} answered {_words(error.smtp_code, error.smtp_error)}"
+        why = f"{host} answered {_words(attempt, error.smtp_code, error.smtp_error)}"
         return RefusedError(why) if error.smtp_code >= 500 else UnansweredError(why)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return RefusedError(f"{host} cannot do what the settings of this channel ask for: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
         return UnansweredError(f"{host}: its certificate is not accepted: {error.verify_message}")
-    why = f"no answer within {late_s:g} s" if late_s else f"{type(error).__name__}: {short(str(error), 200)}"
+    why = f"no answer within {attempt.timeout_s:g} s" if late else f"{type(error).__name__}: {error}"
     return UnansweredError(f"{host}: {why}", maybe=maybe)
 
 
@@ -200,6 +200,6 @@ def _own_name() -> str:
     return name if name and all(part.replace("-", "").isalnum() for part in name.split(".")) else "localhost"
 
 
-def _words(code: int, text: bytes | str) -> str:
+def _words(attempt: Attempt, code: int, text: bytes | str) -> str:
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {short(said, 200)}"
+    return f"{code} {short(attempt.secrets.scrub(said), 200)}"
