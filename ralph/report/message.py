@@ -12,7 +12,7 @@ from ralph.report.facts import Report
 from ralph.report.gather import gather
 from ralph.report.html import as_html
 from ralph.report.sent import Sent, last_sent, note_sent
-from ralph.report.told import cost_words, subtitle, title, told
+from ralph.report.told import cost_words, subtitle, title, told, what_of
 from ralph.screen_text import one_line
 from ralph.settings.schema import Settings
 from tracing.alerts.courier import Courier
@@ -103,10 +103,10 @@ def _subject(report: Report) -> str:
 
 def _text(report: Report) -> Iterator[str]:
     """For channels that show a few lines."""
-    yield subtitle(report)
+    yield one_line(subtitle(report))
     if report.quiet:
         yield report.quiet
-    needs = [f"{need.title}: {need.why.value}" for need in report.needs]
+    needs = [": ".join(filter(None, (what_of(need), need.title))) for need in report.needs]
     done = [f"{one.story} {one.title}" for work in report.works for one in work.done]
     for heading, lines in (("Needs you first", needs), ("Done", done)):
         if lines:

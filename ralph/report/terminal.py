@@ -30,7 +30,7 @@ class _Page:
             yield from self._section(section)
 
     def _section(self, section: Section) -> Iterator[str]:
-        yield self._styled(one_line(section.title), BOLD)
+        yield from self._wrapped(section.title, "", style=BOLD)
         yield from self._wrapped(section.text, "  ", style=DIM) if section.text else ()
         for part in section.parts:
             yield from self._part(part)

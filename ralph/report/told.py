@@ -104,13 +104,20 @@ def cost_words(cost: Cost) -> str:
     return money(cost.known_micros) + (" (simulated)" if cost.is_simulated else "") + unknown
 
 
+def what_of(need: Need) -> str:
+    """What kind of thing it is, where its title does not say that already."""
+    return "" if need.why in SAID else need.why.value
+
+
 def plain_cost(cost: Cost) -> str:
     """The same of one of many: that all is simulated is said once, at the top."""
     return cost_words(replace(cost, simulated_micros=0))
 
 
 def _spent(cost: Cost) -> str:
-    return f"{cost_words(cost)} spent" if not cost.unknown_micros else f"{cost_words(cost)}"
+    simulated = " (simulated)" if cost.is_simulated else ""
+    unknown = f", {money(cost.unknown_micros)} unknown" if cost.unknown_micros else ""
+    return f"{money(cost.known_micros)} spent{simulated}{unknown}"
 
 
 def _needs(report: Report) -> Iterator[Section]:
@@ -127,8 +134,7 @@ def _needs(report: Report) -> Iterator[Section]:
 def _need(need: Need, *, many: bool) -> Item:
     name = Path(need.repo).name if many and need.repo else ""
     head = need.title if not name or name in need.title else f"{name}: {need.title}"
-    aside = "" if need.why in SAID else need.why.value
-    return Item(head, aside, cut(need.text, TEXT_CHARS), need.command, TONES[need.severity])
+    return Item(head, what_of(need), cut(need.text, TEXT_CHARS), need.command, TONES[need.severity])
 
 
 def _heading(work: Work, works: Sequence[Work]) -> str:
@@ -146,7 +152,7 @@ def _work(work: Work, heading: str, *, is_public: bool = False) -> Section:
         Part("Runs", () if is_public else tuple(map(_run, work.runs))),
     ]
     standing = f"{work.stories_done} of {counted(work.stories, 'story', 'stories')} done" if work.stories else ""
-    branch = f"on {work.branch}" if work.branch else ""
+    branch = f"{'on' if standing else 'On'} {work.branch}" if work.branch else ""
     facts = [fact for fact in (standing, branch) if fact]
     problem = "" if is_public or not work.problem else f" {one_line(work.problem)}"
     return Section(
@@ -195,7 +201,11 @@ def _run(run: Run) -> Item:
     unknown = f" + {money(cost.unknown_micros)} unknown" if cost.unknown_micros else ""
     tone = Tone.NOTE if run.is_going else Tone.WARNING if run.is_early else Tone.PLAIN
     return Item(
-        f"{began}{took}{due}", f"{spent}{unknown}", ("ended early: " if run.is_early else "") + run.words, "", tone
+        f"{began}{took}{due}",
+        f"{spent}{unknown}",
+        ("ended early: " if run.is_early and run.ended_at_ns else "") + run.words,
+        "",
+        tone,
     )
 
 
@@ -212,7 +222,7 @@ def _next(report: Report) -> Iterator[Section]:
 
 def _firing(one: Firing, now_ns: int) -> Item:
     at = when(one.next_at_ns, now_ns) if one.next_at_ns is not None else ""
-    state = ", ".join(fact for fact in (one.state, at) if fact) or "never again"
+    state = ", then ".join(fact for fact in (one.state, at) if fact) or "never again"
     last = f"last {one.last}" if one.last else ""
     tone = Tone.WARNING if one.state in {"paused", "due now"} else Tone.PLAIN
     return Item(f"{one.name} ({Path(one.repo).name}): {state}", last, "", "", tone)
@@ -273,7 +283,8 @@ def _nights(nights: Sequence[Night]) -> Table:
         (
             local_time(night.began_at_ns, "%a %d %b"),
             f"{night.done} of {night.tried}" if night.tried else "-",
-            money(night.cost.known_micros) + ("+" if night.cost.unknown_micros else ""),
+            (money(night.cost.known_micros) if night.tried or night.cost.known_micros else "-")
+            + ("+" if night.cost.unknown_micros else ""),
             Bar(night.cost.known_micros / most_micros),
         )
         for night in reversed(nights)
