@@ -114,10 +114,11 @@ def pause_command(name: str) -> None:
 
     with closing(Schedules(find_home())) as schedules:
         schedules.pause(name)
-        goes_on = row_of(schedules, name).running_since
+        row = row_of(schedules, name)
     click.echo(f"{name} is paused; it begins again after: ralph schedule resume {name}")
-    if goes_on:
-        click.echo(f"its run of {when(goes_on)} goes on; `ralph pause` would hold that")
+    if row.running_since:
+        since = when(row.running_since, row.schedule.cron.timezone)
+        click.echo(f"its run of {since} goes on; `ralph pause` would hold that")
 
 
 @click.command("resume", epilog="Example: ralph schedule resume nightly")
@@ -132,7 +133,7 @@ def resume_command(name: str) -> None:
         schedules.resume(name)
         row = row_of(schedules, name)
     how = "is resumed" if was_paused else "was not paused"
-    click.echo(f"{name} {how}; next due {when(row.next_due)}")
+    click.echo(f"{name} {how}; next due {when(row.next_due, row.schedule.cron.timezone)}")
 
 
 @click.command("remove", epilog="Example: ralph schedule remove nightly")
@@ -162,7 +163,8 @@ def _told(schedules: "Schedules", name: str, how: str) -> list[str]:
     from ralph.home import find_home  # noqa: PLC0415
 
     row = row_of(schedules, name)
-    due = f"{when(row.next_due)} ({row.schedule.cron.timezone}){window_words(row.schedule)}"
+    zone = row.schedule.cron.timezone
+    due = f"{when(row.next_due, zone)} ({zone}){window_words(row.schedule)}"
     first = f"{name} is changed, and stays paused" if row.schedule.paused else f"{name} {how} {due}"
     return [first, *budget_words([row.schedule for row in schedules.list()], find_home()), *serving_words(find_home())]
 

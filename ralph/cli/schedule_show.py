@@ -12,13 +12,16 @@ import click
 from ralph.cli.complete import schedule_names
 from ralph.cli.schedule_words import serving_words, when, window_words
 from ralph.cli.traces import echo_json
-from tracing.words import length, money
+from ralph.errors import ExitCode
+from tracing.words import cut, length, money, plain
 
 if TYPE_CHECKING:
     from ralph.home import Home
     from ralph.schedule.store import Outcome, Schedule, ScheduleRow
 
 NIGHTS = 10
+LINE_CHARS = 300
+SAYS_WHY = {ExitCode.USAGE, ExitCode.SERVICE, ExitCode.BUG}
 NONE = 'no schedules: add one with `ralph schedule add nightly --cron "0 2 * * *"`'
 
 
@@ -55,7 +58,7 @@ def show_command(name: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(_facts(row) | {"nights": [_night_facts(night, costs, home) for night in nights]})
         return
-    click.echo("\n".join([*_whole(row, home), "", *_nights(list(nights), costs, home)]))
+    click.echo("\n".join([*_whole(row, home), "", *_nights(row.schedule, list(nights), costs, home)]))
 
 
 def _lines(row: "ScheduleRow") -> list[str]:
@@ -64,7 +67,7 @@ def _lines(row: "ScheduleRow") -> list[str]:
         f'{schedule.name}  "{schedule.cron.line}" ({schedule.cron.timezone}){window_words(schedule)} in {schedule.repo}',
         f"  runs   {_command(schedule)}",
         f"  next   {_next(row)}",
-        f"  last   {_last(row.last)}",
+        f"  last   {_last(row)}",
     ]
 
 
@@ -83,22 +86,28 @@ def _whole(row: "ScheduleRow", home: "Home") -> Iterator[str]:
 
 
 def _next(row: "ScheduleRow") -> str:
+    zone = row.schedule.cron.timezone
     if row.running_since:
-        return f"runs since {when(row.running_since)}; then {_paused_or_due(row)}"
+        return f"runs since {when(row.running_since, zone)}; then {_paused_or_due(row)}"
     if row.goes_on_at:
-        return f"goes on {when(row.goes_on_at)}; then {_paused_or_due(row)}"
+        return f"goes on {when(row.goes_on_at, zone)}; then {_paused_or_due(row)}"
     if row.waiting:
         return "due now, and begins as soon as `ralph daemon` can"
     return _paused_or_due(row)
 
 
 def _paused_or_due(row: "ScheduleRow") -> str:
-    name = row.schedule.name
-    return f"nothing: paused, until `ralph schedule resume {name}`" if row.schedule.paused else when(row.next_due)
+    schedule = row.schedule
+    if schedule.paused:
+        return f"nothing: paused, until `ralph schedule resume {schedule.name}`"
+    return when(row.next_due, schedule.cron.timezone)
 
 
-def _last(last: "Outcome | None") -> str:
-    return "never ran" if last is None else f"{when(last.ended_at or last.due_at)}: {_outcome(last)}"
+def _last(row: "ScheduleRow") -> str:
+    last = row.last
+    if last is None:
+        return "never ran"
+    return f"{when(last.ended_at or last.due_at, row.schedule.cron.timezone)}: {_outcome(last)}"
 
 
 def _outcome(outcome: "Outcome") -> str:
@@ -114,23 +123,34 @@ def _outcome(outcome: "Outcome") -> str:
     return f"{said}; {outcome.note}" if outcome.note else said
 
 
-def _nights(nights: "list[Outcome]", costs: dict[str, int], home: "Home") -> Iterator[str]:
+def _nights(schedule: "Schedule", nights: "list[Outcome]", costs: dict[str, int], home: "Home") -> Iterator[str]:
     if not nights:
         yield "nothing was due yet"
         return
     yield f"the last {len(nights)}, newest first" if len(nights) > 1 else "the only one so far"
     for night in nights:
         cost = costs.get(f"{night.schedule}/{night.id}")
-        facts = [_took(night), money(cost) if cost is not None else "", _legs(night)]
-        yield f"  {when(night.due_at)}  {', '.join([*filter(None, facts), _outcome(night)])}"
-        for log in _logs(home, night):
-            yield f"    log {log}"
+        facts = filter(None, [_took(night), money(cost) if cost is not None else "", _legs(night), _outcome(night)])
+        yield f"  {when(night.due_at, schedule.cron.timezone)}  {', '.join(facts)}"
+        logs = _logs(home, night)
+        if said := _last_line(logs) if night.exit_code in SAYS_WHY else "":
+            yield f"    said {said}"
+        yield from (f"    log  {log}" for log in logs)
+
+
+def _last_line(logs: list[Path]) -> str:
+    """Why a run could not start, in its own last words."""
+    try:
+        lines = [line for line in logs[-1].read_text(errors="replace").splitlines() if line.strip()] if logs else []
+    except OSError:
+        return ""
+    return cut(plain(lines[-1]), LINE_CHARS) if lines else ""
 
 
 def _took(night: "Outcome") -> str:
     if night.started_at is None or night.ended_at is None:
         return ""
-    return length(int((night.ended_at - night.started_at).total_seconds()) * 10**9)
+    return length(int((night.ended_at - night.started_at).total_seconds() * 1e9))
 
 
 def _legs(night: "Outcome") -> str:

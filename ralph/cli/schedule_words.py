@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 AT_ONCE = "nothing carries schedules out now. From boot on: ralph schedule install; in this terminal: ralph daemon"
 
 
-def when(moment: datetime | None) -> str:
-    return "never again" if moment is None else moment.astimezone().strftime("%a %Y-%m-%d %H:%M")
+def when(moment: datetime | None, timezone: str) -> str:
+    """By the schedule's own clock, which its cron line speaks of."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    return "never again" if moment is None else moment.astimezone(ZoneInfo(timezone)).strftime("%a %Y-%m-%d %H:%M")
 
 
 def window_words(schedule: "Schedule") -> str:

@@ -12,7 +12,7 @@ from ralph.cli.schedule_words import is_served, when
 
 if TYPE_CHECKING:
     from ralph.home import Home
-    from ralph.schedule.store import DueRun
+    from ralph.schedule.store import DueRun, ScheduleRow
 
 
 @click.command("run-now", epilog="Example: ralph schedule run-now nightly")
@@ -79,11 +79,13 @@ def _served(home: "Home") -> list[str]:
 
     with closing(Schedules(home)) as schedules:
         rows = schedules.list()
-    due = [
-        f"  {row.schedule.name}: {'paused' if row.schedule.paused else f'next due {when(row.next_due)}'}"
-        for row in rows
-    ]
-    return [f"serving {len(rows)} schedule{'s' * (len(rows) != 1)} of {home.root}; Ctrl-C stops", *due]
+    heading = f"serving {len(rows)} schedule{'s' * (len(rows) != 1)} of {home.root}; Ctrl-C stops"
+    return [heading, *(f"  {row.schedule.name}: {_next(row)}" for row in rows)]
+
+
+def _next(row: "ScheduleRow") -> str:
+    zone = row.schedule.cron.timezone
+    return "paused" if row.schedule.paused else f"next due {when(row.next_due, zone)} ({zone})"
 
 
 def _once_of(home: "Home", name: str, aloud: "Aloud") -> int:

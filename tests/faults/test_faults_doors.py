@@ -31,6 +31,7 @@ NOT_OF_A_RUN = {
     "ralph/replay/by_hand.py": "a person plays the model, over files",
     "ralph/replay/recording.py": "keeps what a person played, by rename",
     "ralph/init/write.py": "`ralph init` writes ralph.toml and keeps the old one beside it, both by rename or anew",
+    "ralph/schedule/install/machine.py": "asks and tells the system's service manager; doing it again is harmless",
     "ralph/schedule/keeper.py": "a process of its own without imports of ours: output appended, exit code by rename",
     "ralph/tools/grep_worker.py": "a process of its own in the sandbox, which only reads",
 }

@@ -1,7 +1,9 @@
 """Schedules at the command line: options checked at once, what is due and how the last run ended."""
 
+import fcntl
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,10 @@ from click.testing import CliRunner, Result
 
 from ralph.cli.main import cli
 from ralph.errors import ExitCode, RalphError
+from ralph.events import Event, EventKind
+from ralph.history.event_log import EventLog, RunHead
+from ralph.home import find_home
+from ralph.schedule.store import Schedules
 from ralph.schedule.words import MEANING, meaning
 
 NIGHTLY = ("schedule", "add", "nightly", "--cron", "0 2 * * *", "--timezone", "Europe/Berlin")
@@ -115,3 +121,118 @@ def test_a_run_by_hand_says_where_its_output_goes_and_the_list_how_it_ended(repo
 def test_every_exit_code_has_words() -> None:
     assert set(MEANING) == set(ExitCode)
     assert (meaning(None), meaning(9)) == ("given up", "exit code 9")
+
+
+def shown(name: str = "nightly") -> str:
+    return ralph("schedule", "show", name).output
+
+
+def test_times_are_those_of_the_schedules_own_clock(repo: Path) -> None:
+    assert "02:00 (Europe/Berlin), until 07:00\n" in ralph(*NIGHTLY, "--until", "07:00").output
+    assert 'when    "0 2 * * *" (Europe/Berlin), until 07:00\n' in shown()
+    assert " 02:00\n" in shown()
+
+
+def test_an_edit_changes_only_what_is_given(repo: Path) -> None:
+    ralph(*NIGHTLY, "--until", "07:00", "--missed", "skip", "--max-cost", "5")
+    for change, expected in (
+        (("--cron", "30 3 * * *"), {"cron": "30 3 * * *", "until": "07:00", "missed": "skip"}),
+        (("--until", "06:30"), {"cron": "30 3 * * *", "until": "06:30", "run_args": ["--max-cost", "5"]}),
+        (("--no-until", "--", "--max-cost", "8"), {"until": None, "run_args": ["--max-cost", "8"]}),
+        (("--missed", "default", "--no-run-options"), {"missed": None, "run_args": []}),
+    ):
+        assert "nightly is changed; next due" in ralph("schedule", "edit", "nightly", *change).output
+        facts = json.loads(ralph("schedule", "show", "nightly", "--json").output)
+        assert expected == {name: facts[name] for name in expected}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(("--until", "25:00"), 'until "25:00" is not a time of day', id="until"),
+        pytest.param(("--cron", "0 25 * * *"), 'hour "25" is not valid', id="cron"),
+        pytest.param(("--", "--max-cst", "5"), "`ralph run` would refuse this", id="option"),
+        pytest.param(("--", "--until", "07:00"), "--until is the schedule's own here", id="until-of-the-run"),
+        pytest.param(("--repo", "/"), "/: not in a git repository", id="repo"),
+    ],
+)
+def test_an_edit_is_checked_as_a_new_schedule_is(repo: Path, change: tuple[str, ...], message: str) -> None:
+    ralph(*NIGHTLY, "--until", "07:00")
+    before = shown()
+    assert message in str(ralph("schedule", "edit", "nightly", *change).exception)
+    assert shown() == before
+
+
+def test_what_contradicts_itself_is_refused(repo: Path) -> None:
+    result = ralph("schedule", "edit", "nightly", "--until", "07:00", "--no-until")
+    assert (result.exit_code, "contradict each other" in result.output) == (ExitCode.USAGE, True)
+
+
+def test_a_paused_schedule_says_so_everywhere_until_it_is_resumed(repo: Path) -> None:
+    ralph(*NIGHTLY)
+    assert "it begins again after: ralph schedule resume nightly" in ralph("schedule", "pause", "nightly").output
+    for screen in (shown(), ralph("schedule", "list").output):
+        assert "nothing: paused, until `ralph schedule resume nightly`" in screen
+    assert ralph("schedule", "edit", "nightly", "--until", "07:00").output.startswith(
+        "nightly is changed, and stays paused"
+    )
+    assert ralph("schedule", "resume", "nightly").output.startswith("nightly is resumed; next due ")
+    assert ralph("schedule", "resume", "nightly").output.startswith("nightly was not paused; next due ")
+
+
+def test_one_budget_for_a_day_is_named_or_what_could_be_spent_without_it(repo: Path, tmp_path: Path) -> None:
+    assert "1 schedule could spend up to $2.0000 a night" in ralph(*NIGHTLY, "--max-cost", "2").output
+    second = ralph("schedule", "add", "weekly", "--cron", "0 3 * * sat", "--max-cost", "3").output
+    assert "2 schedules could spend up to $5.0000 a night" in second
+    assert "per_day_usd = 5.00" in second
+    (find_home().root / "config.toml").write_text("[limits]\nper_day_usd = 4.00\n")
+    limited = ralph("schedule", "edit", "weekly", "--until", "07:00").output
+    assert "all runs of a day (UTC) may spend $4.0000 together" in limited
+
+
+def test_where_nothing_carries_them_out_it_is_said(repo: Path) -> None:
+    for output in (ralph(*NIGHTLY).output, ralph("schedule", "list").output, shown()):
+        assert "nothing carries schedules out now. From boot on: ralph schedule install" in output
+
+
+def test_a_timer_of_ones_own_carries_out_what_is_due_once(repo: Path) -> None:
+    ralph(*NIGHTLY)
+    assert once() == (0, "nothing is due\n")
+    assert once("nightly") == (0, "nothing of nightly is due\n")
+    with closing(Schedules(find_home())) as schedules:
+        schedules.enqueue("nightly")
+    code, output = once("nightly")
+    assert (code, "nightly: ended, exit code 2" in output) == (ExitCode.USAGE, True)
+    assert once() == (0, "nothing is due\n")
+    assert 'there is no schedule "x"' in str(ralph("schedule", "once", "x").exception)
+
+
+def test_a_timer_leaves_to_a_daemon_what_is_the_daemons(repo: Path) -> None:
+    ralph(*NIGHTLY)
+    with (find_home().folder("schedule") / "daemon.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert once()[0] == 0
+        assert "nothing to do: a daemon" in once()[1]
+        assert "nothing carries" not in ralph("schedule", "list").output
+        assert CliRunner().invoke(cli, ["daemon", "--unless-running"], standalone_mode=False).return_value == 0
+
+
+def once(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli, ["schedule", "once", *arguments], standalone_mode=False)
+    assert isinstance(result.return_value, int), result.exception
+    return result.return_value, result.output
+
+
+def test_a_night_is_shown_with_its_cost_its_log_and_what_it_said(repo: Path) -> None:
+    ralph(*NIGHTLY)
+    CliRunner().invoke(cli, ["schedule", "run-now", "nightly"], standalone_mode=False)
+    [night] = json.loads(ralph("schedule", "show", "nightly", "--json").output)["nights"]
+    [log] = night["logs"]
+    assert Path(log).exists()
+    head = RunHead("20261122", "id", str(repo), "b", "prd.json", 1, due=f"nightly/{night['id']}")
+    events = EventLog(find_home(), head)
+    events(Event(EventKind.RUN_ENDED, "over", {"spent_usd": 1.25}))
+    events.close()
+    assert "$1.2500, exit code 2 (could not start, see the log)" in shown()
+    assert f"log  {log}" in shown()
+    assert "said " in shown()
