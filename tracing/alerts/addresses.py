@@ -5,6 +5,7 @@ second look-up cannot lead elsewhere (DNS rebinding). A channel with `private = 
 to link-local or metadata addresses. Proxies of the environment are not used: what a proxy connects to cannot be judged here.
 """
 
+import os
 import socket
 import ssl
 import threading
@@ -169,9 +170,13 @@ def connect(host: str, port: int, *, private: bool, timeout_s: float) -> socket.
 
 
 def tls_context() -> ssl.SSLContext:
-    """Certificates are always checked; SSL_CERT_FILE names further authorities, as for every program that uses OpenSSL."""
-    context = ssl.create_default_context()
+    """Certificates are always checked, by the authorities that this machine trusts and those of the file SSL_CERT_FILE."""
+    import truststore  # noqa: PLC0415  # only who sends needs it
+
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if further := os.environ.get("SSL_CERT_FILE"):
+        context.load_verify_locations(further)
     return context
 
 

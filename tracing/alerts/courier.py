@@ -74,15 +74,15 @@ class Courier:
 
     def deliver(self) -> Delivered:
         """Send what is due; returns at once, with nothing sent, while another process or thread delivers."""
+        failed, ends = 0, list[State]()
         with self._alone() as alone:
-            if not alone:
-                return Delivered(left=len(self._outbox.waiting()))
-            self._queue.recover()
-            failed = self._queue.abandon(list(self._channels))
-            ends = [end for ends in self._rounds() for end in ends]
-        sent = sum(state is State.SENT for state in ends)
+            if alone and (waiting := self._queue.left()):
+                self._queue.recover()
+                if waiting.keys() - self._channels.keys():
+                    failed = self._queue.abandon(list(self._channels))
+                ends = [end for ends in self._rounds() for end in ends]
         failed += sum(state is State.FAILED for state in ends)
-        return Delivered(sent, failed, len(self._outbox.waiting()))
+        return Delivered(sum(state is State.SENT for state in ends), failed, self._queue.left().total())
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:

@@ -21,8 +21,8 @@ def as_json(message: Message) -> str:
 def from_json(text: str) -> Message:
     kept: Mapping[str, Any] = json.loads(text)
     return Message(
-        kind=Kind(kept["kind"]),
-        severity=Severity[kept.get("severity", "NOTE")],
+        kind=Kind(kept["kind"]) if kept["kind"] in set(Kind) else Kind.HAPPENED,
+        severity=Severity.__members__.get(kept.get("severity", "NOTE"), Severity.WARNING),
         facts=tuple(Fact(fact["label"], fact["value"]) for fact in kept.get("facts", ())),
         links=tuple(Link(link["label"], link["command"], link.get("url", "")) for link in kept.get("links", ())),
         **{name: kept[name] for name in SAME if name in kept},

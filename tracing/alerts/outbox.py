@@ -43,6 +43,7 @@ MIGRATIONS = (
         UNIQUE(message_id, channel)
     );
     CREATE INDEX outbox_open ON outbox(channel, seq) WHERE state IN ('waiting', 'sending', 'folded');
+    CREATE INDEX outbox_digest ON outbox(digest) WHERE digest != '';
     CREATE INDEX outbox_thread ON outbox(channel, dedup_key, seq);
     CREATE TABLE outbox_channels(
         channel TEXT PRIMARY KEY,

@@ -8,6 +8,7 @@ answer is left alone for longer and longer; a row that fails by itself waits by 
 import json
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,10 @@ FOLDABLE = (
     f"{WAITING} AND channel = ? AND kind IN ({', '.join(repr(kind.value) for kind in FOLDED_KINDS)}) AND digest = '' "
     "AND again = 0 AND reached = '[]' ORDER BY seq"
 )
+LEFT = f"SELECT channel, COUNT(*) AS count FROM outbox WHERE state IN {OPEN_STATES} AND digest != message_id GROUP BY channel"  # noqa: S608 (ours)
+RECOVER = f"""
+    UPDATE outbox SET state = 'waiting', again = 1, next_at_ns = put_at_ns WHERE state = 'sending' AND state IN {OPEN_STATES}
+"""  # noqa: S608 (ours)
 HELD_BACK = (
     "SELECT 1 FROM outbox_channels WHERE channel = :channel AND open_at_ns > :now AND open_at_ns <= :now + :longest"
 )
@@ -70,10 +75,15 @@ class Queue:
         self._outbox = outbox
         self._spread = spread
 
+    def left(self) -> Counter[str]:
+        """How many rows are open, by channel."""
+        with self._outbox.reading() as db:
+            return Counter({row["channel"]: row["count"] for row in db.execute(LEFT).fetchall()})
+
     def recover(self) -> None:
         """Put back what a dead courier was sending; it goes out again under the same id."""
         with self._outbox.writing("outbox recover") as db:
-            db.execute("UPDATE outbox SET state = 'waiting', again = 1, next_at_ns = put_at_ns WHERE state = 'sending'")
+            db.execute(RECOVER)
 
     def abandon(self, known: Sequence[str]) -> int:
         """Give up what has waited for a day for a channel that no settings have; how many rows."""
@@ -198,7 +208,7 @@ def _end(db: sqlite3.Connection, which: tuple[int, str], state: State, note: str
     seq, message_id = which
     db.execute("UPDATE outbox SET state = ?, note = ?, ended_at_ns = ? WHERE seq = ?", (state, note, now_ns, seq))
     db.execute(
-        "UPDATE outbox SET state = ?, note = ?, ended_at_ns = ? WHERE digest = ? AND state = 'folded'",
+        "UPDATE outbox SET state = ?, note = ?, ended_at_ns = ? WHERE digest = ? AND digest != '' AND state = 'folded'",
         (state, f"in one message with others{': ' if note else ''}{note}", now_ns, message_id),
     )
 

@@ -11,7 +11,7 @@ import pytest
 from tests.tracing.alerts.offices import Office, a_message, an_office, webhook
 from tests.tracing.alerts.receivers import Receiver, Reply, http_receiver, raw_server, says_nothing, slack
 from tracing.alerts.channels import Channel
-from tracing.alerts.courier import Delivered
+from tracing.alerts.courier import Courier, Delivered
 from tracing.alerts.message import Kind
 from tracing.alerts.outbox import Outbox, State
 from tracing.alerts.queue import wait_s
@@ -285,3 +285,35 @@ def test_an_outbox_opened_twice_is_one(office: Office, tmp_path: Path) -> None:
     office.outbox.put(a_message(), ["hook"])
     assert not other.put(a_message(), ["hook"])
     other.close()
+
+
+def test_of_many_couriers_at_once_each_message_is_sent_by_one(
+    office: Office, receiver: Receiver, tmp_path: Path
+) -> None:
+    names = [f"m{number}" for number in range(30)]
+    for name in names:
+        office.outbox.put(a_message(name), ["hook"])
+
+    def deliver() -> None:
+        outbox = Outbox.open(tmp_path / "ledger.db")
+        for _ in range(5):
+            Courier(outbox, [webhook(receiver.url)]).deliver()
+        outbox.close()
+
+    threads = [threading.Thread(target=deliver) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ids(receiver) == names
+
+
+def test_a_message_of_a_kind_that_only_a_newer_ralph_knows_is_sent_all_the_same(
+    office: Office, receiver: Receiver
+) -> None:
+    office.outbox.put(a_message(), ["hook"])
+    with office.outbox.writing("a newer version") as db:
+        db.execute("""UPDATE outbox SET message = replace(message, '"happened"', '"sung"')""")
+        db.execute("""UPDATE outbox SET message = replace(message, '"CRITICAL"', '"DIRE"')""")
+    assert office.deliver(webhook(receiver.url)).sent == 1
+    assert receiver.got[0].json["data"]["severity"] == "warning"

@@ -103,6 +103,15 @@ def test_slack_takes_whatever_a_message_holds(message: Message, again: bool) -> 
     assert slack_trouble(payload(message, again=again)) == ""
 
 
+@pytest.mark.parametrize("lines", [1, 100, 250, 2_000])
+def test_a_long_text_goes_to_slack_in_several_parts_whole_or_visibly_cut(lines: int) -> None:
+    text = "\n".join(f"story {number} & more: {'x' * 60}" for number in range(lines))
+    message = a_message(kind=Kind.REPORT, text=text, facts=(), links=())
+    assert slack_trouble(payload(message)) == ""
+    shown = "\n".join(texts(blocks(message))[1:-1])
+    assert shown == text.replace("&", "&amp;") if lines <= 250 else shown.endswith("\n…")
+
+
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("severity", Severity)
 def test_every_kind_and_severity_has_a_word_and_a_shape(kind: Kind, severity: Severity) -> None:

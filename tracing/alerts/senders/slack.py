@@ -15,6 +15,7 @@ HEADER, TEXT, FIELD, BUTTON, URL, FALLBACK = 150, 3_000, 2_000, 75, 3_000, 4_000
 FIELDS_IN_A_SECTION = 10
 MOST_FACTS = 40
 MOST_LINKS = 5
+MOST_PARTS = 8  # of a long text, such as a report
 MARKS = {
     "critical": ":octagonal_sign:",
     "warning": ":warning:",
@@ -62,8 +63,7 @@ def _fallback(message: Message, *, again: bool) -> str:
 
 def _blocks(message: Message, *, again: bool) -> list[dict[str, object]]:
     blocks: list[dict[str, object]] = [{"type": "header", "text": _plain_text(short(message.title, HEADER))}]
-    if message.text.strip():
-        blocks.append({"type": "section", "text": _mrkdwn(escaped(message.text, TEXT))})
+    blocks += [{"type": "section", "text": _mrkdwn(part)} for part in _parts(message.text.strip())]
     facts = [
         _mrkdwn(cut(f"*{escaped(short(fact.label, 200), 900)}*\n{escaped(fact.value, 1_000)}", FIELD))
         for fact in message.facts[:MOST_FACTS]
@@ -77,6 +77,21 @@ def _blocks(message: Message, *, again: bool) -> list[dict[str, object]]:
     if message.rule and message.kind is not Kind.REPORT:
         small += f"  `{escaped(short(message.rule, 100), 300)}`"
     return [*blocks, {"type": "context", "elements": [_mrkdwn(f"{small}  {MAYBE_TWICE if again else ''}".strip())]}]
+
+
+def _parts(text: str) -> list[str]:
+    """Escaped, in as many texts as it takes, at ends of lines; what is beyond `MOST_PARTS` is cut."""
+    parts: list[str] = []
+    for line in text.split("\n") if text else []:
+        safe = escaped(line, TEXT)
+        if parts and len(parts[-1]) + 1 + len(safe) <= TEXT:
+            parts[-1] += "\n" + safe
+        elif len(parts) == MOST_PARTS:
+            parts[-1] = parts[-1][: TEXT - 2].rpartition("\n")[0] + "\n…"
+            break
+        elif safe.strip():
+            parts.append(safe)
+    return parts
 
 
 def _links(links: tuple[Link, ...]) -> list[dict[str, object]]:
