@@ -24,7 +24,7 @@ def of_trace(connection: sqlite3.Connection, trace_id: str) -> list[Finding]:
         "SELECT * FROM finding WHERE trace_id = ? ORDER BY severity DESC, cost_micros DESC, id LIMIT ?",
         (trace_id, MOST_OF_TRACE),
     )
-    return [_finding(row) for row in rows]
+    return [finding_of(row) for row in rows]
 
 
 def newest(connection: sqlite3.Connection, *, since_ns: int, least: Severity, limit: int) -> list[FindingRow]:
@@ -33,7 +33,7 @@ def newest(connection: sqlite3.Connection, *, since_ns: int, least: Severity, li
         "SELECT * FROM finding WHERE at_ns >= ? AND severity >= ? ORDER BY severity DESC, cost_micros DESC, at_ns DESC LIMIT ?",
         (since_ns, int(least), limit),
     )
-    return [FindingRow(row["trace_id"], row["at_ns"], _finding(row)) for row in rows]
+    return [FindingRow(row["trace_id"], row["at_ns"], finding_of(row)) for row in rows]
 
 
 def unanalysed(connection: sqlite3.Connection, version: int, limit: int) -> list[str]:
@@ -45,7 +45,8 @@ def unanalysed(connection: sqlite3.Connection, version: int, limit: int) -> list
     return [row["trace_id"] for row in rows]
 
 
-def _finding(row: sqlite3.Row) -> Finding:
+def finding_of(row: sqlite3.Row) -> Finding:
+    """From a row with every column of the table."""
     return Finding(
         detector=row["detector"],
         severity=Severity(row["severity"]),

@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tracing.finding import Finding, Severity
 from tracing.owner import is_alive
@@ -31,6 +32,8 @@ from tracing.store.schema import COMPONENT, MIGRATIONS
 from tracing.store.search import places_in
 from tracing.store.snippets import Snippet
 from tracing.store.writes import Write
+
+T = TypeVar("T")
 
 
 class TraceStore:
@@ -62,6 +65,11 @@ class TraceStore:
         with self._lock, transaction(self._connected(), "traces write") as connection:
             for write in writes:
                 write.apply(connection)
+
+    def ask(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """A question that another module of this package puts to the file; it reads only."""
+        with self._lock:
+            return query(self._connected())
 
     def traces(self, filters: TraceFilter | None = None) -> list[TraceRow]:
         """The traces that match, newest first."""
