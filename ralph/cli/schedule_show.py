@@ -133,18 +133,19 @@ def _nights(schedule: "Schedule", nights: "list[Outcome]", costs: dict[str, int]
         facts = filter(None, [_took(night), money(cost) if cost is not None else "", _legs(night), _outcome(night)])
         yield f"  {when(night.due_at, schedule.cron.timezone)}  {', '.join(facts)}"
         logs = _logs(home, night)
-        if said := _last_line(logs) if night.exit_code in SAYS_WHY else "":
+        if said := _said(logs) if night.exit_code in SAYS_WHY else "":
             yield f"    said {said}"
         yield from (f"    log  {log}" for log in logs)
 
 
-def _last_line(logs: list[Path]) -> str:
-    """Why a run could not start, in its own last words."""
+def _said(logs: list[Path]) -> str:
+    """Why a run could not start or ended badly, in its own words: Ralph's message, or else the last line."""
     try:
         lines = [line for line in logs[-1].read_text(errors="replace").splitlines() if line.strip()] if logs else []
     except OSError:
         return ""
-    return cut(plain(lines[-1]), LINE_CHARS) if lines else ""
+    told = [line.removeprefix("ralph: ") for line in lines if line.startswith("ralph: ")]
+    return cut(plain((told or lines)[-1]), LINE_CHARS) if lines else ""
 
 
 def _took(night: "Outcome") -> str:

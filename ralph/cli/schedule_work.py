@@ -21,8 +21,11 @@ def run_now_command(name: str) -> int:
     """Run a schedule here and now, beside its cron line and without its --until. The exit code is the run's own."""
     from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.schedule.daemon import run_now  # noqa: PLC0415
+    from ralph.schedule.environment import FileVariables  # noqa: PLC0415
 
-    return run_now(find_home(), name, Aloud())
+    home = find_home()
+    FileVariables(home).refresh()
+    return run_now(home, name, Aloud())
 
 
 @click.command("once", epilog="Example: ralph schedule once    (from a timer of your own, say every five minutes)")
@@ -35,8 +38,10 @@ def once_command(name: str | None) -> int:
     """
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.schedule.daemon import DaemonBusyError, once  # noqa: PLC0415
+    from ralph.schedule.environment import FileVariables  # noqa: PLC0415
 
     home, aloud = find_home(), Aloud()
+    FileVariables(home).refresh()
     try:
         code = _once_of(home, name, aloud) if name else once(home, aloud)
     except DaemonBusyError:

@@ -235,4 +235,13 @@ def test_a_night_is_shown_with_its_cost_its_log_and_what_it_said(repo: Path) -> 
     events.close()
     assert "$1.2500, exit code 2 (could not start, see the log)" in shown()
     assert f"log  {log}" in shown()
-    assert "said " in shown()
+    assert f"said {repo}" in shown()
+
+
+@pytest.mark.parametrize("command", [("schedule", "run-now", "nightly"), ("schedule", "once"), ("daemon",)])
+def test_nothing_is_begun_with_keys_that_others_can_read(repo: Path, command: tuple[str, ...]) -> None:
+    ralph(*NIGHTLY)
+    (find_home().root / "env").touch()
+    (find_home().root / "env").chmod(0o644)
+    assert "may read it (mode 0644): chmod 600" in str(ralph(*command).exception)
+    assert "nothing was due yet" in shown()
