@@ -19,6 +19,7 @@ from tests.tracing.alerts.offices import ENVIRONMENT, ROUTING_KEY, a_message
 from tests.tracing.alerts.receivers import PagerDuty, Receiver, http_receiver, slack
 from tracing.alerts.message import Kind
 from tracing.alerts.outbox import Outbox, State
+from tracing.alerts.senders.wording import MAYBE_TWICE
 
 ROOT = Path(__file__).parents[3]
 NAMES = ("hook", "chat", "pager", "mail")
@@ -156,6 +157,22 @@ def test_a_courier_killed_at_any_point_loses_nothing_and_gives_nothing_a_second_
         assert deliverer.deliver(ledger) == 0, point
         assert_each_receiver_has_each_message_once(receivers)
         assert states(ledger) == {State.SENT}, point
+
+
+@pytest.mark.parametrize("point", ["inside outbox claim#1", "after outbox claim#1", "after outbox send#1"])
+def test_many_that_were_one_message_stay_one(
+    receivers: Receivers, deliverer: Deliverer, tmp_path: Path, point: str
+) -> None:
+    ledger = tmp_path / "ledger.db"
+    with closing(Outbox.open(ledger)) as outbox:
+        for number in range(12):
+            outbox.put(a_message(f"m{number}"), ["chat"])
+    assert deliverer.deliver(ledger, f"kill:{point}") == -9
+    assert deliverer.deliver(ledger) == 0
+    said = [received.json["text"] for received in receivers.chat.got]
+    assert {text.removesuffix(MAYBE_TWICE).strip() for text in said} == {"[critical] 12 alerts at once"}
+    assert len(said) == 1 + (point == "after outbox send#1")
+    assert states(ledger) == {State.SENT}
 
 
 def test_one_that_fails_to_write_is_as_good_as_killed(

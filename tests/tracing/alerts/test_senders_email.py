@@ -210,6 +210,20 @@ def test_who_is_greylisted_gets_it_later_and_who_has_it_does_not_get_it_again(of
     assert len({letter["Message-ID"] for _, letter, _ in server.got}) == 1
 
 
+def test_who_is_refused_for_good_is_named_in_the_end_also_when_others_had_to_wait(office: Office) -> None:
+    office.outbox.put(a_message(), ["mail"])
+    says = {"gone@example.com": "550 no such user", "grey@example.com": "450 greylisted"}
+    with mail_receiver() as server:
+        channel = mail(server.port, to=("gone@example.com", "grey@example.com", "sam@example.com"))
+        server.judge = lambda address: says.get(address, "")
+        assert office.deliver(channel) == Delivered(left=1)
+        del says["grey@example.com"]
+        office.clock.advance(10)
+        assert office.deliver(channel) == Delivered(sent=1)
+    assert [recipients for recipients, _, _ in server.got] == [["sam@example.com"], ["grey@example.com"]]
+    assert office.only().note == "not taken for gone@example.com: 550 no such user"
+
+
 def test_a_mail_that_is_put_off_is_sent_later_under_the_same_id(office: Office) -> None:
     office.outbox.put(a_message(), ["mail"])
     seen = []

@@ -56,11 +56,11 @@ def _plain_text_stays_at_home(channel: Channel) -> None:
 
 def _judged(attempt: Attempt, left: list[str], refused: Refusals) -> str:
     """What became of the recipients: a remark about those who will never have it, an error while some may have it later."""
-    later = {address: reply for address, reply in refused.items() if 400 <= reply[0] < 500}
+    later = any(400 <= code < 500 for code, _ in refused.values())
     said = "; ".join(f"{address}: {_words(attempt, *reply)}" for address, reply in refused.items())
-    reached = (*attempt.reached, *(address for address in left if address not in later))
+    reached = (*attempt.reached, *(address for address in left if address not in refused))
     if later:
-        raise UnansweredError(f"not taken yet for {said}", reached=reached if len(later) < len(left) else ())
+        raise UnansweredError(f"not taken yet for {said}", reached=reached)
     if refused and len(refused) == len(_recipients(attempt.channel)):
         raise RefusedError(f"no recipient was taken: {said}")
     return f"not taken for {said}" if refused else ""
