@@ -91,7 +91,8 @@ def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
     simulated = " (simulated)" if workbench.model_label else ""
     limit = workbench.settings.limits.per_run_usd
     spent = f"${spent_usd:.4f}{simulated} of ${limit:.2f} spent{apart(spend, going=False)}"
-    text = f"{outcome.reason.removesuffix('.')}: {counted}, {spent}{_goes_on(outcome.halt)}"
+    halt = None if workbench.model_label else outcome.halt  # a recording or a person is no service
+    text = f"{outcome.reason.removesuffix('.')}: {counted}, {spent}{_goes_on(halt)}"
     workbench.tell(
         EventKind.RUN_ENDED,
         text,
@@ -100,7 +101,7 @@ def tell_end(workbench: Workbench, outcome: Outcome, board: Board) -> None:
         stories=len(stories),
         spent_usd=spent_usd,
         held_usd=(spend.total_micros - spend.known_micros) / MICROS_PER_USD,
-        **_halt_fields(outcome.halt),
+        **_halt_fields(halt),
     )
     if unheard := unheard_note(workbench.attendance.control, board.done):
         workbench.tell(EventKind.NOTE, unheard)

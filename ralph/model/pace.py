@@ -83,7 +83,7 @@ class Pace:
         """
         now_s = self.clock()
         if streak.is_dear:
-            raise self._stayed_away(failure, streak)
+            raise self._stayed_away(failure, streak, f", {streak.charged} of them perhaps billed")
         if failure.retry_after_s is not None:
             wait_s = self._as_told(failure, max(LEAST_TOLD_WAIT_S, failure.retry_after_s), now_s, streak, left_s)
             streak.told_to_wait(now_s, wait_s)
