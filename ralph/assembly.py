@@ -16,6 +16,7 @@ from ralph.agents.base import Session
 from ralph.agents.native import NativeAgent
 from ralph.agents.prepared_tools import PreparedTools
 from ralph.agents.turns import Task
+from ralph.alerts.service import Alerting
 from ralph.announcements import tell_end, tell_start
 from ralph.checks.baseline import BaselineCache
 from ralph.deadline import Deadline
@@ -151,9 +152,11 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
     head = RunHead(run_id, repo.id, str(repo.root), branch, ground.place.name, os.getpid(), due=due)
     with (
         closing(EventLog(home, head, redact=redactor)) as log,
+        Alerting(home, redact=redactor) as alerting,  # until after the end: a last look sees how the run ended
         Control.open(home, repo.id).attend(run_id, branch) as attendance,
     ):
-        session = RunSession(run_id, one_at_a_time(without_secrets(redactor, tee(log, report))), attendance, redactor)
+        told = one_at_a_time(without_secrets(redactor, tee(log, report, alerting.hear)))
+        session = RunSession(run_id, told, attendance, redactor)
         try:
             yield session
         except KeyboardInterrupt:
