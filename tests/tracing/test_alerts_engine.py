@@ -366,3 +366,10 @@ def test_events_that_nobody_names_any_more_are_forgotten(world: World) -> None:
             engine.evaluate()
 
         assert engine._db.execute("SELECT count(*) FROM alert_event").fetchone()[0] <= 91
+
+
+def test_the_keys_of_long_names_stay_apart_and_short_enough_for_pagerduty() -> None:
+    one, other = an_alert("x" * 300 + "1").dedup_key, an_alert("x" * 300 + "2").dedup_key
+
+    assert one != other
+    assert len(one) == len(other) == 255

@@ -3,10 +3,13 @@
 Rules make alerts, the engine makes messages of them, senders render messages. None of them knows the others.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tracing.finding import Severity
+
+MOST_DEDUP_CHARS = 255
 
 
 class Kind(StrEnum):
@@ -53,8 +56,11 @@ class Alert:
 
     @property
     def dedup_key(self) -> str:
-        """The same for firing, repeats and resolved; at most 255 characters (PagerDuty's limit)."""
-        return f"ralph/{self.rule}/{self.key}"[:255]
+        """The same for firing, repeats and resolved, another for each key; at most 255 characters (PagerDuty's limit)."""
+        whole = f"ralph/{self.rule}/{self.key}"
+        if len(whole) <= MOST_DEDUP_CHARS:
+            return whole
+        return f"{whole[: MOST_DEDUP_CHARS - 17]}/{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
