@@ -81,12 +81,12 @@ def _gather(store: TraceStore, home: Home, repo: str | None, window: Window, now
         more_findings=max(len(findings) - MOST_FINDINGS, 0),
         schedules=firings(plans),
         others=_others(recent),
-        quiet="" if found else _quiet(home, plans, window, now_ns),
+        quiet="" if found else _quiet(home, plans, window),
     )
 
 
-def _quiet(home: Home, plans: Sequence[Plan], window: Window, now_ns: int) -> str:
-    why = why_quiet(home, plans, window.since_ns, now_ns)
+def _quiet(home: Home, plans: Sequence[Plan], window: Window) -> str:
+    why = why_quiet(home, plans, window.since_ns)
     last = newest_before(home, window.since_ns)
     began = f" The last run began {local_time(at_ns(last.at), '%a %d %b %H:%M')}." if last else ""
     return why + began

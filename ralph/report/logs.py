@@ -85,8 +85,8 @@ class RunLog:
 
 def run_logs(home: Home, since_ns: int, until_ns: int) -> list[RunLog]:
     """The runs that were at work in that time, the oldest first."""
-    found = [log for folder in _candidates(home, since_ns, until_ns) if (log := _read(folder)).last_at_ns >= since_ns]
-    return found[::-1]
+    found = map(_read, _candidates(home, since_ns, until_ns))
+    return [log for log in found if log.is_going or log.last_at_ns >= since_ns][::-1]
 
 
 def going_since(home: Home, at_ns: int, now_ns: int) -> int | None:

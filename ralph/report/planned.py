@@ -90,18 +90,22 @@ def schedule_needs(home: Home, plans: Sequence[Plan], since_ns: int) -> Iterator
             yield _not_run(home, plan, bad)
 
 
-def why_quiet(home: Home, plans: Sequence[Plan], since_ns: int, now_ns: int) -> str:
+def why_quiet(home: Home, plans: Sequence[Plan], since_ns: int) -> str:
     """Why nothing ran, in a sentence or two."""
     if not plans:
         return NO_SCHEDULE
     active = [plan for plan in plans if not plan.row.schedule.paused]
     if not active:
         return f"Every schedule is paused. To go on: ralph schedule resume {shlex.quote(plans[0].name)}"
-    due = [plan.name for plan in active if plan.row.schedule.cron.latest_due_ns(since_ns, now_ns) is not None]
-    if not due:
-        return "No schedule was due."
-    names = f"{', '.join(due)} {'was' if len(due) == 1 else 'were'} due"
-    return f"{names}. {IS_OFF}" if not daemon_runs(home) else f"{names}, and did not run: see above."
+    if late := [plan.name for plan in active if plan.overdue]:
+        return f"{_were_due(late)}. {IS_OFF}" if not daemon_runs(home) else f"{_were_due(late)}, and not begun yet."
+    if missed := [plan.name for plan in active if any(_ns_of(one.due_at) >= since_ns for one in plan.outcomes)]:
+        return f"{_were_due(missed)}, and did not come to run."
+    return "No schedule was due."
+
+
+def _were_due(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} due"
 
 
 def daemon_runs(home: Home) -> bool:

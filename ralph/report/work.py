@@ -133,7 +133,7 @@ def _why(card: Card) -> str:
 def _reason(why: str) -> str:
     """Without the verdict in front, which the heading says, and the remedy behind it, which is a command of its own."""
     words = one_line(why.removeprefix(PARKED).partition(EDIT)[0])
-    return f"{words}." if EDIT in why and words[-1:].isalnum() | words.endswith((")", "`", '"')) else words
+    return f"{words}." if EDIT in why and not words.endswith((".", "?", "!")) else words
 
 
 def _done(
