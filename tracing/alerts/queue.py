@@ -97,7 +97,7 @@ class Queue:
             ]
             for row in gone:
                 note = (
-                    f'the settings have no channel "{row["channel"]}" any more. Add it again, then: ralph alerts retry'
+                    f'the settings have no channel "{row["channel"]}" any more. Add it again, then: ralph alerts retry --all'
                 )
                 _end(db, (row["seq"], row["message_id"]), State.FAILED, note, now)
         return len(gone)

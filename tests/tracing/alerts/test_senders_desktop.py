@@ -83,7 +83,7 @@ def test_without_apprise_it_says_what_to_install(office: Office, monkeypatch: py
     office.outbox.put(a_message(), ["other"])
     assert office.deliver(APPRISE) == Delivered(failed=1)
     assert office.only().note == (
-        "Apprise is not installed where Ralph runs: pip install 'ralph-runner[apprise]', then ralph alerts retry."
+        "Apprise is not installed where Ralph runs: pip install 'ralph-runner[apprise]', then: ralph alerts retry --all"
     )
 
 

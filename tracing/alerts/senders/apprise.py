@@ -8,7 +8,9 @@ from tracing.alerts.message import Kind, Message
 from tracing.alerts.senders.wording import headline, short
 from tracing.finding import Severity
 
-INSTALL = "Apprise is not installed where Ralph runs: pip install 'ralph-runner[apprise]', then ralph alerts retry."
+INSTALL = (
+    "Apprise is not installed where Ralph runs: pip install 'ralph-runner[apprise]', then: ralph alerts retry --all"
+)
 
 
 def send(attempt: Attempt) -> str:

@@ -163,8 +163,8 @@ def compose(message: Message, channel: Channel, *, again: bool = False) -> Email
         letter["References"] = thread
     letter["Auto-Submitted"] = "auto-generated"
     letter["X-Auto-Response-Suppress"] = "All"
-    letter.set_content(as_text(message, again=again))
-    letter.add_alternative(message.html or as_html(message, again=again), subtype="html")
+    letter.set_content(as_text(message, again=again), cte="quoted-printable")
+    letter.add_alternative(message.html or as_html(message, again=again), subtype="html", cte="quoted-printable")
     return letter
 
 
