@@ -124,8 +124,13 @@ jobs:
       - name: Report in a pull request
         if: ${{ always() && steps.branch.outputs.name }}
         env:
+          BRANCH: ${{ steps.branch.outputs.name }}
           GH_TOKEN: ${{ github.token }}
-        run: ralph report --pr --since 24h
+        run: |
+          ralph report --since 24h --format markdown >> "$GITHUB_STEP_SUMMARY" # on the page of this run, also of a night without a story
+          if git show-ref --verify --quiet "refs/heads/$BRANCH" && [ "$(git rev-list --count "HEAD..refs/heads/$BRANCH")" -gt 0 ]; then
+            ralph report --pr --since 24h
+          fi
 
       - name: Keep the state for the next night
         if: always()

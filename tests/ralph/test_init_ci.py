@@ -22,7 +22,7 @@ run)
   git -c user.name=R -c user.email=r@x commit-tree -p "$(git rev-parse -q --verify refs/heads/ralph/shop || git rev-parse HEAD)" \
     -m "feat: one story" "$(git rev-parse 'HEAD^{tree}')" | xargs git update-ref refs/heads/ralph/shop
   echo '{"event": "run_ended"}'; exit "$ENDS" ;;
-*) echo "$@" >> "$LOGS/other" ;;
+*) printf '%s\\n' "$*" >> "$LOGS/other" ;;
 esac
 """
 
@@ -66,6 +66,7 @@ class Runner:
         self.environ = os.environ | {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "RUNNER_TEMP": str(self.folder),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
             "GITHUB_OUTPUT": str(self.folder / "output"),
             "LOGS": str(self.folder),
             "ENDS": str(ends),
@@ -143,6 +144,17 @@ def test_a_second_night_goes_on_with_the_branch_of_the_first(repo: Path, tmp_pat
             assert done.returncode == 0, done.stderr
         assert "name=ralph/shop" in (runner.folder / "output").read_text()
     assert git(tmp_path / "origin", "rev-list", "--count", "main..ralph/shop") == "2"
+
+
+def test_a_pull_request_is_asked_for_only_where_there_is_something_to_merge(repo: Path) -> None:
+    runner = Runner(repo, 1)
+    told = []
+    for before in ("Go on with the branch of the nights before", "Work on the stories"):
+        runner.step(before)
+        assert runner.step("Report in a pull request", BRANCH="ralph/shop").returncode == 0
+        told.append((runner.folder / "other").read_text().splitlines())
+    page, request = "report --since 24h --format markdown", "report --pr --since 24h"
+    assert told == [[page], [page, page, request]]
 
 
 def test_the_users_settings_are_written_for_the_run(repo: Path, tmp_path: Path) -> None:
