@@ -4,6 +4,7 @@ The run's clock is the test's: it moves when the run waits, so hours pass in no 
 """
 
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -92,6 +93,16 @@ class Night:
         if event.kind is self.goes_after:
             self.goes_after = None
             self.leave()
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a person reads is local time."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture
@@ -217,9 +228,8 @@ MONTH_DAY = "You have reached your specified API usage limits. You will regain a
     ],
 )  # fmt: skip
 def test_a_limit_and_a_refusal_end_the_night_at_once_in_their_own_words(
-    night: Any, monkeypatch: pytest.MonkeyPatch, turn: Turn, trouble: str, again_at: str | None, words: str
+    night: Any, turn: Turn, trouble: str, again_at: str | None, words: str
 ) -> None:
-    monkeypatch.setenv("TZ", "UTC")
     found = night([turn])
     found.arrive()
     outcome = found.run(until=SEVEN)
@@ -278,7 +288,7 @@ def test_a_machine_that_slept_past_seven_ends_the_run_when_it_wakes(night: Any, 
     assert len(found.world.attempts()) == 1
 
 
-def test_until_is_told_at_the_start_and_by_a_dry_run(night: Any, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_until_is_told_at_the_start_and_by_a_dry_run(night: Any, world: World) -> None:
     found = night([])
     soon = (datetime.now().astimezone() + timedelta(hours=2)).replace(second=0, microsecond=0)
     found.run(until=soon, run__max_duration="10m")

@@ -3,6 +3,7 @@
 import math
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -163,6 +164,16 @@ class Bench:
     def _stall(self, _event: threading.Event, timeout_s: float | None) -> bool:
         self.stall_limits_s.append(timeout_s)
         return False
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a person reads is local time."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture
