@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tracing.alerts.engine import Engine
 from tracing.alerts.message import Alert, Kind, Message
 from tracing.alerts.outbox import Outbox
 from tracing.alerts.rule import Happened, Holds, Rule, Seen, View
+from tracing.alerts.state import SETTLED_NS, due, missed, seen, told
 from tracing.finding import Severity
 from tracing.store import TraceStore
 
@@ -373,3 +376,29 @@ def test_the_keys_of_long_names_stay_apart_and_short_enough_for_pagerduty() -> N
 
     assert one != other
     assert len(one) == len(other) == 255
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(-10_000, 10_000), st.booleans(), st.booleans()), max_size=60
+    )  # seconds since the last look, whether it holds, whether nothing may be said
+)
+def test_steps_in_any_order_tell_firing_and_resolved_in_turns_and_never_too_soon(
+    steps: list[tuple[int, bool, bool]],
+) -> None:
+    condition, now_ns, kinds, gone_ns = None, START, [], START
+    for seconds, is_there, is_muted in steps:
+        now_ns += seconds * S
+        gone_ns = now_ns if is_there else min(gone_ns, now_ns)
+        condition = seen(condition, an_alert(), now_ns) if is_there else condition and missed(condition, now_ns)
+        if condition is None:
+            continue
+        if (kind := None if is_muted else due(condition, now_ns)) is not None:
+            condition = told(condition, kind, now_ns)
+            kinds.append(kind)
+            assert is_there == (kind is Kind.FIRING)
+            assert is_there or now_ns - gone_ns >= SETTLED_NS
+        condition = None if condition.is_forgettable(now_ns) else condition
+
+    assert kinds == [(Kind.FIRING, Kind.RESOLVED)[at % 2] for at in range(len(kinds))]
+    assert (condition is not None and condition.told_ns is not None) == (len(kinds) % 2 == 1)
