@@ -127,8 +127,8 @@ def pull_request(home: Home, settings: Settings, root: Path, since_ns: int | Non
 def with_report(body: str, text: str) -> str:
     """The body with this report in the place of the one before, and all that people wrote; it is cut where both are too much."""
     body = body.replace("\r\n", "\n")
-    before, begin, rest = body.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    head, end, after = body.partition(END)
+    before, begin, _ = head.rpartition(BEGIN)
     if not begin or not end:
         before, after = (body.rstrip() + "\n\n" if body.strip() else ""), "\n"
     room = MOST_BYTES - len((before + after).encode()) - len(BEGIN) - len(END) - 2
