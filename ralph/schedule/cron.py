@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from functools import cached_property
+from functools import lru_cache
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
@@ -34,13 +34,13 @@ class Cron:
     line: str
     timezone: str
 
-    @cached_property
+    @property
     def _zone(self) -> tzinfo:
         return ZoneInfo(self.timezone)
 
-    @cached_property
+    @property
     def _trigger(self) -> CronTrigger:
-        return CronTrigger.from_crontab(_in_trigger_words(self.line), timezone=self._zone)
+        return _trigger(self.line, self.timezone)
 
     def next_due_ns(self, after_ns: int) -> int | None:
         """The first time after `after_ns`; None when there is none any more."""
@@ -65,8 +65,8 @@ class Cron:
         return sum(1 for _ in islice(times, most))
 
     def _due_after(self, after_ns: int) -> Iterator[int]:
-        second = after_ns // 10**9
-        while due := self._trigger.get_next_fire_time(None, datetime.fromtimestamp(second + 1, self._zone)):
+        second, trigger = after_ns // 10**9, self._trigger
+        while due := trigger.get_next_fire_time(None, datetime.fromtimestamp(second + 1, self._zone)):
             second = int(due.timestamp())
             if not self._repeated_by_the_clock(due):
                 yield second * 10**9
@@ -127,6 +127,12 @@ def _check_field(line: str, position: int, field: str) -> None:
             f'cron "{line}": {FIELDS[position]} "{wrong}" is not valid. '
             f"It takes {RANGES[position]}, lists (1,2), ranges (1-5), steps (*/2) or *."
         ) from error
+
+
+@lru_cache(maxsize=256)
+def _trigger(line: str, timezone: str) -> CronTrigger:
+    """Made once: a daemon asks at every tick."""
+    return CronTrigger.from_crontab(_in_trigger_words(line), timezone=ZoneInfo(timezone))
 
 
 def _in_trigger_words(line: str) -> str:

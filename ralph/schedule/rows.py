@@ -38,6 +38,8 @@ MIGRATIONS = [
     ALTER TABLE due_runs ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE due_runs ADD COLUMN by_hand INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE due_runs ADD COLUMN why TEXT NOT NULL DEFAULT '';
+    CREATE INDEX due_runs_of ON due_runs(schedule, state, ended_at_ns);
+    CREATE INDEX due_runs_in ON due_runs(state, until_ns);
     CREATE TABLE schedule_watch(id INTEGER PRIMARY KEY CHECK (id = 1), looked_ns INTEGER NOT NULL);
     """,
 ]

@@ -266,7 +266,7 @@ class Schedules:
         query = "SELECT * FROM due_runs WHERE schedule = ? AND state IN ('pending', 'running') ORDER BY due_at_ns"
         now = [outcome_of(row) for row in self._connection.execute(query, (schedule.name,)).fetchall()]
         last = self._connection.execute(
-            "SELECT * FROM due_runs WHERE schedule = ? AND state IN ('done', 'skipped') ORDER BY ended_at_ns DESC, id DESC",
+            "SELECT * FROM due_runs WHERE schedule = ? AND state IN ('done', 'skipped') ORDER BY ended_at_ns DESC, id DESC LIMIT 1",
             (schedule.name,),
         ).fetchone()
         return ScheduleRow(

@@ -30,9 +30,14 @@ def closes_ns(due_ns: int, until: str | None, timezone: str) -> int | None:
         return None
     zone, wanted = ZoneInfo(timezone), time.fromisoformat(until)
     day = datetime.fromtimestamp(due_ns // S_NS, zone).date()
-    days = (day, day + timedelta(days=1))
-    shown = [datetime.combine(day, wanted.replace(fold=fold), zone) for day in days for fold in (0, 1)]
-    return min(ns for moment in shown if (ns := int(moment.timestamp()) * S_NS) > due_ns)
+    moments = [datetime.combine(day + timedelta(days=number), wanted, zone) for number in (0, 1)]
+    return min(ns for moment in moments for ns in _shown_ns(moment) if ns > due_ns)
+
+
+def _shown_ns(moment: datetime) -> tuple[int, int]:
+    """When clocks show it: once, or twice where they are set back over it."""
+    first, second = (int(moment.replace(fold=fold).timestamp()) * S_NS for fold in (0, 1))
+    return first, max(first, second)
 
 
 def iso_until(until_ns: int) -> str:
