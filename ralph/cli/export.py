@@ -1,4 +1,4 @@
-"""`ralph export TRACE --html`: one trace as one file to send to somebody."""
+"""`ralph export TRACE`: one trace as one file to send to somebody, for their Ralph, or with `--html` for their browser."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,34 +14,45 @@ if TYPE_CHECKING:
     from tracing.web.page import Site
     from tracing.web.standalone import Standalone
 
+NO_TEXTS = "It holds no texts: names, times, costs and the titles of findings."
+LOOK_FIRST = "It holds prompts and outputs as stored: look through it before you send it."
+
 
 @click.command(
     "export",
-    epilog="Example: ralph export latest --html    or, without any text: ralph export 45f0 --html --no-content",
+    epilog="Example: ralph export latest    or, for a browser and without any text: ralph export 45f0 --html --no-content",
 )
 @click.argument("trace_id", metavar="TRACE")
-@click.option("--html", "as_html", is_flag=True, help="As one HTML file that opens from disk. [the only form yet]")
+@click.option(
+    "--html",
+    "as_html",
+    is_flag=True,
+    help="As one HTML file that opens from disk. [default: a file for `ralph import`]",
+)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="Write here, over what is there; - is standard output. [default: ralph-trace-ID.html]",
+    help="Write here, over what is there; - is standard output. [default: ralph-trace-ID.html or ID.ralph-trace]",
 )
-@click.option("--full", is_flag=True, help="Every span and every text whole, however large the file gets.")
+@click.option("--full", is_flag=True, help="With --html: every span and every text whole, however large the file gets.")
 @click.option("--no-content", is_flag=True, help="No texts: only names, times, costs, and the titles of findings.")
 def export_command(*, trace_id: str, as_html: bool, output: str | None, full: bool, no_content: bool) -> None:
     """Write the trace whose id begins with TRACE (or `latest`) to a file that opens anywhere.
 
-    The HTML file needs no network, no server and no script: findings first, the outcome, then every span. It holds prompts,
+    Without --html it is one small file with all of the trace: `ralph import` takes it in elsewhere. The HTML file needs no network, no server and no script: findings first, the outcome, then every span. Either holds prompts,
     answers and the tools' outputs as they are stored, with secrets redacted as far as they were known; look through it before
-    you send it, or leave all texts out with --no-content. Long texts and very large traces are cut, and the file says where.
+    you send it, or leave all texts out with --no-content. In HTML, long texts and very large traces are cut, and the file says where.
 
     Without -o an existing file is never replaced.
     """
-    if not as_html:
-        raise click.UsageError("Say in which form: ralph export TRACE --html")
     if full and no_content:
         raise click.UsageError("--full and --no-content contradict each other: leave one out.")
+    if full and not as_html:
+        raise click.UsageError("--full is about --html: without that the file has everything.")
+    if not as_html:
+        write_bundle(trace_id, output, has_content=not no_content)
+        return
     made = exported(trace_id, full=full, has_texts=not no_content)
     if output == "-":
         click.echo(made.html, nl=False)
@@ -49,6 +60,32 @@ def export_command(*, trace_id: str, as_html: bool, output: str | None, full: bo
     else:
         where = str(written(made, Path(output) if output else None))
     click.echo("\n".join([f"{where}: {summary(made)}", *hints(made, has_texts=not no_content)]), err=True)
+
+
+def write_bundle(trace_id: str, output: str | None, *, has_content: bool) -> None:
+    """Raises: RalphError when there is no such trace, or several, or the file cannot be written."""
+    from io import BytesIO  # noqa: PLC0415
+
+    from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.version import VERSION  # noqa: PLC0415
+    from tracing.bundle import export_trace  # noqa: PLC0415
+
+    with opened_traces() as store:
+        whole_id = read_trace(store, trace_id).trace.trace_id
+    made, path = BytesIO(), find_home().traces_db
+    spans = export_trace(path, whole_id, made, has_content=has_content, made_by=f"ralph {VERSION}")
+    where = put_bytes(made.getvalue(), output, f"{whole_id[:8]}.ralph-trace")
+    said = NO_TEXTS if not has_content else LOOK_FIRST
+    size = f"{max(len(made.getvalue()) / 1e6, 0.1):.1f} MB, {spans:,} span{'s' * (spans != 1)}"
+    click.echo(f"{where}: {size}\n{said}\nTo take it in elsewhere: ralph import {where}", err=True)
+
+
+def put_bytes(data: bytes, output: str | None, name: str) -> str:
+    """Where they are now: in the file that was asked for, in one of this name that was not there, or on standard output."""
+    if output != "-":
+        return str(write_new(data, Path(output) if output else None, name))
+    click.echo(data, nl=False)
+    return "standard output"
 
 
 def exported(trace_id: str, *, full: bool = False, has_texts: bool = True) -> "Standalone":
@@ -90,10 +127,15 @@ def written(made: "Standalone", path: Path | None) -> Path:
     Raises:
         RalphError: it is there already, or cannot be written.
     """
-    target = path or Path(f"ralph-trace-{made.trace.trace_id[:8]}.html")
+    return write_new(made.html.encode(), path, f"ralph-trace-{made.trace.trace_id[:8]}.html")
+
+
+def write_new(data: bytes, path: Path | None, name: str) -> Path:
+    """Write to `path`, over what is there; without one to a new file of this name. Raises: RalphError."""
+    target = path or Path(name)
     try:
         with target.open("wb" if path else "xb") as file:
-            file.write(made.html.encode())
+            file.write(data)
     except FileExistsError as error:
         raise RalphError(f"{target} is there already. Write over it with -o {target}, or name another file.") from error
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
@@ -109,7 +151,7 @@ def summary(made: "Standalone") -> str:
 def hints(made: "Standalone", *, has_texts: bool) -> list[str]:
     """What to know before it is sent: what is not in it, and what is."""
     if not has_texts:
-        return ["It holds no texts: names, times, costs and the titles of findings."]
+        return [NO_TEXTS]
     missing = [f"not in it: {one}" for one in made.left_out]
     how = ["--full writes all of it."] if missing else []
-    return [*missing, *how, "It holds prompts and outputs as stored: look through it before you send it."]
+    return [*missing, *how, LOOK_FIRST]

@@ -91,7 +91,10 @@ COMMANDS = {
         Part.LOOK_BACK, "ralph.cli.analyze", "analyze_command", "Say what went wrong in traces or in a file of traces."
     ),
     "export": Entry(
-        Part.LOOK_BACK, "ralph.cli.export", "export_command", "Write a trace to one HTML file to send to somebody."
+        Part.LOOK_BACK, "ralph.cli.export", "export_command", "Write a trace to one file to send to somebody."
+    ),
+    "import": Entry(
+        Part.LOOK_BACK, "ralph.cli.import_", "import_command", "Take in traces that somebody sent as files."
     ),
     "costs": Entry(
         Part.LOOK_BACK,

@@ -17,6 +17,7 @@ DOORS = {
     "tracing/sqlite.py::_connect": "makes an empty database; the migration behind it has failpoints",
     "tracing/sqlite.py::transaction": "the door for both databases",
     "ralph/files.py": "the door for files",
+    "tracing/vacuum.py::_anew": "writes a whole file anew, with failpoints around it",
     "ralph/workspace/folders.py": "the door for trees",
     "ralph/process.py::run_process": "the door for commands, and the file for their output",
     "ralph/process.py::_cap": "cuts the output of a command that has ended",
@@ -36,6 +37,7 @@ NOT_OF_A_RUN = {
     "ralph/tools/grep_worker.py": "a process of its own in the sandbox, which only reads",
 }
 NO_LASTING_EFFECT = {
+    "tracing/bundle/writing.py": "reads a trace as it is at one moment",
     "tracing/owner.py": "asks ps when a process began",
     "ralph/environment.py": "asks go where its modules are",
     "ralph/doctor/machine.py": "asks programs for their version",

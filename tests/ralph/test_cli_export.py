@@ -149,7 +149,7 @@ def test_a_full_file_holds_what_another_cuts(store: TraceStore, here: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        pytest.param(("latest",), "Say in which form: ralph export TRACE --html", id="no-form"),
+        pytest.param(("latest", "--full"), "--full is about --html: without that the file has everything.", id="full"),
         pytest.param(
             ("latest", "--html", "--full", "--no-content"),
             "--full and --no-content contradict each other: leave one out.",

@@ -32,7 +32,7 @@ def history_rows(
     rows = connection.execute(
         f"""SELECT trace_id, started_at_ns, cost_micros, ended_at_ns - started_at_ns AS duration_ns, turns, spans
         FROM trace WHERE agent_id = ? AND started_at_ns < ? {"AND repo = ?" if repo else ""}
-          AND ended_at_ns IS NOT NULL AND turns > 0 AND status NOT IN (?, ?)
+          AND ended_at_ns IS NOT NULL AND turns > 0 AND imported_ns = 0 AND status NOT IN (?, ?)
         ORDER BY started_at_ns DESC LIMIT ?""",  # noqa: S608  constants
         (agent_id, before_ns, *([clean(repo)] if repo else []), *_UNFINISHED, limit),
     ).fetchall()

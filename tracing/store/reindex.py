@@ -19,15 +19,16 @@ def reindex(connection: sqlite3.Connection) -> None:
     seen: set[tuple[str, str]] = set()
     titles = {row["root_span_id"]: row for row in connection.execute("SELECT root_span_id, name, metadata FROM trace")}
     for row in connection.execute("SELECT * FROM span ORDER BY id").fetchall():
-        note_texts(connection, row["id"], _texts(connection, row, titles.get(row["span_id"]), seen), FIRST)
+        note_texts(connection, row["id"], texts_of(connection, row, titles.get(row["span_id"]), seen), FIRST)
         described = row["output_hash"] if row["kind"] == "LLM" else row["input_hash"]
         words = gist(read_payload(connection, described)) if described else ""
         connection.execute("UPDATE span SET gist = ? WHERE id = ?", (words, row["id"]))
 
 
-def _texts(
+def texts_of(
     connection: sqlite3.Connection, row: sqlite3.Row, title: sqlite3.Row | None, seen: set[tuple[str, str]]
 ) -> Iterator[str]:
+    """What a span is found by; `title` is its trace where it is the root, `seen` what was told of conversations before."""
     if title is not None:
         yield f"{title['name']} {leaf_text(json.loads(title['metadata']), SEARCHED_CHARS)}"
     yield row["name"]
