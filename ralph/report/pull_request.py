@@ -5,98 +5,32 @@ The branch is pushed as it is, never by force. The report stands between two mar
 What a repository's config could run on a push (hooks, ssh commands, credential helpers, filters) is switched off.
 """
 
-import json
 import re
-import shlex
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from ralph.environment import clean_env
 from ralph.errors import RalphError
-from ralph.files import write_private
 from ralph.home import Home
-from ralph.process import run_process
+from ralph.report.commits import body, messages, sentence
+from ralph.report.facts import Cost, Done, Report, Work
 from ralph.report.gather import gather
+from ralph.report.hands import Branch, hands_for
 from ralph.report.markdown import as_markdown
 from ralph.report.told import told_to_all
-from ralph.report.words import counted
-from ralph.screen_text import one_line
 from ralph.settings.schema import Settings
 from ralph.survey import Look, RunRequest, look
-from ralph.workspace.commit import story_commits
+from ralph.ui.objects import Objects
+from ralph.workspace.commit import StoryCommit, story_commits
 from ralph.workspace.repo import Repo
 
 BEGIN = "<!-- ralph report: what is between these two lines is replaced -->"
 END = "<!-- end of ralph report -->"
 MOST_BYTES = 65_000  # GitHub takes 65,536 characters
-TIMEOUT_S = 120.0
-NOT_LOGGED_IN = 4  # gh's exit code
-OURS = "Ralph: "
 BEFORE_NS = 12 * 3600 * 10**9  # a story is begun before its commit is made
-NEEDED = (
-    "GH_TOKEN",
-    "GITHUB_TOKEN",
-    "GH_ENTERPRISE_TOKEN",
-    "GITHUB_ENTERPRISE_TOKEN",
-    "GH_HOST",
-    "GH_CONFIG_DIR",
-    "XDG_CONFIG_HOME",
-    "XDG_STATE_HOME",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "SSH_AUTH_SOCK",
-    "GIT_SSH_COMMAND",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_NOSYSTEM",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-)
-QUIET = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "CLICOLOR_FORCE": "0"}
-PUSH = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.pager=cat",
-    "push.gpgSign=false",
-    "push.followTags=false",
-    "push.recurseSubmodules=no",
-    "gc.auto=0",
-    "credential.helper=",
-    "credential.helper=!gh auth git-credential",
-)
 GITHUB = re.compile(
     r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)([\w.-]+)(?::\d+)?[:/]([A-Za-z0-9][\w.-]*)/([\w.-]+?)(?:\.git)?/?"
 )
-
-
-@dataclass(frozen=True)
-class Branch:
-    """What is asked to be merged, and into what."""
-
-    repo: Repo
-    name: str
-    base: str
-    remote: str
-    slug: str  # "[HOST/]OWNER/NAME" as gh wants it; "": gh finds it out by itself
-    stories: int
-
-    @property
-    def title(self) -> str:
-        return f"{OURS}{counted(self.stories, 'story', 'stories')} on {self.name}"
-
-
-@dataclass(frozen=True)
-class PullRequest:
-    number: int
-    title: str
-    body: str
-    url: str
 
 
 def pull_request(home: Home, settings: Settings, root: Path, since_ns: int | None = None) -> str:
@@ -111,15 +45,17 @@ def pull_request(home: Home, settings: Settings, root: Path, since_ns: int | Non
             "[report]\npull_request = true"
         )
     branch, first_ns = _branch(look(RunRequest(root)))
-    with _hands(branch.repo) as hands:
+    with hands_for(branch.repo) as hands:
         hands.gh("auth", "status", to_do="use your login")
         hands.push(branch)
         report = gather(home, branch.repo.root, first_ns if since_ns is None else since_ns)
-        text = as_markdown(told_to_all(report), level=2, most_bytes=MOST_BYTES - len(BEGIN) - len(END) - 4)
+        text = as_markdown(
+            told_to_all(_of_branch(report, branch)), level=2, most_bytes=MOST_BYTES - len(BEGIN) - len(END) - 4
+        )
         found = hands.open_one(branch)
         if found is None:
             url = hands.create(branch, with_report("", text))
-            return f"opened {url} with {counted(branch.stories, 'story', 'stories')}, to be merged into {branch.base}"
+            return f"opened {url} with {branch.stories}, to be merged into {branch.base}"
         hands.update(branch, found, with_report(found.body, text))
         return f"updated {found.url}"
 
@@ -137,6 +73,27 @@ def with_report(body: str, text: str) -> str:
     return f"{before}{BEGIN}\n{kept.decode(errors='ignore')}\n{END}{after}"
 
 
+def _of_branch(report: Report, branch: Branch) -> Report:
+    """What the branch brings, and nothing else: all of its stories, also those whose traces are gone."""
+    works = [work for work in report.works if work.branch == branch.name]
+    root = str(branch.repo.root)
+    nothing = Work(root, branch.repo.root.name, "", branch.name, "", (), (), (), (), 0, 0, None, 0, Cost())
+    work = replace(works[0] if works else nothing, done=tuple(_done(branch, works)))
+    return replace(report, works=(work,), cost=work.cost, quiet="")
+
+
+def _done(branch: Branch, works: list[Work]) -> Iterator[Done]:
+    known = {done.commit: done for work in works for done in work.done}
+    told = messages(Objects.of(str(branch.repo.root)), [commit.sha for commit in branch.commits])
+    for commit in branch.commits:
+        yield known.get(commit.sha) or _from_commit(commit, told.get(commit.sha, ""))
+
+
+def _from_commit(commit: StoryCommit, message: str) -> Done:
+    unchecked = "No check vouches for it. " if commit.unchecked else ""
+    return Done(commit.story_id, commit.title, commit.sha, unchecked + sentence(body(message)), Cost(), 0, "")
+
+
 def _branch(seen: Look) -> tuple[Branch, int]:
     """And when its first commit was made."""
     repo, plan = seen.repo, seen.plan
@@ -149,7 +106,9 @@ def _branch(seen: Look) -> tuple[Branch, int]:
     times = repo.store.text("log", "--format=%ct", "--end-of-options", plan.tip, f"^refs/heads/{base}").split()
     remote = _remote(repo, base)
     url = repo.store.text("remote", "get-url", "--push", "--", remote)
-    return Branch(repo, plan.name, base, remote, _slug(url), len(commits)), int(times[-1]) * 10**9 - BEFORE_NS
+    return Branch(repo, plan.name, base, remote, _slug(url), tuple(commits.values())[::-1]), int(
+        times[-1]
+    ) * 10**9 - BEFORE_NS
 
 
 def _base(seen: Look) -> str:
@@ -181,102 +140,3 @@ def _slug(url: str) -> str:
         return ""
     host, owner, name = found.groups()
     return f"{owner}/{name}" if host == "github.com" else f"{host}/{owner}/{name}"
-
-
-@dataclass(frozen=True)
-class _Hands:
-    """`git push` and `gh`, each a process that cannot hang."""
-
-    repo: Repo
-    gh_program: str
-    scratch: Path
-    env: Mapping[str, str]
-
-    def push(self, branch: Branch) -> None:
-        ref = f"refs/heads/{branch.name}"
-        settings = [word for setting in (*PUSH, *self._ssh()) for word in ("-c", setting)]
-        # what a remote's config names as the program at its end runs here, where the remote is a folder
-        command = ["git", *settings, "push", "--porcelain", "--no-verify", "--receive-pack=git-receive-pack"]
-        code, said = self._run([*command, "--", branch.remote, f"{ref}:{ref}"])
-        if code:
-            raise RalphError(
-                f"{branch.name} could not be pushed to {branch.remote}: {_last(said)}. Ralph never forces a push. "
-                f"To see it for yourself: git -C {shlex.quote(str(self.repo.root))} push {branch.remote} {shlex.quote(branch.name)}"
-            )
-
-    def open_one(self, branch: Branch) -> PullRequest | None:
-        fields = ("--state", "open", "--limit", "10", "--json", "number,title,body,url,baseRefName")
-        said = self.gh("pr", "list", *self._where(branch), "--head", branch.name, *fields, to_do="list pull requests")
-        try:
-            rows = json.loads(said[said.index("[") : said.rindex("]") + 1])
-            found = [row for row in rows if row["baseRefName"] == branch.base]
-            return PullRequest(*(found[0][name] for name in ("number", "title", "body", "url"))) if found else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise RalphError("gh printed something that is no list of pull requests. Update gh.") from error
-
-    def create(self, branch: Branch, body: str) -> str:
-        file = self._file("body.md", body)
-        named = ("--base", branch.base, "--head", branch.name, "--title", branch.title, "--body-file", str(file))
-        said = self.gh("pr", "create", *self._where(branch), *named, to_do="open the pull request")
-        urls = [word for word in said.split() if word.startswith("https://")]
-        return urls[-1] if urls else "a pull request"
-
-    def update(self, branch: Branch, found: PullRequest, body: str) -> None:
-        """By the API: `gh pr edit` of older versions asks for projects, and fails where they are gone."""
-        changes = {"body": body} | ({"title": branch.title} if found.title.startswith(OURS) else {})
-        if body == found.body.replace("\r\n", "\n") and changes.get("title", found.title) == found.title:
-            return
-        file = self._file("changes.json", json.dumps(changes))
-        *host, owner, name = branch.slug.split("/") if branch.slug else ("{owner}", "{repo}")
-        where = ("--hostname", *host) if host else ()
-        address = f"repos/{owner}/{name}/pulls/{found.number}"
-        self.gh("api", *where, "--method", "PATCH", address, "--input", str(file), "--silent", to_do="update it")
-
-    def gh(self, *arguments: str, to_do: str) -> str:
-        """Raises: RalphError with what to do."""
-        code, said = self._run([self.gh_program, *arguments])
-        if code == NOT_LOGGED_IN or (code and "gh auth login" in said):
-            raise RalphError("gh is not logged in. Run: gh auth login (or set GH_TOKEN where there is no terminal)")
-        if code:
-            raise RalphError(f"gh could not {to_do}: {_last(said)}")
-        return said
-
-    def _where(self, branch: Branch) -> tuple[str, ...]:
-        """Where the branch was pushed to: never the project that this one is a fork of."""
-        return ("--repo", branch.slug) if branch.slug else ()
-
-    def _ssh(self) -> tuple[str, ...]:
-        """The user's own ssh command, not one that the repository names."""
-        code, said = self._run(["git", "config", "--global", "--get", "core.sshCommand"])
-        return (f"core.sshCommand={said.strip() if code == 0 and said.strip() else 'ssh'}",)
-
-    def _file(self, name: str, text: str) -> Path:
-        path = self.scratch / name
-        write_private(path, text.encode(), "pull request")
-        return path
-
-    def _run(self, command: Sequence[str]) -> tuple[int, str]:
-        output = self.scratch / "output"
-        done = run_process(command, cwd=self.repo.root, env=self.env, timeout_s=TIMEOUT_S, output=output)
-        said = output.read_text(encoding="utf-8", errors="replace")
-        return (done.exit_code, said) if not done.timed_out else (1, f"no answer within {TIMEOUT_S:.0f} s")
-
-
-@contextmanager
-def _hands(repo: Repo) -> Iterator[_Hands]:
-    program = shutil.which("gh")
-    if program is None:
-        raise RalphError(
-            "pull requests are opened with GitHub's gh, which is not installed. Install it (apt install gh, brew install "
-            "gh, or https://cli.github.com), then run: gh auth login"
-        )
-    env = clean_env({**QUIET, "GIT_ALLOW_PROTOCOL": "https:ssh:file"}, pass_through=NEEDED)
-    with tempfile.TemporaryDirectory(prefix="ralph-pr-") as folder:
-        yield _Hands(repo, program, Path(folder), env)
-
-
-def _last(said: str) -> str:
-    """What it complains of: the last line with words in it."""
-    lines = [one_line(line) for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if re.search(r"rejected|error|fatal|denied|could not", line, re.IGNORECASE)]
-    return (told or lines or ["it printed nothing"])[-1].rstrip(".")

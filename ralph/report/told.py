@@ -64,7 +64,8 @@ def told_to_all(report: Report) -> Outline:
     repository's schedules.
     """
     works = (_work(work, work.name, is_public=True) for work in report.works)
-    return Outline(title(report), _spent(report.cost), (*works, *_findings(report, is_public=True)))
+    spent = _spent(report.cost) if report.cost != Cost() else ""
+    return Outline(title(report), spent, (*works, *_findings(report, is_public=True)))
 
 
 def title(report: Report) -> str:
@@ -164,7 +165,7 @@ def _work(work: Work, heading: str, *, is_public: bool = False) -> Section:
 
 def _done(done: Done) -> Item:
     tries = f"{done.tries} tries" if done.tries > 1 else ""
-    facts = [done.commit[:SHA_CHARS], plain_cost(done.cost), tries]
+    facts = [done.commit[:SHA_CHARS], plain_cost(done.cost) if done.tries else "", tries]
     return Item(
         f"{done.story} {done.title}",
         ", ".join(fact for fact in facts if fact),

@@ -113,6 +113,9 @@ def test_it_pushes_and_opens_one_with_the_report_as_its_body(world: World, home:
     (pull,) = world.github()["pulls"]
     assert (pull["title"], pull["head"], pull["baseRefName"]) == ("Ralph: 1 story on ralph/shop", "ralph/shop", "main")
     assert pull["body"].startswith(BEGIN)
+    assert "## 1 story done" in pull["body"]
+    assert "**US-001 Cart**" in pull["body"]
+    assert "It works." in pull["body"]
     assert str(world.repo) not in pull["body"]
     assert git(world.remote, "rev-parse", "ralph/shop") == git(world.repo, "rev-parse", "ralph/shop")
 
