@@ -88,10 +88,10 @@ def _exchange(
     connection.request("POST", target.path, body=body, headers=always | dict(headers))
     with connection.getresponse() as response:
         text = response.read(MOST_BYTES).decode("utf-8", "replace")
-        return Answer(response.status, text, _seconds(response.headers.get("Retry-After", "")))
+        return Answer(response.status, text, retry_after_s(response.headers.get("Retry-After", "")))
 
 
-def _seconds(text: str) -> float:
+def retry_after_s(text: str) -> float:
     """Of a Retry-After header, which is a number of seconds or a date; 0 where it is neither."""
     if text.strip().isdigit():
         return float(text.strip()[:9])

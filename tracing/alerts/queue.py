@@ -96,9 +96,7 @@ class Queue:
                 if row["channel"] not in known and row["since_ns"] + GONE_AFTER_S * SECOND_NS <= now
             ]
             for row in gone:
-                note = (
-                    f'the settings have no channel "{row["channel"]}" any more. Add it again, then: ralph alerts retry --all'
-                )
+                note = f'the settings have no channel "{row["channel"]}" any more. Add it again, then: ralph alerts retry --all'
                 _end(db, (row["seq"], row["message_id"]), State.FAILED, note, now)
         return len(gone)
 

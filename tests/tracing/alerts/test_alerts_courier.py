@@ -243,7 +243,10 @@ def test_what_waits_for_a_channel_that_no_settings_have_is_given_up_after_a_day(
     assert office.deliver() == Delivered(left=1)
     office.clock.advance(1)
     assert office.deliver() == Delivered(failed=1)
-    assert office.only().note == 'the settings have no channel "gone" any more. Add it again, then: ralph alerts retry --all'
+    assert (
+        office.only().note
+        == 'the settings have no channel "gone" any more. Add it again, then: ralph alerts retry --all'
+    )
 
 
 def test_a_missing_secret_is_waited_for(office: Office, receiver: Receiver) -> None:

@@ -2,6 +2,8 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tracing.alerts.channels import Channel
 from tracing.alerts.courier import Delivered
 from tracing.alerts.message import Fact, Kind, Link, Message
 from tracing.alerts.outbox import State
+from tracing.alerts.posting import retry_after_s
 from tracing.alerts.senders.pagerduty import dedup_key, events
 from tracing.alerts.senders.slack import payload
 from tracing.finding import Severity
@@ -145,6 +148,23 @@ def test_slack_that_is_too_busy_gets_it_when_it_says(office: Office, chat: Recei
     office.clock.advance(30)
     assert office.deliver(SLACK).sent == 1
     assert "already" not in str(chat.got[-1].json)  # the first was refused for certain
+
+
+@pytest.mark.parametrize(
+    ("header", "least_s", "most_s"),
+    [
+        ("120", 120, 120),
+        ("", 0, 0),
+        ("soon", 0, 0),
+        ("-5", 0, 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ("9" * 40, 1e8, 1e9),
+    ],
+)
+def test_when_to_come_again_is_read_in_both_forms(header: str, least_s: float, most_s: float) -> None:
+    assert least_s <= retry_after_s(header) <= most_s
+    in_an_hour = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    assert 3_500 < retry_after_s(in_an_hour) <= 3_600
 
 
 def test_slack_that_may_have_it_is_told_so(office: Office, chat: Receiver) -> None:

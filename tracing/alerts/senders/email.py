@@ -27,6 +27,7 @@ from tracing.words import plain
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 SUBJECT = 200
+STEPS = 3  # a mail is some ten questions and answers: it may take so many times what one of them may
 Refusals = dict[str, tuple[int, bytes]]
 
 
@@ -85,7 +86,7 @@ def _session(attempt: Attempt) -> Iterator[_Line]:
     """Connected and encrypted as the settings say; its errors become those of a sender."""
     channel = attempt.channel
     host, port = channel.host or "", channel.port or PORTS[channel.security]
-    ends = time.monotonic() + attempt.timeout_s
+    ends = time.monotonic() + STEPS * attempt.timeout_s
     line = connect(host, port, private=channel.private, timeout_s=attempt.timeout_s)
     server: _Line | None = None
     try:
@@ -99,7 +100,7 @@ def _session(attempt: Attempt) -> Iterator[_Line]:
             yield server
             _quit(server)
     except (OSError, smtplib.SMTPException) as error:
-        late = time.monotonic() >= ends or isinstance(error, TimeoutError)
+        late = time.monotonic() >= ends or TimeoutError in {type(error), type(error.__context__)}
         maybe = server is not None and server.handed_over
         raise _as_ours(error, attempt, late=late, maybe=maybe) from None
     finally:
