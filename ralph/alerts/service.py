@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -153,11 +153,6 @@ class Alerting:
         desk, self._desk = self._desk, None
         if desk is not None:
             desk.close()
-
-
-def chores(home: Home, *, clock: Callable[[], int] = time.time_ns) -> Sequence[Callable[[], object]]:
-    """What `ralph daemon` does every few seconds beside its schedules."""
-    return (Alerting(home, clock=clock).try_once,)
 
 
 def _identity(home: Home) -> object:

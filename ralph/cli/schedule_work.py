@@ -37,13 +37,14 @@ def once_command(name: str | None) -> int:
     The exit code is that of the run that ended last, and 0 when nothing was due.
     """
     from ralph.home import find_home  # noqa: PLC0415
+    from ralph.nightly import chores  # noqa: PLC0415
     from ralph.schedule.daemon import DaemonBusyError, once  # noqa: PLC0415
     from ralph.schedule.environment import FileVariables  # noqa: PLC0415
 
     home, aloud = find_home(), Aloud()
     FileVariables(home).refresh()
     try:
-        code = _once_of(home, name, aloud) if name else once(home, aloud)
+        code = _once_of(home, name, aloud) if name else once(home, aloud, chores=chores(home))
     except DaemonBusyError:
         click.echo("nothing to do: a daemon, or an earlier `ralph schedule once`, carries the schedules out")
         return 0
@@ -64,19 +65,18 @@ def daemon_command(*, unless_running: bool) -> int:
     `ralph schedule install` has the system start it at boot. Keys are read from RALPH_HOME/env where they are not set.
     """
     from ralph.home import find_home  # noqa: PLC0415
-    from ralph.schedule.environment import FileVariables  # noqa: PLC0415
+    from ralph.nightly import chores  # noqa: PLC0415
 
     home = find_home()
     if unless_running and is_served(home):
         return 0
-    variables = FileVariables(home)
-    variables.refresh()
+    beside = chores(home)
     from ralph.schedule.daemon import daemon, show_log  # noqa: PLC0415
 
     show_log()
     for line in _served(home):
         click.echo(line)
-    return int(daemon(home, chores=[variables.refresh]))
+    return int(daemon(home, chores=beside))
 
 
 def _served(home: "Home") -> list[str]:
