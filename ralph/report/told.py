@@ -5,14 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ralph.report.facts import (
-    Change,
     Cost,
-    Day,
     Done,
     Finding,
     Firing,
     Need,
-    Night,
     Open,
     OtherAgent,
     Report,
@@ -20,18 +17,17 @@ from ralph.report.facts import (
     Why,
     Work,
 )
-from ralph.report.money import usual_micros
 from ralph.report.needs import BLOCKED
-from ralph.report.outline import Bar, Item, Outline, Part, Section, Table, Tone
+from ralph.report.outline import Item, Outline, Part, Section, Tone
+from ralph.report.told_money import money_section
 from ralph.report.words import counted
 from ralph.screen_text import one_line
 from tracing.finding import Severity
-from tracing.words import cut, length, local_time, money, percent
+from tracing.words import cut, length, local_time, money
 
 SHA_CHARS = 10
 WHY_CHARS = 240
 TEXT_CHARS = 600
-ENOUGH = 10  # tries from which on a percentage says more than the counts
 SAID = {
     Why.MERGE,
     Why.UNKNOWN,
@@ -52,7 +48,7 @@ def told(report: Report) -> Outline:
         *_needs(report),
         *(_work(work, _heading(work, report.works)) for work in report.works),
         *_next(report),
-        *_money(report),
+        *money_section(report),
         *_findings(report),
         *_others(report.others),
     )
@@ -227,70 +223,6 @@ def _firing(one: Firing, now_ns: int) -> Item:
     last = f"last {one.last}" if one.last else ""
     tone = Tone.WARNING if one.state in {"paused", "due now"} else Tone.PLAIN
     return Item(f"{one.name} ({Path(one.repo).name}): {state}", last, "", "", tone)
-
-
-def _money(report: Report) -> Iterator[Section]:
-    blocks: list[Item | Table] = [*map(_day, report.days), *_changes(report.change)]
-    if len(report.nights) > 1:
-        blocks.append(_nights(report.nights))
-    usual = usual_micros(report.nights)
-    text = f"A night costs {money(usual)} in the median of those before." if usual is not None else ""
-    if blocks and not (report.quiet and len(report.nights) <= 1):
-        yield Section("Money and results", (Part("", tuple(blocks)),), text)
-
-
-def _day(day: Day) -> Item:
-    of_limit = f" of {money(day.limit_micros)}" if day.limit_micros else ", no limit a day"
-    held = (
-        f" + {money(day.counted_micros - day.known_micros)} unknown or under way"
-        if day.counted_micros > day.known_micros
-        else ""
-    )
-    share = f", {percent(day.counted_micros, day.limit_micros)}" if day.limit_micros else ""
-    is_high = bool(day.limit_micros) and day.counted_micros >= 0.8 * (day.limit_micros or 0)
-    return Item(
-        f"{day.day} (UTC): {money(day.known_micros)}{of_limit}{held}{share}",
-        tone=Tone.WARNING if is_high else Tone.PLAIN,
-    )
-
-
-def _changes(change: Change) -> Iterator[Item]:
-    """Counts; a percentage only where both sides have enough to take one of."""
-    if not change.tried:
-        return
-    now = f"{change.done} of {counted(change.tried, 'story', 'stories')} committed"
-    if not change.tried_before:
-        yield Item(now)
-    else:
-        shares = ""
-        if min(change.tried, change.tried_before) >= ENOUGH:
-            shares = (
-                f" ({percent(change.done, change.tried)}, before {percent(change.done_before, change.tried_before)})"
-            )
-        before = (
-            f"{change.done_before} of {change.tried_before} in the {counted(change.nights, 'night')} with work before"
-        )
-        yield Item(f"{now}; {before}{shares}")
-    if change.per_story_micros is not None:
-        before = (
-            f"; {money(change.per_story_before_micros)} before" if change.per_story_before_micros is not None else ""
-        )
-        yield Item(f"{money(change.per_story_micros)} a committed story, failed tries included{before}")
-
-
-def _nights(nights: Sequence[Night]) -> Table:
-    most_micros = max((night.cost.known_micros for night in nights), default=0) or 1
-    rows = tuple(
-        (
-            local_time(night.began_at_ns, "%a %d %b"),
-            f"{night.done} of {night.tried}" if night.tried else "-",
-            (money(night.cost.known_micros) if night.tried or night.cost.known_micros else "-")
-            + ("+" if night.cost.unknown_micros else ""),
-            Bar(night.cost.known_micros / most_micros),
-        )
-        for night in reversed(nights)
-    )
-    return Table(("Night of", "Stories", "Cost", ""), rows, frozenset({1, 2}))
 
 
 def _findings(report: Report, *, is_public: bool = False) -> Iterator[Section]:
