@@ -17,6 +17,7 @@ LOOK_NS = 60 * S_NS  # how exactly it is known when somebody looked last
 DAY_NS = 86_400 * S_NS
 MOST_COUNTED = 10_000
 FORM = "%a %H:%M"
+DATED = "%a %Y-%m-%d %H:%M"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Due:
     at_ns: int
     until_ns: int | None  # when its window closes
     why: str = ""  # it is late, or skipped
-    is_skipped: bool = False
+    skipped_ns: int | None = None  # when that was decided; None: it is to run
 
 
 def write_down(db: sqlite3.Connection, now_ns: int, rule: str) -> list[int]:
@@ -76,7 +77,6 @@ def insert_by_hand(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int) -> int
 def skip_unlooked(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, why: str) -> None:
     """What became due and nobody has seen is not made up: its times change, or it is paused or removed."""
     if not row["paused"]:
-        _off_since(db, now_ns)
         before = _newest_id(db)
         write_down_one(db, row, now_ns, Missed.RUN, "")
         change = "UPDATE due_runs SET state = 'skipped', ended_at_ns = ?, why = ? WHERE id > ? AND schedule = ?"
@@ -103,7 +103,7 @@ def _off_since(db: sqlite3.Connection, now_ns: int) -> str:
         db.execute("INSERT OR REPLACE INTO schedule_watch VALUES (1, ?)", (now_ns,))
     if now_ns - looked_ns <= LATE_NS:
         return "it was not looked at in time"
-    return f"the machine or the daemon was off from {local_time(looked_ns, FORM)} to {local_time(now_ns, FORM)}"
+    return f"the machine or the daemon was off from {local_time(looked_ns, DATED)} to {local_time(now_ns, DATED)}"
 
 
 def _after_a_clock_that_was_ahead(db: sqlite3.Connection, now_ns: int) -> None:
@@ -126,7 +126,8 @@ def _close(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, why: str) -> N
     if row["started_at_ns"] is None:
         changes, values = "state = 'skipped', ended_at_ns = ?, note = ?", (now_ns, why)
     else:
-        changes, values = "state = 'done', ended_at_ns = COALESCE(ended_at_ns, ?), note = ?", (now_ns, why)
+        note = "; ".join(filter(None, (row["note"], why)))
+        changes, values = "state = 'done', ended_at_ns = COALESCE(ended_at_ns, ?), note = ?", (now_ns, note)
     db.execute(f"UPDATE due_runs SET {changes} WHERE id = ?", (*values, row["id"]))  # noqa: S608 (ours)
 
 
@@ -166,23 +167,23 @@ def _judged(schedule: Schedule, due_ns: int, now_ns: int, rule: str, off: str) -
         return Due(due_ns, until_ns)
     if until_ns is not None and now_ns >= until_ns:
         closed = local_time(until_ns, FORM)
-        return Due(due_ns, until_ns, f"missed: {off}; its window closed at {closed}", is_skipped=True)
+        return Due(due_ns, until_ns, f"missed: {off}; its window closed at {closed}", skipped_ns=now_ns)
     if (schedule.missed or rule) == Missed.SKIP:
-        return Due(due_ns, until_ns, f"missed: {off}; a missed run of this schedule is skipped", is_skipped=True)
+        return Due(due_ns, until_ns, f"missed: {off}; a missed run of this schedule is skipped", skipped_ns=now_ns)
     return Due(due_ns, until_ns, f"late: {off}")
 
 
 def _insert(db: sqlite3.Connection, row: sqlite3.Row, earlier: int, due: Due) -> list[int]:
     """The id where it is skipped."""
     why = "; ".join(filter(None, (due.why, missed_words(earlier))))
-    state = "skipped" if due.is_skipped else "pending"
-    values = (row["name"], due.at_ns, row["repo"], row["run_args"], due.until_ns, state, earlier, why)
+    state = "pending" if due.skipped_ns is None else "skipped"
+    values = (row["name"], due.at_ns, row["repo"], row["run_args"], due.until_ns, state, earlier, why, due.skipped_ns)
     statement = (
         "INSERT INTO due_runs(schedule, due_at_ns, repo, run_args, until_ns, state, missed, why, ended_at_ns) "
-        "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE ?6 WHEN 'skipped' THEN looked_ns END FROM schedule_watch"
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     id_ = int(db.execute(statement, values).lastrowid or 0)
-    return [id_] if due.is_skipped else []
+    return [] if due.skipped_ns is None else [id_]
 
 
 def missed_words(count: int) -> str:

@@ -99,7 +99,9 @@ def read_end(run: DueRun, exit_code: int) -> End:
     """The exit code, with what the run's own log says of the model service."""
     if exit_code not in SAYS_WHY:
         return End(exit_code)
-    fields = next(_last_words(run), {})
+    fields: Mapping[str, EventValue] = {}
+    with suppress(OSError):  # a log that cannot be read says nothing; the exit code is true all the same
+        fields = next(_last_words(run), {})
     again_at, trouble = fields.get("again_at"), fields.get("trouble")
     return End(exit_code, trouble=str(trouble or ""), again_at_ns=_ns(again_at) if again_at else None)
 
