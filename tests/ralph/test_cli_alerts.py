@@ -1,0 +1,132 @@
+"""`ralph alerts` as a person types it: lists, a test message, history, silence, another try."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ralph.alerts.rules import every_rule
+from ralph.alerts.service import Alerting
+from ralph.cli.main import cli
+from ralph.errors import RalphError
+from ralph.home import Home, find_home
+from ralph.settings.schema import Settings
+from tests.tracing.alerts.receivers import Receiver, Reply, http_receiver
+from tracing.alerts.outbox import Outbox
+from tracing.store import TraceStore
+from tracing.tracer import Tracer
+
+HOOK = '[[channels]]\nname = "hook"\nkind = "webhook"\naddress = "{url}/"\nprivate = true\n'
+PAGE = Path(__file__).parents[2] / "docs" / "alerts.md"
+
+
+def ralph(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "160"}).invoke(cli, ["alerts", *arguments], standalone_mode=False)
+
+
+@pytest.fixture
+def home() -> Home:
+    return find_home()
+
+
+@pytest.fixture
+def receiver(home: Home) -> Iterator[Receiver]:
+    with http_receiver() as receiver:
+        home.config.write_text(HOOK.format(url=receiver.url), encoding="utf-8")
+        yield receiver
+
+
+def tell_of_a_failure(home: Home) -> None:
+    Alerting(home).once()
+    with closing(TraceStore.open(home.traces_db)) as store:
+        Tracer(store, watch=None).start_trace("work", agent_id="helper").end("error", error="it broke")
+    Alerting(home).once()
+
+
+def test_a_test_message_says_that_it_was_taken(receiver: Receiver) -> None:
+    result = ralph("test", "hook")
+
+    assert (result.return_value, result.output) == (0, "hook: the receiver took it. Look whether it arrived.\n")
+    assert [one.json["type"] for one in receiver.got] == ["alert.test"]
+
+
+def test_a_test_message_that_is_refused_says_what_the_receiver_answered(receiver: Receiver) -> None:
+    receiver.answer = lambda _: Reply(403, "no such key")
+
+    result = ralph("test", "hook")
+
+    assert result.return_value == 4
+    assert "hook: the test message was not sent." in result.output
+    assert "403" in result.output
+
+
+def test_a_secret_that_is_not_there_is_named(home: Home) -> None:
+    home.config.write_text('[[channels]]\nname = "team"\nkind = "slack"\nurl = "env:NOT_SET"\n', encoding="utf-8")
+
+    result = ralph("test", "team")
+
+    assert result.return_value == 2
+    assert "env:NOT_SET: the variable is not set" in result.output
+
+
+@pytest.mark.usefixtures("receiver")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(("test", "hok"), 'there is no channel "hok". Did you mean hook?', id="channel"),
+        pytest.param(
+            ("silence", "story-parked", "--end"),
+            'there is no rule "story-parked". Did you mean story_parked?',
+            id="rule",
+        ),
+        pytest.param(("retry", "abc"), "no message of these ids was given up.", id="message"),
+    ],
+)
+def test_a_name_that_is_not_there_is_answered_with_the_nearest(arguments: tuple[str, ...], words: str) -> None:
+    error = ralph(*arguments).exception
+
+    assert isinstance(error, RalphError)
+    assert str(error).startswith(words)
+
+
+def test_without_a_channel_it_is_said_how_to_add_one() -> None:
+    assert "[[channels]]" in str(ralph("test", "hook").exception)
+    assert "No channel is set up" in ralph("list").output
+
+
+@pytest.mark.usefixtures("receiver")
+def test_a_silent_rule_is_listed_as_silent_until_the_silence_is_ended(home: Home) -> None:
+    assert ralph("silence", "trace_failed", "--for", "2h").output.startswith("trace_failed is silent until ")
+    tell_of_a_failure(home)
+    (rule,) = (one for one in json.loads(ralph("list", "--json").output)["rules"] if one["name"] == "trace_failed")
+    assert rule["silenced_until"]
+    assert json.loads(ralph("history", "--json").output) == []
+
+    assert ralph("silence", "--end", "trace_failed").output == "trace_failed speaks again\n"
+    assert "silent until" not in ralph("list").output
+
+
+def test_history_says_to_whom_and_whether_it_arrived_and_why_not(home: Home, receiver: Receiver) -> None:
+    receiver.answer = lambda _: Reply(400, "not like this")
+    tell_of_a_failure(home)
+
+    (row,) = json.loads(ralph("history", "--json").output)
+    assert (row["channel"], row["state"], row["rule"]) == ("hook", "failed", "trace_failed")
+    shown = ralph("history").output
+    assert row["id"][:8] in shown
+    assert "failed" in shown
+    assert "400" in shown
+
+    receiver.answer = lambda _: Reply()
+    assert ralph("retry", row["id"][:8]).output == "1 message taken up again\n"
+    with closing(Outbox.open(home.ledger_db)) as outbox:
+        assert [entry.state for entry in outbox.history()] == ["sent"]
+
+
+def test_every_rule_is_in_the_docs(home: Home) -> None:
+    page = PAGE.read_text("utf-8")
+
+    assert [rule.name for rule in every_rule(home, Settings()) if f"| `{rule.name}` |" not in page] == []
