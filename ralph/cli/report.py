@@ -31,11 +31,11 @@ def since_time(ctx: click.Context, param: click.Parameter, text: str | None) -> 
     "report",
     epilog="""\b
 Examples:
-  ralph report                         since yesterday evening, or since the last report
+  ralph report                                   # since yesterday evening, or since the last report
   ralph report --since 7d --repo ~/code/shop
   ralph report --format html -o report.html --open
-  ralph report --send mail             now, by the channel called mail
-  ralph report --pr                    as the body of a pull request
+  ralph report --send mail                       # now, by the channel called mail
+  ralph report --pr                              # as the body of a pull request
 """,
 )
 @click.option(
