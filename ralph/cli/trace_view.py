@@ -89,11 +89,19 @@ def _header(detail: TraceDetail, turns: Turns) -> list[str]:
         f"{tokens(row.input_tokens)} tokens in ({cached} from the cache), {tokens(row.output_tokens)} out",
         "outcome": _outcome(row, turns),
         "error": plain(row.error or ""),
+        "texts": _kept_words(row),
     }
     return [
         f"trace {row.trace_id}: {row.status.value}",
         *(f"  {name:<8} {fact}" for name, fact in facts.items() if fact),
     ]
+
+
+def _kept_words(row: TraceRow) -> str:
+    """What became of its texts, and where it is from; "" of a trace that was made here and has them all."""
+    gone = f"deleted {local_time(row.trimmed_ns, '%Y-%m-%d')} by [retention]; times, costs, findings stay"
+    came = f"imported {local_time(row.imported_ns, '%Y-%m-%d')}; its cost is not counted here"
+    return "; ".join([gone] * bool(row.trimmed_ns) + [came] * bool(row.imported_ns))
 
 
 def _outcome(row: TraceRow, turns: Turns) -> str:

@@ -140,6 +140,9 @@ def _show_trace(store: "TraceStore", detail: "TraceDetail", *, as_json: bool) ->
         click.echo("\n".join(trace_lines(detail, findings)))
 
 
+TEXTS_GONE = "\nIts texts were deleted: they were older than [retention] keeps them (docs/housekeeping.md)."
+
+
 def _show_span(detail: "TraceDetail", span_id: str, *, as_json: bool) -> None:
     from ralph.cli.span_view import span_lines  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.cli.trace_json import span_facts  # noqa: PLC0415
@@ -152,7 +155,8 @@ def _show_span(detail: "TraceDetail", span_id: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(span_facts(span, whole=True))
     else:
-        click.echo("\n".join(span_lines(span)))
+        gone = [TEXTS_GONE] if detail.trace.trimmed_ns else []
+        click.echo("\n".join([*span_lines(span), *gone]))
 
 
 def _follow(store: "TraceStore", trace_id: str) -> None:

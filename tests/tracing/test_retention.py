@@ -19,7 +19,12 @@ from tracing.store import GroupBy
 from tracing.store.retention import delete_loose, delete_texts, delete_traces, ended_before
 from tracing.store.soundness import unsound
 from tracing.store.volumes import drop_emptied, open_volume, volumes
+from tracing.web.page import Query, Site
+from tracing.web.pages import span as span_pages
+from tracing.web.pages import trace as trace_pages
+from tracing.web.render import Renderer, Where
 
+TRACE_PAGES = (*trace_pages.PAGES, *span_pages.PAGES)
 DAY_NS = 86_400 * 10**9
 FIRST_NS = 1_800_000_000 * 10**9
 
@@ -265,3 +270,15 @@ def test_a_writer_hardly_waits_while_thousands_of_spans_go(
     stopped = Slices(file, stop=lambda: True)
     assert not stopped.carry_out(iter([None]), "nothing")
     assert time.monotonic() - began < 0.5
+
+
+def test_the_pages_say_that_texts_were_deleted(
+    store: TraceStore, file: sqlite3.Connection, tracer: Tracer, days: Days
+) -> None:
+    trace = a_trace(tracer, "old", "umbrella")
+    swept(file, days.to(60), texts_ns=days.to(50))
+    path = {"trace_id": trace.trace_id, "span_id": store.trace(trace.trace_id).spans[1].span_id}
+    for name in ("trace", "span"):
+        page = next(one for one in TRACE_PAGES if one.name == name)
+        view = page.view(Query(store, path, {}, days.ns))
+        assert "deleted on 2027-03" in Renderer(Site(store, pages=TRACE_PAGES)).page(page, view, Where(page))

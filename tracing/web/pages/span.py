@@ -72,6 +72,7 @@ class SpanView:
     attributes: tuple[tuple[str, Text], ...]
     is_whole: bool
     raw: Raw
+    trimmed_ns: int = 0  # when retention deleted its texts; 0: they are there
 
 
 def span_page(query: Query) -> SpanView:
@@ -123,6 +124,7 @@ class Spans:
             attributes=tuple((plain(name), _text(value)) for name, value in sorted(span.attributes.items())),
             is_whole=self.is_whole,
             raw=Raw(span.input(), span.output()),
+            trimmed_ns=self.trace.trimmed_ns,
         )
 
     def stored(self, wanted: str) -> SpanRow:
