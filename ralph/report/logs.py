@@ -50,7 +50,7 @@ class RunLog:
 
     @property
     def due(self) -> str:
-        return str(getattr(self.head, "due", "") or "")
+        return self.head.due
 
     @property
     def trouble(self) -> str:

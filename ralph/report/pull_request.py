@@ -60,13 +60,13 @@ def pull_request(home: Home, settings: Settings, root: Path, since_ns: int | Non
         return f"updated {found.url}"
 
 
-def with_report(body: str, text: str) -> str:
-    """The body with this report in the place of the one before, and all that people wrote; it is cut where both are too much."""
-    body = body.replace("\r\n", "\n")
-    head, end, after = body.partition(END)
+def with_report(current: str, text: str) -> str:
+    """A pull request's body with this report in the place of the one before, and all that people wrote; it is cut where both are too much."""
+    current = current.replace("\r\n", "\n")
+    head, end, after = current.partition(END)
     before, begin, _ = head.rpartition(BEGIN)
     if not begin or not end:
-        before, after = (body.rstrip() + "\n\n" if body.strip() else ""), "\n"
+        before, after = (current.rstrip() + "\n\n" if current.strip() else ""), "\n"
     room = MOST_BYTES - len((before + after).encode()) - len(BEGIN) - len(END) - 2
     data = text.strip().encode()
     kept = data if len(data) <= room else data[: max(room, 0)].rpartition(b"\n")[0]
@@ -106,9 +106,8 @@ def _branch(seen: Look) -> tuple[Branch, int]:
     times = repo.store.text("log", "--format=%ct", "--end-of-options", plan.tip, f"^refs/heads/{base}").split()
     remote = _remote(repo, base)
     url = repo.store.text("remote", "get-url", "--push", "--", remote)
-    return Branch(repo, plan.name, base, remote, _slug(url), tuple(commits.values())[::-1]), int(
-        times[-1]
-    ) * 10**9 - BEFORE_NS
+    branch = Branch(repo, plan.name, base, remote, _slug(url), tuple(commits.values())[::-1])
+    return branch, int(times[-1]) * 10**9 - BEFORE_NS
 
 
 def _base(seen: Look) -> str:
