@@ -29,6 +29,7 @@ CHECK = "check "
 NEWEST = 5  # traces of a repository in which the last look at its base is searched
 FARTHER = 20  # and among which is the one that has the output, where that look came from the cache
 REASON_CHARS = 400
+MOST_SEEN = 1_000  # traces that a daemon remembers; read again when they are forgotten
 PARKED = """
 SELECT * FROM parked_stories WHERE at_ns >= ? ORDER BY at_ns
 """
@@ -113,6 +114,8 @@ class RedBase:
     _seen: dict[str, Base | None] = field(default_factory=dict)  # by trace: a look that is over does not change
 
     def look(self, view: View) -> Iterator[Holds]:
+        if len(self._seen) > MOST_SEEN:
+            self._seen.clear()
         for root in self.runs.repos():
             base = self._newest(view.store, root)
             if base is not None and base.red:
