@@ -84,9 +84,10 @@ def send_now(home: Home, settings: Settings, report: Report, channel: str = "") 
 
 
 def channels_for(settings: Settings) -> tuple[str, ...]:
-    """Those that `[report] to` names, else all there are."""
-    names = tuple(channel.name for channel in settings.channels)
-    return tuple(name for name in names if not settings.report.to or name in settings.report.to)
+    """Those that `[report] to` names, else all there are. A name that no channel has is kept: the courier gives it up, and says so
+    in the history of alerts.
+    """
+    return settings.report.to or tuple(channel.name for channel in settings.channels)
 
 
 def put(home: Home, message: Message, channels: Sequence[str], clock: Callable[[], int] = time.time_ns) -> bool:
