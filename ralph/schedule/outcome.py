@@ -16,6 +16,7 @@ LONGEST_WAIT_S = 3600
 BUSY_WAIT_S = 300
 PATIENCE_S = 6 * 3600  # a run without a window goes on until so long after it was due, or begun where that was later
 FORM = "%a %H:%M"
+STOPPED = "the daemon was stopped"
 
 CUT_SHORT = {ExitCode.TERMINATED, ExitCode.HUNG_UP, ExitCode.INTERRUPTED}
 
@@ -70,7 +71,8 @@ class Follow:
 def what_follows(run: DueRun, end: End, now_ns: int, *, stopped: bool = False) -> Follow:
     """`stopped`: the daemon had it stopped, or died while it ran; a run that a person stopped by itself is done."""
     if stopped and end.exit_code in CUT_SHORT:
-        return _within(run, now_ns, "the daemon was stopped", now_ns)
+        follow = _within(run, now_ns, STOPPED, now_ns)
+        return follow if follow.at_ns is None else Follow(now_ns, f"{STOPPED}; the next one carries it on")
     next_, why = _after(end)
     if next_ is Next.DONE:
         return Follow(None, "; ".join(filter(None, (end.note, why))))

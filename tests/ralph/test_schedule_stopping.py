@@ -90,7 +90,7 @@ def test_a_daemon_that_is_stopped_has_its_run_finish_the_step_and_the_next_one_c
     assert size(tmp_path / "finished") == 1
     [row] = store.history("nightly")
     assert (row.state, row.legs) == (State.PENDING, 2)
-    assert row.note.endswith(": the daemon was stopped")
+    assert row.note == "the daemon was stopped; the next one carries it on"
     (tmp_path / "go").touch()
     start()
     until(lambda: store.history("nightly")[0].state is State.DONE)
