@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +25,12 @@ from tracing.store import GroupBy
 from tracing.store.scores import PutScore
 from tracing.store.soundness import unsound
 from tracing.store.writes import PutFindings
+from tracing.web.page import Query, Site
+from tracing.web.pages import span as span_pages
+from tracing.web.pages import trace as trace_pages
+from tracing.web.render import Renderer, Where
 
+TRACE_PAGES = (*trace_pages.PAGES, *span_pages.PAGES)
 NOW_NS = 1_900_000_000 * 10**9
 Line = dict[str, Any]
 
@@ -98,6 +104,22 @@ def test_what_comes_in_is_what_went_out(ours: TraceStore, theirs: TraceStore, fi
         assert unsound(connection) == []
     for words in ("umbrella", "make", "broke", "US-1"):
         assert [row.trace_id for row in theirs.traces(TraceFilter(text=words))] == [trace_id], words
+
+
+def pages(store: TraceStore, trace_id: str) -> list[str]:
+    """Its page and those of its spans, less the line that says that it was imported."""
+    shown = []
+    for page in TRACE_PAGES:
+        for span in store.trace(trace_id).spans:
+            query = Query(store, {"trace_id": trace_id, "span_id": span.span_id}, {}, NOW_NS)
+            html = Renderer(Site(store, pages=TRACE_PAGES)).page(page, page.view(query), Where(page))
+            shown.append(" ".join(re.sub(r'<p class="muted">Imported on .*?</p>', "", html).split()))
+    return shown
+
+
+def test_its_pages_look_the_same_in_both_stores(ours: TraceStore, theirs: TraceStore, file: Path) -> None:
+    trace_id = taken_in(theirs, file)
+    assert pages(theirs, trace_id) == pages(ours, trace_id)
 
 
 def test_an_imported_trace_goes_out_as_it_came_in(theirs: TraceStore, file: Path, tmp_path: Path) -> None:
