@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 
-@click.command("import", epilog="Example: ralph import 45f0c1d2.ralph-trace && ralph trace 45f0")
+@click.command("import", epilog="Example: ralph import 45f0c1d2.ralph-trace")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def import_command(files: tuple[Path, ...]) -> None:
     """Take in the traces that `ralph export` wrote to these files, marked as imported.

@@ -5,7 +5,7 @@ import click
 from ralph.cli.gc import size
 
 
-@click.command("vacuum", epilog="Example: ralph gc && ralph vacuum")
+@click.command("vacuum", epilog="Example: ralph vacuum")
 def vacuum_command() -> None:
     """Make Ralph's databases as small as what is in them. A run that goes on hardly notices.
 

@@ -107,13 +107,15 @@ def test_what_comes_in_is_what_went_out(ours: TraceStore, theirs: TraceStore, fi
 
 
 def pages(store: TraceStore, trace_id: str) -> list[str]:
-    """Its page and those of its spans, less the line that says that it was imported."""
+    """Its page and those of its spans, less the line that says that it was imported, and in which file it is."""
     shown = []
     for page in TRACE_PAGES:
         for span in store.trace(trace_id).spans:
             query = Query(store, {"trace_id": trace_id, "span_id": span.span_id}, {}, NOW_NS)
             html = Renderer(Site(store, pages=TRACE_PAGES)).page(page, page.view(query), Where(page))
-            shown.append(" ".join(re.sub(r'<p class="muted">Imported on .*?</p>', "", html).split()))
+            shown.append(
+                " ".join(re.sub(r'<p class="muted">Imported on .*?</p>', "", html).replace(str(store.path), "").split())
+            )
     return shown
 
 
