@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tracing.sqlite import transaction
 
-SLICE_S = 0.015
+SLICE_S = 0.01
 LEAST_BREATH_S = 0.005
 
 
