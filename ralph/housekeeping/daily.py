@@ -13,6 +13,9 @@ from ralph.settings.schema import Settings
 from ralph.workspace.lock import try_hold
 
 EVERY_NS = 86_400 * 10**9
+LEAP_NS = (
+    7 * EVERY_NS
+)  # after so long a clock may be wrong, and everything would look old: a day has to pass by it first
 STARTING_S = 120.0
 PORTION_S = 5.0
 MARK = "housekeeping"  # when it was last finished, in the state folder
@@ -25,7 +28,7 @@ def gc_if_due(
     *,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Done | None:
-    """A portion of what is due; None: nothing is due, a run is just starting, or somebody else is at it."""
+    """A portion of what is due; None: nothing is due, a run is just starting, somebody else is at it, or the clock has leapt."""
     now_ns = clock()
     if not _is_due(home, now_ns) or _is_starting(home, now_ns):
         return None
@@ -33,10 +36,13 @@ def gc_if_due(
     if held is None:
         return None
     try:
+        if _has_leapt(home, now_ns):
+            _mark(home, now_ns)
+            return None
         until = monotonic() + PORTION_S
         done = carry_out(plan(home, settings, now_ns), lambda: monotonic() > until)
         if done.is_finished:
-            write_private(home.root / MARK, f"{now_ns}\n".encode(), "housekeeping mark")
+            _mark(home, now_ns)
         return done
     finally:
         held.release()
@@ -44,11 +50,25 @@ def gc_if_due(
 
 def _is_due(home: Home, now_ns: int) -> bool:
     """A day after the last time; a clock that was set back is no reason to wait for longer."""
+    last_ns = _last_ns(home)
+    return last_ns is None or not 0 <= now_ns - last_ns < EVERY_NS
+
+
+def _has_leapt(home: Home, now_ns: int) -> bool:
+    """Whether the machine was off for long, or its clock says a date that has not come."""
+    last_ns = _last_ns(home)
+    return last_ns is not None and now_ns - last_ns > LEAP_NS
+
+
+def _last_ns(home: Home) -> int | None:
     try:
-        last_ns = int((home.root / MARK).read_text())
+        return int((home.root / MARK).read_text())
     except (OSError, ValueError):
-        return True
-    return not 0 <= now_ns - last_ns < EVERY_NS
+        return None
+
+
+def _mark(home: Home, now_ns: int) -> None:
+    write_private(home.root / MARK, f"{now_ns}\n".encode(), "housekeeping mark")
 
 
 def _is_starting(home: Home, now_ns: int) -> bool:

@@ -229,6 +229,25 @@ def test_it_is_done_once_a_day_and_by_one_at_a_time(home: Home, settings: Settin
     assert gc_if_due(home, settings, lambda: NOW_NS + EVERY_NS)
 
 
+def test_a_clock_that_leapt_lets_nothing_go_before_a_day_has_passed_by_it(home: Home, settings: Settings) -> None:
+    assert gc_if_due(home, settings, lambda: NOW_NS)
+    a_trace(home, 2)
+    in_a_year_ns = NOW_NS + 365 * EVERY_NS
+    assert gc_if_due(home, settings, lambda: in_a_year_ns) is None
+    assert names(home) != set()
+    assert gc_if_due(home, settings, lambda: NOW_NS + EVERY_NS)  # the clock was put right
+    assert names(home) != set()
+
+
+def test_after_a_long_holiday_it_goes_on_a_day_later(home: Home, settings: Settings) -> None:
+    assert gc_if_due(home, settings, lambda: NOW_NS)
+    a_trace(home, 2)
+    back_ns = NOW_NS + 365 * EVERY_NS
+    assert gc_if_due(home, settings, lambda: back_ns) is None
+    assert gc_if_due(home, settings, lambda: back_ns + EVERY_NS)
+    assert names(home) == set()
+
+
 def test_what_a_portion_leaves_the_next_one_does(home: Home, settings: Settings) -> None:
     for number in range(3):
         a_trace(home, 200 + number)
