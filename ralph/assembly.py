@@ -146,7 +146,7 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     home, repo, branch = ground.home, ground.repo, ground.plan.name
     RunFolders(home).prune()
-    redactor = Redactor(known_secrets(os.environ, repo.root))
+    redactor = Redactor(known_secrets(os.environ, repo.root, home))
     tidy_dead_runs(RunFolders(home), redactor.text)
     due = os.environ.get("RALPH_DUE_RUN", "")
     head = RunHead(run_id, repo.id, str(repo.root), branch, ground.place.name, os.getpid(), due=due)

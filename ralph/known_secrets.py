@@ -5,10 +5,16 @@ An agent that runs `printenv` or reads what `copy` gave it shows a value without
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
+from ralph.errors import RalphError
+from ralph.home import Home
+from ralph.schedule.environment import env_file, read_variables
+from ralph.settings.load import user_settings
 from ralph.workspace.secrets import HARMLESS_NAMES
+from tracing.alerts.secrets import values_of
 from tracing.redact import secret_values
 
 ENV_FILES = (".env", ".env.*", "*.env", ".envrc", "*/.env", "*/.env.*")
@@ -16,11 +22,22 @@ MOST_BYTES = 64 * 1024
 _LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", re.MULTILINE)
 
 
-def known_secrets(environ: Mapping[str, str], root: Path) -> frozenset[str]:
-    """What variables with key-like names hold, in the environment and in the env files of the checkout `root`."""
-    found = secret_values(environ)
+def known_secrets(environ: Mapping[str, str], root: Path, home: Home) -> frozenset[str]:
+    """What variables with key-like names hold, in the environment and in the env files of the checkout `root`; and the user's own."""
+    found = own_secrets(environ, home)
     for file in _env_files(root):
         found |= secret_values(_variables(file))
+    return found
+
+
+def own_secrets(environ: Mapping[str, str], home: Home) -> frozenset[str]:
+    """Without any checkout: those of the environment, of RALPH_HOME/env, and of the channels, whatever their variables are called."""
+    variables = dict(environ)
+    with suppress(RalphError):  # whoever needs the file says what is wrong with it
+        variables = read_variables(env_file(home)) | variables
+    found = secret_values(environ) | secret_values(variables)
+    with suppress(RalphError):
+        found |= values_of(user_settings(home).channels, variables)
     return found
 
 

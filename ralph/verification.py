@@ -101,7 +101,7 @@ def verify_commit(request: RunRequest, question: Question, report: Reporter) -> 
     if story is NO_STORY:
         report(Event(EventKind.NOTE, HELD_AGAINST_NONE.format(sha=sha[:10])))
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-verify-{uuid.uuid4().hex[:6]}"  # folders of runs sort by their time
-    redactor = Redactor(known_secrets(os.environ, ground.repo.root))
+    redactor = Redactor(known_secrets(os.environ, ground.repo.root, ground.home))
     with ExitStack() as stack:
         stop = stack.enter_context(listen())
         RunFolders(ground.home).prune()

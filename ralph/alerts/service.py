@@ -137,14 +137,15 @@ class Alerting:
 
     def _opened(self) -> "Desk":
         from ralph.alerts.desk import Desk  # noqa: PLC0415  # heavy: in the thread, not where a run begins
+        from ralph.known_secrets import own_secrets  # noqa: PLC0415
         from ralph.settings.load import user_settings  # noqa: PLC0415
-        from tracing.redact import Redactor, secret_values  # noqa: PLC0415
+        from tracing.redact import Redactor  # noqa: PLC0415
 
         made_from = _identity(self._home)
         if self._desk is None or made_from != self._made_from:
             settings = user_settings(self._home)
             self._let_go()
-            redact = self._redact or Redactor(secret_values(self._environment))
+            redact = self._redact or Redactor(own_secrets(self._environment, self._home))
             self._desk = Desk.open(self._home, settings, redact, clock=self._clock, environment=self._environment)
             self._made_from = made_from
         return self._desk

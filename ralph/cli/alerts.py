@@ -154,10 +154,11 @@ def retry_command(ids: tuple[str, ...], *, all_of_them: bool) -> None:
 @contextmanager
 def _desk() -> "Iterator[tuple[Desk, Settings]]":
     from ralph.alerts.desk import Desk  # noqa: PLC0415
-    from tracing.redact import Redactor, secret_values  # noqa: PLC0415
+    from ralph.known_secrets import own_secrets  # noqa: PLC0415
+    from tracing.redact import Redactor  # noqa: PLC0415
 
     home, settings = _settings()
-    with closing(Desk.open(home, settings, Redactor(secret_values(os.environ)))) as desk:
+    with closing(Desk.open(home, settings, Redactor(own_secrets(os.environ, home)))) as desk:
         yield desk, settings
 
 

@@ -17,6 +17,7 @@ from ralph.detect import detect_checks
 from ralph.errors import LimitError, RalphError
 from ralph.events import Event, EventKind, Reporter, noted
 from ralph.home import Home, find_home
+from ralph.known_secrets import own_secrets
 from ralph.limits import run_limits, run_scope
 from ralph.model.access import price_book, require_access, require_models
 from ralph.model.call import Model
@@ -35,7 +36,7 @@ from tracing.budget import MICROS_PER_USD, Ledger, Limit, OverBudgetError
 from tracing.contents import Content
 from tracing.meter import Meter
 from tracing.prices import PriceBook
-from tracing.redact import Redactor, secret_values
+from tracing.redact import Redactor
 from tracing.span import TraceStatus
 from tracing.store import TraceStore
 from tracing.tracer import Trace, Tracer
@@ -150,7 +151,9 @@ def open_desk(
         require_reconciled(ledger)
         store = stack.enter_context(closing(TraceStore.open(home.traces_db)))
         store.close_interrupted()
-        tracer = Tracer(store, redact=Redactor(secret_values(os.environ)), content=Content(settings.tracing.content))
+        tracer = Tracer(
+            store, redact=Redactor(own_secrets(os.environ, home)), content=Content(settings.tracing.content)
+        )
         provider = "anthropic" if playing.transport else settings.provider
         meter, client = Meter(ledger, ground.prices), client_for(settings, playing)
         model = stack.enter_context(closing(Model(client, meter, ground.model, pace=pace, provider=provider)))

@@ -70,7 +70,7 @@ class Bench:
             with ExitStack() as services:
                 return _Tries(self, worktree, scratch, proposal, services).all()
         finally:
-            tidy(scratch, Redactor(known_secrets(os.environ, self.repo.root)).text)
+            tidy(scratch, Redactor(known_secrets(os.environ, self.repo.root, self.home)).text)
             worktree.remove()
 
 

@@ -76,4 +76,4 @@ def test_values_of_env_files_are_known_and_those_of_samples_are_not(tmp_path: Pa
         f"# comment\nexport DB_PASSWORD='{SECRET}' # ours\nDEBUG=true\nURL=x://u:pass-w0rd-1@h\n"
     )
     (tmp_path / ".env.example").write_text("API_KEY=example-of-a-key-1\n")
-    assert known_secrets({}, tmp_path) == {SECRET, "pass-w0rd-1"}
+    assert known_secrets({}, tmp_path, Home(tmp_path / "state")) == {SECRET, "pass-w0rd-1"}

@@ -2,14 +2,21 @@
 
 import base64
 import os
+import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
+
+from tracing.alerts.channels import Channel
+from tracing.redact_known import is_unusual
 
 HIDDEN = "[secret]"
 MOST_BYTES = 65_536
 SHORTEST = 4  # a value below this is part of too many words to be looked for
+SHORTEST_PIECE = 8  # of an address: a token has more, and "services" may go
+WEB = {"http", "https"}
 
 
 class SecretError(Exception):
@@ -22,6 +29,12 @@ class Secrets:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
         self._forms: set[str] = set()
+        self._values: set[str] = set()
+
+    @property
+    def values(self) -> frozenset[str]:
+        """What was read, and the tokens within."""
+        return frozenset(self._values)
 
     def read(self, place: str) -> str:
         """Raises: SecretError: there is none, or others can read it."""
@@ -49,11 +62,35 @@ class Secrets:
 
     def _remember(self, value: str) -> None:
         for part in (value, *value.split()):
+            self._values.update((part, *filter(is_unusual, pieces(part))))
             encoded = base64.b64encode(part.encode()).decode()
             _, scheme, rest = part.partition("://")
             path = rest.partition("/")[2].partition("?")[0] if scheme else ""
-            forms = (part, rest, path, quote(part), quote(part, safe=""), encoded, repr(part)[1:-1])
+            forms = (part, rest, path, quote(part), quote(part, safe=""), encoded, repr(part)[1:-1], *pieces(part))
             self._forms.update(form for form in forms if len(form) >= SHORTEST)
+
+
+def pieces(address: str) -> Iterator[str]:
+    """What may be a token within an address: user, password, each step of the path, each value; the host too where it is not
+    a website's, since Apprise's addresses have keys there. As they stand and decoded. Of what is no address: nothing.
+    """
+    scheme, mark, rest = address.partition("://")
+    login, _at, where = rest.rpartition("@")
+    host, _, path = where.partition("/")
+    found = re.split(r"[:/?&=#@,]", f"{login}/{path}/{'' if scheme.lower() in WEB else host}") if mark else []
+    for piece in found:
+        yield from (form for form in {piece, unquote(piece)} if len(form) >= SHORTEST_PIECE)
+
+
+def values_of(channels: Iterable[Channel], environment: Mapping[str, str]) -> frozenset[str]:
+    """The secrets of channels and the tokens in them, as far as they can be read now."""
+    secrets = Secrets(environment)
+    for channel in channels:
+        for place in (channel.password, channel.url, channel.key):
+            if place:
+                with suppress(SecretError):
+                    secrets.read(place)
+    return secrets.values
 
 
 def _file(path: Path) -> str:
