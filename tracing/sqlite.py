@@ -4,7 +4,7 @@ Knows nothing about spans or budgets. Several components may share one file; eac
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -72,6 +72,44 @@ def _connect(path: Path, *, synchronous: str, busy_timeout_ms: int) -> sqlite3.C
     return connection
 
 
+def connect_to_read(path: Path, components: Mapping[str, Sequence[Migration]]) -> sqlite3.Connection | None:
+    """A connection that can change nothing, for those who only look: no file is created and no table migrated.
+
+    None: there is no such file, or a component has no tables in it yet.
+
+    Raises:
+        StateError: the file cannot be read, or another version of Ralph wrote a component's tables.
+    """
+    if not path.is_file():
+        return None
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        is_ready = all(_is_ready(connection, path, name, len(known)) for name, known in components.items())
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error) and is_about_the_file(error):
+            raise StateError(f"{path}: cannot be read: {error}.") from error
+        raise
+    if not is_ready:
+        connection.close()
+    return connection if is_ready else None
+
+
+def _is_ready(connection: sqlite3.Connection, path: Path, component: str, known: int) -> bool:
+    table = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
+    version = _version(connection, component) if table else 0
+    if version > known:
+        raise _newer(str(path), component, version, known)
+    if 0 < version < known:
+        raise StateError(
+            f"{path}: written by an older Ralph. Any command that writes brings it up to date: ralph schedule list"
+        )
+    return version == known
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection, what: str) -> Iterator[sqlite3.Connection]:
     """One write transaction: the lock is taken at the start, so what is read inside stays true until the commit.
@@ -108,10 +146,7 @@ def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence
         version = _version(connection, component)
         if version > len(migrations):
             name = connection.execute("PRAGMA database_list").fetchone()["file"]
-            raise StateError(
-                f"{name}: written by a newer Ralph ({component} version {version}, this one knows {len(migrations)}). "
-                "Upgrade Ralph, or point RALPH_HOME at another folder."
-            )
+            raise _newer(name, component, version, len(migrations))
         for migration in migrations[version:]:
             _apply(connection, migration)
         connection.execute(
@@ -119,6 +154,13 @@ def migrate(connection: sqlite3.Connection, component: str, migrations: Sequence
             "ON CONFLICT(component) DO UPDATE SET version = excluded.version",
             (component, len(migrations)),
         )
+
+
+def _newer(name: str, component: str, version: int, known: int) -> StateError:
+    return StateError(
+        f"{name}: written by a newer Ralph ({component} version {version}, this one knows {known}). "
+        "Upgrade Ralph, or point RALPH_HOME at another folder."
+    )
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration) -> None:

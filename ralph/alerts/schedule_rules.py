@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from ralph.durations import duration_text
 from ralph.errors import ExitCode
 from ralph.home import Home
+from ralph.schedule.nights import last_words, logs_of
 from ralph.schedule.rows import Outcome, Overdue, Schedule, State
 from ralph.schedule.store import Schedules
 from ralph.settings.schema import Settings
@@ -19,7 +19,6 @@ from tracing.words import cut, length, local_time, plain
 
 NS = 10**9
 NEWEST = 10  # due times of each schedule
-TAIL_BYTES = 4_096
 LINE_CHARS = 300
 ENDED_AS_IT_MAY: frozenset[int] = frozenset(  # the traces, the limits and the ledger tell of these where it matters
     (
@@ -99,7 +98,7 @@ class Failed:
 
     def _failed(self, schedule: Schedule, outcome: Outcome) -> Happened:
         assert outcome.ended_at is not None
-        due_ns, said = int(outcome.due_at.timestamp()) * NS, last_line(self.home, outcome)
+        due_ns, said = int(outcome.due_at.timestamp()) * NS, last_words(logs_of(self.home, outcome))
         skipped = outcome.state is State.SKIPPED
         what = "was skipped" if skipped else "was given up" if outcome.exit_code is None else "could not do its work"
         code = "" if outcome.exit_code is None else f" (exit code {outcome.exit_code})"
@@ -134,24 +133,3 @@ def _went_well(outcome: Outcome) -> bool:
 
 def _of(schedule: Schedule) -> tuple[Fact, ...]:
     return Fact("Schedule", f"{schedule.name} ({schedule.cron.line})"), Fact("Repository", schedule.repo.name)
-
-
-def last_line(home: Home, outcome: Outcome) -> str:
-    """What the run printed last; "" where it printed nothing, or its log is gone."""
-    folder = home.root / "schedule"
-    logs = sorted(folder.glob(f"{outcome.schedule.replace('.', '_')}-*-{outcome.id}*.log"), key=_changed)
-    lines = _tail(logs[-1]).splitlines() if logs else []
-    return cut(plain(next((line for line in reversed(lines) if line.strip()), "")), LINE_CHARS)
-
-
-def _changed(log: Path) -> float:
-    return log.stat().st_mtime
-
-
-def _tail(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(log.stat().st_size - TAIL_BYTES, 0))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""

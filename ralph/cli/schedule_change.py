@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.complete import schedule_names
-from ralph.cli.schedule_words import serving_words, when, window_words
+from ralph.cli.schedule_words import serving_words, window_words
+from ralph.schedule.words import when
 
 if TYPE_CHECKING:
     from ralph.schedule.store import ScheduleRow, Schedules

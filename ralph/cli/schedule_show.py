@@ -4,23 +4,23 @@ import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ralph.cli.complete import schedule_names
-from ralph.cli.schedule_words import serving_words, when, window_words
+from ralph.cli.schedule_words import serving_words, window_words
 from ralph.cli.traces import echo_json
 from ralph.errors import ExitCode
-from tracing.words import cut, length, money, plain
+from ralph.schedule.words import when
+from tracing.words import length, money
 
 if TYPE_CHECKING:
     from ralph.home import Home
+    from ralph.schedule.nights import Night
     from ralph.schedule.store import Outcome, Schedule, ScheduleRow
 
 NIGHTS = 10
-LINE_CHARS = 300
 SAYS_WHY = {ExitCode.USAGE, ExitCode.SERVICE, ExitCode.BUG}
 NONE = 'no schedules: add one with `ralph schedule add nightly --cron "0 2 * * *"`'
 
@@ -49,16 +49,17 @@ def show_command(name: str, *, as_json: bool) -> None:
     """Show one schedule whole: its last nights with outcome, cost and log, and what it does next."""
     from ralph.cli.schedule_change import row_of  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
+    from ralph.schedule.nights import nights  # noqa: PLC0415
     from ralph.schedule.store import Schedules  # noqa: PLC0415
 
     home = find_home()
     with closing(Schedules(home)) as schedules:
-        row, nights = row_of(schedules, name), schedules.history(name, NIGHTS)
-    costs = _costs(home, {f"{name}/{night.id}" for night in nights})
+        row, outcomes = row_of(schedules, name), schedules.history(name, NIGHTS)
+    told = nights(home, outcomes)
     if as_json:
-        echo_json(_facts(row) | {"nights": [_night_facts(night, costs, home) for night in nights]})
+        echo_json(_facts(row) | {"nights": [_night_facts(night) for night in told]})
         return
-    click.echo("\n".join([*_whole(row, home), "", *_nights(row.schedule, list(nights), costs, home)]))
+    click.echo("\n".join([*_whole(row, home), "", *_nights(row.schedule, told)]))
 
 
 def _lines(row: "ScheduleRow") -> list[str]:
@@ -104,54 +105,29 @@ def _paused_or_due(row: "ScheduleRow") -> str:
 
 
 def _last(row: "ScheduleRow") -> str:
+    from ralph.schedule.nights import words_of  # noqa: PLC0415
+
     last = row.last
     if last is None:
         return "never ran"
-    return f"{when(last.ended_at or last.due_at, row.schedule.cron.timezone)}: {_outcome(last)}"
+    return f"{when(last.ended_at or last.due_at, row.schedule.cron.timezone)}: {words_of(last)}"
 
 
-def _outcome(outcome: "Outcome") -> str:
-    from ralph.schedule.store import State  # noqa: PLC0415
-    from ralph.schedule.words import meaning  # noqa: PLC0415
+def _nights(schedule: "Schedule", nights: "list[Night]") -> Iterator[str]:
+    from ralph.schedule.nights import last_words  # noqa: PLC0415
 
-    words = {
-        State.PENDING: "goes on later" if outcome.again_at else "waits",
-        State.RUNNING: "runs now",
-        State.SKIPPED: "skipped",
-    }
-    said = words.get(outcome.state) or meaning(outcome.exit_code)
-    return f"{said}; {outcome.note}" if outcome.note else said
-
-
-def _nights(schedule: "Schedule", nights: "list[Outcome]", costs: dict[str, int], home: "Home") -> Iterator[str]:
     if not nights:
         yield "nothing was due yet"
         return
     yield f"the last {len(nights)}, newest first" if len(nights) > 1 else "the only one so far"
     for night in nights:
-        cost = costs.get(f"{night.schedule}/{night.id}")
-        facts = filter(None, [_took(night), money(cost) if cost is not None else "", _legs(night), _outcome(night)])
-        yield f"  {when(night.due_at, schedule.cron.timezone)}  {', '.join(facts)}"
-        logs = _logs(home, night)
-        if said := _said(logs) if night.exit_code in SAYS_WHY else "":
+        cost = "" if night.spent.micros is None else money(night.spent.micros)
+        took = "" if night.took_ns is None else length(night.took_ns)
+        facts = filter(None, [took, cost, _legs(night.outcome), night.words])
+        yield f"  {when(night.outcome.due_at, schedule.cron.timezone)}  {', '.join(facts)}"
+        if said := last_words(night.logs) if night.outcome.exit_code in SAYS_WHY else "":
             yield f"    said {said}"
-        yield from (f"    log  {log}" for log in logs)
-
-
-def _said(logs: list[Path]) -> str:
-    """Why a run could not start or ended badly, in its own words: Ralph's message, or else the last line."""
-    try:
-        lines = [line for line in logs[-1].read_text(errors="replace").splitlines() if line.strip()] if logs else []
-    except OSError:
-        return ""
-    told = [line.removeprefix("ralph: ") for line in lines if line.startswith("ralph: ")]
-    return cut(plain((told or lines)[-1]), LINE_CHARS) if lines else ""
-
-
-def _took(night: "Outcome") -> str:
-    if night.started_at is None or night.ended_at is None:
-        return ""
-    return length(int((night.ended_at - night.started_at).total_seconds() * 1e9))
+        yield from (f"    log  {log}" for log in night.logs)
 
 
 def _legs(night: "Outcome") -> str:
@@ -172,31 +148,6 @@ def _command(schedule: "Schedule") -> str:
 
 def _dry(schedule: "Schedule") -> str:
     return f"cd {shlex.quote(str(schedule.repo))} && {shlex.join(['ralph', 'run', '--dry-run', *schedule.run_args])}"
-
-
-def _costs(home: "Home", keys: set[str]) -> dict[str, int]:
-    """Due run -> what its runs say they have spent, in micro-dollars; none where a log is gone or has no end yet."""
-    from ralph.events import EventKind  # noqa: PLC0415
-    from ralph.history.event_log import RunFolders  # noqa: PLC0415
-
-    found: dict[str, int] = {}
-    for folder in RunFolders(home).all():
-        if folder.head is None or folder.head.due not in keys:
-            continue
-        for _, logged in folder.events():
-            spent = logged.event.fields.get("spent_usd")
-            if logged.event.kind is EventKind.RUN_ENDED and isinstance(spent, int | float):
-                found[folder.head.due] = found.get(folder.head.due, 0) + round(spent * 1_000_000)
-    return found
-
-
-def _logs(home: "Home", night: "Outcome") -> list[Path]:
-    """What its processes wrote, one file for each time it went on."""
-    from datetime import UTC  # noqa: PLC0415
-
-    stem = f"{night.schedule.replace('.', '_')}-{night.due_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{night.id}"
-    folder = home.root / "schedule"
-    return [*sorted(folder.glob(f"{stem}.log")), *sorted(folder.glob(f"{stem}-*.log"))]
 
 
 def _facts(row: "ScheduleRow") -> dict[str, object]:
@@ -230,10 +181,10 @@ def _outcome_facts(outcome: "Outcome") -> dict[str, object]:
     }
 
 
-def _night_facts(night: "Outcome", costs: dict[str, int], home: "Home") -> dict[str, object]:
-    spent = costs.get(f"{night.schedule}/{night.id}")
+def _night_facts(night: "Night") -> dict[str, object]:
+    spent = night.spent.micros
     usd = None if spent is None else spent / 1_000_000
-    return _outcome_facts(night) | {"spent_usd": usd, "logs": [str(log) for log in _logs(home, night)]}
+    return _outcome_facts(night.outcome) | {"spent_usd": usd, "logs": [str(log) for log in night.logs]}
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.complete import schedule_names
-from ralph.cli.schedule_words import is_served, when
+from ralph.schedule.words import when
 
 if TYPE_CHECKING:
     from ralph.home import Home
@@ -66,6 +66,7 @@ def daemon_command(*, unless_running: bool) -> int:
     """
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.nightly import chores  # noqa: PLC0415
+    from ralph.schedule.serving import is_served  # noqa: PLC0415
 
     home = find_home()
     if unless_running and is_served(home):

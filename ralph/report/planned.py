@@ -1,31 +1,28 @@
 """Schedules, as the report wants them: what fires next, what did not start or did not run, and why a night was quiet."""
 
-import re
 import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from ralph.errors import ExitCode, RalphError
-from ralph.history.event_log import is_locked
+from ralph.errors import ExitCode
 from ralph.home import Home
 from ralph.report.facts import Firing, Need, Why
 from ralph.report.words import place
+from ralph.schedule.nights import last_words, logs_of
+from ralph.schedule.reading import every_schedule, history, open_to_read, overdue
 from ralph.schedule.rows import Outcome, Overdue, ScheduleRow, State
-from ralph.schedule.store import Schedules
-from ralph.screen_text import last_lines
+from ralph.schedule.serving import is_served
 from tracing.sqlite import StateError
 from tracing.words import local_time
 
-LOG_END_BYTES = 4_000
 GRACE_S = 1800.0
+MOST_DUE = 20  # of each schedule
 DUE = "%a %H:%M"
 IS_OFF = "The daemon, which carries schedules out, is not running."
 NO_SCHEDULE = 'No schedule is set. To make one: ralph schedule add nightly --cron "0 2 * * *"'
-PREFIX = re.compile(r"^ralph: ")
 ENDED = {
     int(ExitCode.ALL_DONE): "every story done",
     int(ExitCode.STORIES_REMAIN): "stories remain",
@@ -60,16 +57,17 @@ class Plan:
 
 def read_plans(home: Home, now_ns: int, grace_s: float = GRACE_S) -> list[Plan]:
     """Nothing where the ledger cannot be read: that is told as such."""
-    if not home.ledger_db.is_file():
-        return []
     try:
-        with closing(Schedules(home, clock=lambda: now_ns)) as schedules:
-            overdue = {one.schedule.name: one for one in schedules.overdue(grace_s)}
+        db = open_to_read(home)
+        if db is None:
+            return []
+        with closing(db):
+            late = {one.schedule.name: one for one in overdue(db, now_ns, grace_s)}
             return [
-                Plan(row, tuple(schedules.history(row.schedule.name)), overdue.get(row.schedule.name))
-                for row in schedules.list()
+                Plan(row, tuple(history(db, row.schedule.name, MOST_DUE)), late.get(row.schedule.name))
+                for row in every_schedule(db, now_ns)
             ]
-    except (StateError, sqlite3.Error, RalphError):
+    except (StateError, sqlite3.Error):
         return []
 
 
@@ -84,7 +82,7 @@ def schedule_needs(home: Home, plans: Sequence[Plan], since_ns: int) -> Iterator
     for plan in plans:
         if plan.overdue:
             due = local_time(_ns_of(plan.overdue.due_at), DUE)
-            text = IS_OFF if not daemon_runs(home) else "It waits to be begun: is the limit of runs at once reached?"
+            text = IS_OFF if not is_served(home) else "It waits to be begun: is the limit of runs at once reached?"
             yield Need(Why.MISSED, f"{plan.name} was due {due} and has not begun", text, "ralph daemon", plan.repo)
         if bad := _bad_end(plan, since_ns):
             yield _not_run(home, plan, bad)
@@ -98,7 +96,7 @@ def why_quiet(home: Home, plans: Sequence[Plan], since_ns: int) -> str:
     if not active:
         return f"Every schedule is paused. To go on: ralph schedule resume {shlex.quote(plans[0].name)}"
     if late := [plan.name for plan in active if plan.overdue]:
-        return f"{_were_due(late)}. {IS_OFF}" if not daemon_runs(home) else f"{_were_due(late)}, and not begun yet."
+        return f"{_were_due(late)}. {IS_OFF}" if not is_served(home) else f"{_were_due(late)}, and not begun yet."
     if missed := [plan.name for plan in active if any(_ns_of(one.due_at) >= since_ns for one in plan.outcomes)]:
         return f"{_were_due(missed)}, and did not come to run."
     return "No schedule was due."
@@ -106,10 +104,6 @@ def why_quiet(home: Home, plans: Sequence[Plan], since_ns: int) -> str:
 
 def _were_due(names: Sequence[str]) -> str:
     return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'} due"
-
-
-def daemon_runs(home: Home) -> bool:
-    return is_locked(home.root / "schedule" / "daemon.lock")
 
 
 def _bad_end(plan: Plan, since_ns: int) -> Outcome | None:
@@ -122,7 +116,8 @@ def _bad_end(plan: Plan, since_ns: int) -> Outcome | None:
 
 
 def _not_run(home: Home, plan: Plan, bad: Outcome) -> Need:
-    words, log = _last_words(home, plan.name, bad)
+    logs = logs_of(home, bad)
+    words, log = last_words(logs), place(str(logs[-1])) if logs else ""
     due = local_time(_ns_of(bad.due_at), DUE)
     if bad.state is State.SKIPPED:
         return Need(
@@ -150,23 +145,6 @@ def _last(last: Outcome | None) -> str:
     if last.exit_code is None:
         return f"{at}: {last.note or last.state.value}"
     return f"{at}: {ENDED.get(last.exit_code, f'exit code {last.exit_code}')}"
-
-
-def _last_words(home: Home, name: str, outcome: Outcome) -> tuple[str, str]:
-    """The end of the run's output, and the file that has it as it is typed; "" where there is none."""
-    folder = home.root / "schedule"
-    logs = sorted(folder.glob(f"{name.replace('.', '_')}-*-{outcome.id}.log")) if folder.is_dir() else []
-    lines = last_lines(_end_of(logs[-1]), 1) if logs else ()
-    return PREFIX.sub("", lines[0]) if lines else "", place(str(logs[-1])) if logs else ""
-
-
-def _end_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - LOG_END_BYTES, 0))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def _ns(moment: datetime | None) -> int | None:

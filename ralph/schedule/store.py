@@ -17,8 +17,9 @@ from typing import Protocol
 
 from ralph.home import Home
 from ralph.schedule.cron import ScheduleError, local_timezone, parse_cron
-from ralph.schedule.due import close_all, insert_by_hand, lower_bound_ns, skip_unlooked, write_down
+from ralph.schedule.due import close_all, insert_by_hand, skip_unlooked, write_down
 from ralph.schedule.lease import ENDED, Claimant, Leg, change_as_holder, put_back
+from ralph.schedule.reading import every_schedule, history, overdue
 from ralph.schedule.rows import (
     MIGRATIONS,
     DueRun,
@@ -28,8 +29,6 @@ from ralph.schedule.rows import (
     Schedule,
     ScheduleRow,
     State,
-    maybe_moment,
-    moment,
     outcome_of,
     schedule_of,
 )
@@ -190,24 +189,19 @@ class Schedules:
 
     def list(self) -> list[ScheduleRow]:
         with self._lock:
-            rows = self._connection.execute("SELECT * FROM schedules ORDER BY name").fetchall()
-            return [self._listed(schedule_of(row)) for row in rows]
+            return every_schedule(self._connection, self._clock())
 
     def history(self, name: str, limit: int = 20) -> Sequence[Outcome]:
         """Its due times, those that were due last first; also of a schedule that was removed."""
-        query = "SELECT * FROM due_runs WHERE schedule = ? ORDER BY due_at_ns DESC, id DESC LIMIT ?"
         with self._lock:
-            return [outcome_of(row) for row in self._connection.execute(query, (name, limit)).fetchall()]
+            return history(self._connection, name, limit)
 
     def overdue(self, grace_s: float) -> Sequence[Overdue]:
         """What was due longer ago and has not begun, also where no daemon has written it down. Who waits for another run in
         its repository is not overdue.
         """
-        before_ns = self._clock() - int(grace_s * 10**9)
         with self._lock:
-            rows = self._connection.execute("SELECT * FROM schedules WHERE NOT paused ORDER BY name").fetchall()
-            found = [self._overdue(row, before_ns) for row in rows]
-        return [one for one in found if one]
+            return overdue(self._connection, self._clock(), grace_s)
 
     def prune(self, before_ns: int) -> int:
         """Forget what ended before; the last one of each schedule stays. Says how many went."""
@@ -261,34 +255,6 @@ class Schedules:
     def _change(self, what: str) -> Iterator[sqlite3.Connection]:
         with self._lock, transaction(self._connection, f"schedule {what}") as db:
             yield db
-
-    def _listed(self, schedule: Schedule) -> ScheduleRow:
-        query = "SELECT * FROM due_runs WHERE schedule = ? AND state IN ('pending', 'running') ORDER BY due_at_ns"
-        now = [outcome_of(row) for row in self._connection.execute(query, (schedule.name,)).fetchall()]
-        last = self._connection.execute(
-            "SELECT * FROM due_runs WHERE schedule = ? AND state IN ('done', 'skipped') ORDER BY ended_at_ns DESC, id DESC LIMIT 1",
-            (schedule.name,),
-        ).fetchone()
-        return ScheduleRow(
-            schedule=schedule,
-            next_due=None if schedule.paused else maybe_moment(schedule.cron.next_due_ns(self._clock())),
-            waiting=any(one.state is State.PENDING and not one.again_at for one in now),
-            running_since=next((one.started_at for one in now if one.state is State.RUNNING), None),
-            last=outcome_of(last) if last else None,
-            goes_on_at=next((one.again_at for one in now if one.again_at), None),
-        )
-
-    def _overdue(self, row: sqlite3.Row, before_ns: int) -> Overdue | None:
-        db, schedule = self._connection, schedule_of(row)
-        if db.execute("SELECT 1 FROM due_runs WHERE state = 'running' AND repo = ?", (row["repo"],)).fetchone():
-            return None
-        waits = "SELECT due_at_ns FROM due_runs WHERE schedule = ? AND state = 'pending' AND started_at_ns IS NULL"
-        first = db.execute(f"{waits} ORDER BY due_at_ns LIMIT 1", (row["name"],)).fetchone()
-        if first:
-            return Overdue(schedule, moment(first[0]), is_written_down=True) if first[0] <= before_ns else None
-        due_ns = schedule.cron.next_due_ns(lower_bound_ns(db, row, self._clock()))
-        is_over = due_ns is not None and due_ns <= before_ns
-        return Overdue(schedule, moment(due_ns), is_written_down=False) if due_ns and is_over else None
 
 
 def _find(db: sqlite3.Connection, name: str) -> sqlite3.Row:

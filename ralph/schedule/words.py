@@ -1,4 +1,6 @@
-"""What an exit code of a scheduled run means, in words."""
+"""What screens say of schedules alike: times by their own clock, and what an exit code of a scheduled run means."""
+
+from datetime import datetime
 
 from ralph.errors import ExitCode
 
@@ -23,3 +25,10 @@ def meaning(exit_code: int | None) -> str:
         return "given up"
     known = {int(code): text for code, text in MEANING.items()}
     return f"exit code {exit_code} ({known[exit_code]})" if exit_code in known else f"exit code {exit_code}"
+
+
+def when(moment: datetime | None, timezone: str) -> str:
+    """By the schedule's own clock, which its cron line speaks of."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415  # --help must be fast
+
+    return "never again" if moment is None else moment.astimezone(ZoneInfo(timezone)).strftime("%a %Y-%m-%d %H:%M")
