@@ -14,7 +14,7 @@ from ralph.cli.main import cli
 from ralph.errors import RalphError
 from ralph.home import Home, find_home
 from ralph.report.gather import gather
-from ralph.report.message import send_if_due, send_now
+from ralph.report.message import as_message, send_if_due, send_now
 from ralph.report.sent import last_sent
 from ralph.settings.load import user_settings
 from ralph.settings.schema import Settings
@@ -142,6 +142,18 @@ def test_send_sends_now_whatever_was_sent_today(home: Home, received: tuple[int,
     assert [b'"version":1' in body.replace(b" ", b"") for body in bodies] == [True, True]
     assert {entry[1] for entry in put(home)} == {"hook"}
     assert found.report.at == "07:30"
+
+
+def test_sending_by_one_channel_gives_up_nothing_that_waits_for_another(
+    home: Home, received: tuple[int, list[bytes]]
+) -> None:
+    away = '[[channels]]\nname = "away"\nkind = "webhook"\naddress = "http://127.0.0.1:9/"\nprivate = true\n'
+    found = settings(home, CONFIG.format(port=received[0]) + away)
+    with closing(Outbox.open(home.ledger_db, lambda: time.time_ns() - 2 * DAY_NS)) as outbox:
+        outbox.put(as_message(gather(home, now_ns=HALF_PAST_SEVEN_NS)), ["away"])
+    assert send_now(home, found, gather(home), "hook")[0].startswith("hook: sent")
+    with closing(Outbox.open(home.ledger_db)) as outbox:
+        assert [entry.channel for entry in outbox.waiting()] == ["away"]
 
 
 @pytest.mark.parametrize(
