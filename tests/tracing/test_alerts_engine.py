@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracing.alerts.engine import Engine
-from tracing.alerts.message import Alert, Kind, Message
+from tracing.alerts.message import Alert, Fact, Kind, Message
 from tracing.alerts.outbox import Outbox
 from tracing.alerts.rule import Happened, Holds, Rule, Seen, View
 from tracing.alerts.state import SETTLED_NS, due, missed, seen, told
@@ -402,3 +402,13 @@ def test_steps_in_any_order_tell_firing_and_resolved_in_turns_and_never_too_soon
 
     assert kinds == [(Kind.FIRING, Kind.RESOLVED)[at % 2] for at in range(len(kinds))]
     assert (condition is not None and condition.told_ns is not None) == (len(kinds) % 2 == 1)
+
+
+def test_names_that_are_no_text_do_not_keep_alerts_from_being_told(world: World) -> None:
+    strange = "caf\udce9"  # a folder of the days before UTF-8
+    alert = replace(an_alert(strange), facts=(Fact(strange, strange),), trace_id=strange)
+    world.saying = lambda view: [Holds(alert), Happened(an_alert(strange), strange, view.now_ns)]
+    with world.engine() as engine:
+        assert engine.evaluate() == 2
+        assert engine.evaluate() == 0
+    assert {message.title for message in world.messages()} == {"caf?: trouble"}

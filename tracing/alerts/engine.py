@@ -21,6 +21,7 @@ from tracing.alerts.message import Kind, Message
 from tracing.alerts.outbox import MIGRATIONS as OF_OUTBOX
 from tracing.alerts.outbox import Outbox
 from tracing.alerts.rule import Happened, Holds, Rule, Seen, View
+from tracing.alerts.sound import sound
 from tracing.alerts.state import SECOND_NS, Condition, Counted, due, missed, seen, told
 from tracing.sqlite import connect, migrate, transaction
 from tracing.store import TraceStore
@@ -103,8 +104,7 @@ class Engine:
     def firing(self) -> tuple[Condition, ...]:
         """What holds now, or was told and not yet resolved; what began first is first."""
         with self._lock:
-            known = memory.conditions(self._db).values()
-        return tuple(one for one in known if one.gone_ns is None or one.told_ns is not None)
+            return memory.firing(self._db)
 
     def close(self) -> None:
         with self._lock:
@@ -143,7 +143,7 @@ class Engine:
     def _ask(self, rule: Rule, view: View) -> list[Seen] | None:
         """None where the rule is broken: what it said before stays as it is. Said once, until it works again."""
         try:
-            found = list(rule.look(view))
+            found = [sound(seen) for seen in rule.look(view)]
         except Exception:
             if rule.name not in self._broken:
                 LOGGER.warning(

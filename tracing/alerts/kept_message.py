@@ -7,6 +7,7 @@ from typing import Any
 
 from tracing.alerts.message import Fact, Kind, Link, Message
 from tracing.finding import Severity
+from tracing.jsonlike import clean
 
 VERSION = 1
 SAME = ("id", "at_ns", "title", "text", "rule", "dedup_key", "html", "data")
@@ -15,7 +16,7 @@ SAME = ("id", "at_ns", "title", "text", "rule", "dedup_key", "html", "data")
 def as_json(message: Message) -> str:
     """Numbers, texts and lists as they are; anything else in `data` as its text, so that an alert is never lost over it."""
     fields = {"version": VERSION, **asdict(message), "kind": message.kind.value, "severity": message.severity.name}
-    return json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":"))
+    return clean(json.dumps(fields, ensure_ascii=False, default=str, separators=(",", ":")))
 
 
 def from_json(text: str) -> Message:

@@ -1,8 +1,9 @@
 """Notifications on this machine, and what goes through Apprise."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -45,6 +46,12 @@ def test_a_desktop_gets_texts_as_arguments(office: Office, tmp_path: Path, monke
     assert said[3].startswith("[critical] --help $(touch hacked) `touch hacked`")
     assert said[4] == "a &lt;b&gt; &amp; c"
     assert not (tmp_path / "hacked").exists()
+
+
+def test_escapes_of_notify_send_make_no_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, monkeypatch, "notify-send", "exit 0")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert command(a_message(text=r"\074b\076 C:\new"))[-1] == r"\\074b\\076 C:\\new"
 
 
 def test_on_a_mac_the_script_is_fixed_and_texts_are_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,16 +108,8 @@ def test_with_apprise_a_message_arrives_and_its_address_is_never_told(office: Of
     assert b"t0p-secret-path" not in b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
 
 
-def test_apprise_gets_title_body_and_kind(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in with Apprise's interface, for machines without the extra."""
-    said: list[dict[str, Any]] = []
-
-    class Fake:
-        add = staticmethod(lambda _: True)
-
-        def notify(self, **words: Any) -> bool:
-            said.append(words)
-            return True
+def stand_in(monkeypatch: pytest.MonkeyPatch, notify: Callable[..., bool]) -> None:
+    """With Apprise's interface, for machines without the extra."""
 
     class Captured:
         def __init__(self, **_: object) -> None: ...
@@ -121,10 +120,51 @@ def test_apprise_gets_title_body_and_kind(office: Office, monkeypatch: pytest.Mo
         def getvalue(self) -> str:
             return ""
 
-    stand_in = SimpleNamespace(Apprise=Fake, LogCapture=Captured, logging=SimpleNamespace(WARNING=30))
-    monkeypatch.setitem(sys.modules, "apprise", stand_in)
+    made = SimpleNamespace(add=lambda _: True, notify=notify)
+    fake = SimpleNamespace(Apprise=lambda: made, LogCapture=Captured, logging=SimpleNamespace(WARNING=30))
+    monkeypatch.setitem(sys.modules, "apprise", fake)
+
+
+def heard_by_a_stand_in(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = []
+
+    def notify(**words: Any) -> bool:
+        said.append(words)
+        return True
+
+    stand_in(monkeypatch, notify)
+    return said
+
+
+def test_apprise_gets_title_body_and_kind(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = heard_by_a_stand_in(monkeypatch)
     office.environment["OTHER"] = "ntfy://topic"
     office.outbox.put(a_message(), ["other"])
     assert office.deliver(APPRISE) == Delivered(sent=1)
     assert said[0]["notify_type"] == "failure"
     assert "The trace: ralph trace 45f0 --span 9c1e" in said[0]["body"]
+
+
+def test_through_apprise_nobody_is_pinged_by_what_a_trace_is_called(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = heard_by_a_stand_in(monkeypatch)
+    office.environment["OTHER"] = "discord://x"
+    office.outbox.put(a_message(title="@everyone look", text="<@123> <@&9> @here, sam@example.com"), ["other"])
+    assert office.deliver(APPRISE) == Delivered(sent=1)
+    assert said[0]["title"] == "[critical] @\u200beveryone look"
+    assert said[0]["body"].startswith("<@\u200b123> <@\u200b&9> @\u200bhere, sam@example.com")
+
+
+def test_a_receiver_that_keeps_apprise_waiting_does_not_hold_up_the_courier(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Event()
+    stand_in(monkeypatch, lambda **_: gone.wait(30))
+    office.environment["OTHER"] = "json://x"
+    office.outbox.put(a_message(), ["other"])
+    try:
+        assert office.deliver(APPRISE, timeout_s=0.05) == Delivered(left=1)
+    finally:
+        gone.set()
+    assert office.only().note == "Apprise: no answer within 0.15 s"

@@ -73,6 +73,11 @@ def texts(found: Any) -> list[str]:
     return [text for part in found for text in texts(part)] if isinstance(found, list) else []
 
 
+def test_the_fallback_of_slack_pings_nobody_where_mattermost_reads_it() -> None:
+    said = payload(a_message(title="<!channel> @all @channel sam@example.com"))
+    assert said["text"] == "[critical] &lt;!channel&gt; @\u200ball @\u200bchannel sam@example.com"
+
+
 def test_slack_gets_what_happened_what_it_cost_and_the_command(office: Office, chat: Receiver) -> None:
     office.outbox.put(a_message(), ["chat"])
     assert office.deliver(SLACK) == Delivered(sent=1)

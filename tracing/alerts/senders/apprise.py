@@ -3,11 +3,16 @@
 Apprise makes its own connections: the guard of `tracing/alerts/addresses.py` does not see them. Its address is the user's own.
 """
 
+import queue
+import threading
+from collections.abc import Callable
+
 from tracing.alerts.attempt import Attempt, RefusedError, UnansweredError
 from tracing.alerts.message import Kind, Message
-from tracing.alerts.senders.wording import headline, short
+from tracing.alerts.senders.wording import calling_nobody, headline, short
 from tracing.finding import Severity
 
+STEPS = 3  # connections and answers that one message may take
 INSTALL = (
     "Apprise is not installed where Ralph runs: pip install 'ralph-runner[apprise]', then: ralph alerts retry --all"
 )
@@ -24,14 +29,40 @@ def send(attempt: Attempt) -> str:
     sender = apprise.Apprise()
     if not sender.add(url):
         raise RefusedError("Apprise does not know such an address: see https://github.com/caronc/apprise/wiki")
-    with apprise.LogCapture(level=apprise.logging.WARNING) as said:
-        taken = sender.notify(
-            title=headline(attempt.message), body=_body(attempt.message), notify_type=_type(attempt.message)
-        )
-        words = short(attempt.secrets.scrub(said.getvalue()), 300)
-    if not taken:
-        raise UnansweredError(f"Apprise could not send it: {words or 'it does not say why'}", maybe=True)
+
+    def notify() -> None:
+        with apprise.LogCapture(level=apprise.logging.WARNING) as said:
+            taken = sender.notify(
+                title=calling_nobody(headline(attempt.message)),
+                body=calling_nobody(_body(attempt.message)),
+                notify_type=_type(attempt.message),
+            )
+            words = short(attempt.secrets.scrub(said.getvalue()), 300)
+        if not taken:
+            raise UnansweredError(f"Apprise could not send it: {words or 'it does not say why'}", maybe=True)
+
+    _within(STEPS * attempt.timeout_s, notify)
     return ""
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Apprise has no time limit in all: a receiver that answers byte by byte would hold up every other channel."""
+    ended: queue.Queue[Exception | None] = queue.Queue()
+
+    def guarded() -> None:
+        try:
+            work()
+            ended.put(None)
+        except Exception as error:  # noqa: BLE001  raised below, where somebody waits for it
+            ended.put(error)
+
+    threading.Thread(target=guarded, name="apprise", daemon=True).start()
+    try:
+        error = ended.get(timeout=seconds)
+    except queue.Empty:
+        raise UnansweredError(f"Apprise: no answer within {seconds:g} s", maybe=True) from None
+    if error is not None:
+        raise error
 
 
 def _body(message: Message) -> str:

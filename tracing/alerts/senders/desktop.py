@@ -39,9 +39,10 @@ def command(message: Message) -> list[str]:
     title, body = short(headline(message), TITLE), short(message.text, BODY) or "-"
     if sys.platform == "darwin" and (osascript := shutil.which("osascript")):
         return [osascript, *(part for line in SCRIPT for part in ("-e", line)), "--", title, body]
-    if notify := shutil.which("notify-send"):  # its body may be markup
+    if notify := shutil.which("notify-send"):  # its body may be markup, also where it is written as \074b\076
         urgency = URGENCY[message.severity]
-        return [notify, "--app-name=Ralph", f"--urgency={urgency}", "--", title, html.escape(body, quote=False)]
+        body = html.escape(body, quote=False).replace("\\", "\\\\")
+        return [notify, "--app-name=Ralph", f"--urgency={urgency}", "--", title, body]
     raise RefusedError(
         "this machine shows no notifications: neither notify-send (Linux: package libnotify-bin or libnotify) nor osascript "
         "(macOS) is installed."

@@ -8,7 +8,7 @@ import json
 from tracing.alerts.attempt import Attempt, RefusedError
 from tracing.alerts.message import Kind, Link, Message
 from tracing.alerts.posting import Answer, post
-from tracing.alerts.senders.wording import MAYBE_TWICE, headline, short, when, word
+from tracing.alerts.senders.wording import MAYBE_TWICE, calling_nobody, headline, short, when, word
 from tracing.words import cut
 
 HEADER, TEXT, FIELD, BUTTON, URL, FALLBACK = 150, 3_000, 2_000, 75, 3_000, 4_000  # characters Slack takes
@@ -58,7 +58,7 @@ def payload(message: Message, *, again: bool = False) -> dict[str, object]:
 
 def _fallback(message: Message, *, again: bool) -> str:
     text = f"{headline(message)} {MAYBE_TWICE if again else ''}".strip()
-    return escaped(short(text, FALLBACK // 8), FALLBACK)
+    return escaped(calling_nobody(short(text, FALLBACK // 8)), FALLBACK)  # all that Mattermost shows, which pings @all
 
 
 def _blocks(message: Message, *, again: bool) -> list[dict[str, object]]:

@@ -1,11 +1,15 @@
 """Words that every channel says alike: how grave it is, in a word and in a shape, never in a colour alone."""
 
+import re
+
 from tracing.alerts.message import Kind, Message
 from tracing.finding import Severity
 from tracing.words import cut, local_time, plain
 
 MAYBE_TWICE = "(sent again after a crash or a lost answer; you may have it already)"
 MARKS = {Severity.CRITICAL: "‼", Severity.WARNING: "!", Severity.NOTE: "i"}
+PINGS = re.compile(r"(?<!\w)@(?=[\w&!])")  # @all, <@123>; not the @ of an address
+APART = "\u200b"  # no width
 
 
 def word(message: Message) -> str:
@@ -28,3 +32,8 @@ def when(message: Message) -> str:
 def short(text: str, width: int) -> str:
     """On one line, at most so long."""
     return cut(plain(text), width)
+
+
+def calling_nobody(text: str) -> str:
+    """For a chat that pings whoever a text mentions: a trace can be called "@everyone"."""
+    return PINGS.sub(f"@{APART}", text)
