@@ -1,13 +1,20 @@
 """How alerting stands, as data for a list: every rule with what it does now, every channel with what became of its messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from ralph.alerts.desk import Desk
+from ralph.home import Home
 from ralph.settings.schema import Settings
+from tracing.alerts import memory
 from tracing.alerts.channels import Channel
-from tracing.alerts.outbox import Entry, State
+from tracing.alerts.memory import Silence
+from tracing.alerts.outbox import MIGRATIONS as OF_OUTBOX
+from tracing.alerts.outbox import Entry, Outbox, State
+from tracing.alerts.rule import Rule
 from tracing.alerts.state import Condition
+from tracing.sqlite import connect_to_read
 
 NEWEST = 1_000  # messages among which a channel's last ones are looked for
 
@@ -35,10 +42,38 @@ class ChannelState:
     failed: int  # given up, of what is remembered
 
 
-def rule_states(desk: Desk, settings: Settings) -> tuple[RuleState, ...]:
-    silent = {silence.rule: silence.until_ns for silence in desk.engine.silences()}
+@dataclass(frozen=True)
+class Kept:
+    """What the ledger remembers of alerts."""
+
+    firing: tuple[Condition, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    history: tuple[Entry, ...] = ()  # the newest first
+    waiting: tuple[Entry, ...] = ()  # the oldest first
+
+
+def read_kept(home: Home, now_ns: int) -> Kept:
+    """Changes nothing: where nobody has looked for alerts yet, nothing is kept.
+
+    Raises:
+        StateError: the ledger cannot be read.
+    """
+    db = connect_to_read(home.ledger_db, {"outbox": OF_OUTBOX, memory.COMPONENT: memory.MIGRATIONS})
+    if db is None:
+        return Kept()
+    with closing(Outbox(db, home.ledger_db)) as outbox:
+        return Kept(
+            firing=memory.firing(db),
+            silences=memory.silences(db, now_ns),
+            history=tuple(outbox.history(NEWEST)),
+            waiting=tuple(outbox.waiting()),
+        )
+
+
+def rule_states(rules: Sequence[Rule], settings: Settings, kept: Kept) -> tuple[RuleState, ...]:
+    silent = {silence.rule: silence.until_ns for silence in kept.silences}
     firing: dict[str, list[Condition]] = {}
-    for one in desk.engine.firing():
+    for one in kept.firing:
         firing.setdefault(one.alert.rule, []).append(one)
     return tuple(
         RuleState(
@@ -48,19 +83,17 @@ def rule_states(desk: Desk, settings: Settings) -> tuple[RuleState, ...]:
             silent.get(rule.name),
             tuple((one.alert.title, one.since_ns) for one in firing.get(rule.name, ())),
         )
-        for rule in desk.engine.rules
+        for rule in rules
     )
 
 
-def channel_states(desk: Desk, settings: Settings) -> tuple[ChannelState, ...]:
-    of_channel: Mapping[str, list[Entry]] = {channel.name: [] for channel in settings.channels}
-    for entry in desk.outbox.history(NEWEST):
+def channel_states(channels: Sequence[Channel], kept: Kept) -> tuple[ChannelState, ...]:
+    of_channel: Mapping[str, list[Entry]] = {channel.name: [] for channel in channels}
+    for entry in kept.history:
         if entry.channel in of_channel:
             of_channel[entry.channel].append(entry)
-    waiting = [entry.channel for entry in desk.outbox.waiting()]
-    return tuple(
-        _channel(channel, of_channel[channel.name], waiting.count(channel.name)) for channel in settings.channels
-    )
+    waiting = [entry.channel for entry in kept.waiting]
+    return tuple(_channel(channel, of_channel[channel.name], waiting.count(channel.name)) for channel in channels)
 
 
 def given_up(desk: Desk, beginnings: tuple[str, ...]) -> tuple[str, ...]:

@@ -58,11 +58,13 @@ def alerts_group() -> None:
 @json_option
 def list_command(*, as_json: bool) -> None:
     """Show every rule, what fires now, and every channel with what it sent last."""
-    from ralph.alerts.overview import channel_states, rule_states  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.alerts.overview import channel_states, read_kept, rule_states  # noqa: PLC0415  # --help must be fast
+    from ralph.alerts.rules import every_rule  # noqa: PLC0415
     from ralph.cli.alerts_view import list_facts, list_lines  # noqa: PLC0415
 
-    with _desk() as (desk, settings):
-        rules, channels = rule_states(desk, settings), channel_states(desk, settings)
+    home, settings = _settings()
+    kept = read_kept(home, time.time_ns())
+    rules, channels = rule_states(every_rule(home, settings), settings, kept), channel_states(settings.channels, kept)
     if as_json:
         echo_json(list_facts(rules, channels))
     else:

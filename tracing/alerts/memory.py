@@ -128,6 +128,11 @@ def conditions(db: sqlite3.Connection) -> dict[tuple[str, str], Condition]:
     return {(row["rule"], row["key"]): _condition(row) for row in rows}
 
 
+def firing(db: sqlite3.Connection) -> tuple[Condition, ...]:
+    """What holds now, or was told and not yet resolved; what began first is first."""
+    return tuple(one for one in conditions(db).values() if one.gone_ns is None or one.told_ns is not None)
+
+
 def put_condition(db: sqlite3.Connection, rule: str, key: str, known: Condition) -> None:
     values = (known.since_ns, known.gone_ns, known.told_ns, known.resolved_ns, known.spells, known.messages)
     db.execute(
