@@ -61,8 +61,10 @@ def _remove_run(folder: RunFolder) -> bool:
 
 
 def _outputs(home: Home, before_s: float) -> list[Thing]:
+    """Never those of one that goes on, however long it has said nothing."""
     files = [path for path in _entries(home.root / "schedule") if OF_SCHEDULE.fullmatch(path.name)]
-    return [(path, partial(_remove, path)) for path in files if _touched_s(path) < before_s and not is_locked(path)]
+    old = [path for path in files if _touched_s(path) < before_s and not is_locked(path.with_suffix(".lock"))]
+    return [(path, partial(_remove, path)) for path in old]
 
 
 def _locks(home: Home, before_s: float) -> list[Thing]:

@@ -204,6 +204,21 @@ def test_old_logs_outputs_and_lock_files_go_and_those_in_use_stay(home: Home, se
     assert left == {"20250101-000001-run-long", "daemon.lock", "nightly-20260101T020000Z-8.out", "held.lock"}
 
 
+def test_the_files_of_a_scheduled_run_that_goes_on_stay_however_long_it_has_said_nothing(
+    home: Home, settings: Settings
+) -> None:
+    base = home.folder("schedule") / "nightly-20250101T020000Z-7"
+    held = try_hold(base.with_suffix(".lock"))
+    assert held
+    base.with_suffix(".log").write_text("x")
+    for suffix in (".lock", ".log"):
+        age(base.with_suffix(suffix), 90)
+    assert kinds(plan(home, settings, NOW_NS)) == {}
+    held.release()
+    age(base.with_suffix(".lock"), 90)
+    assert kinds(plan(home, settings, NOW_NS)) == {"outputs of scheduled runs": 2}
+
+
 def test_a_worktree_of_a_repository_that_is_gone_goes_when_it_is_old(home: Home, settings: Settings) -> None:
     for name, days in (("old", 60), ("new", 3)):
         work = home.folder("worktrees", name) / "ralph-1"

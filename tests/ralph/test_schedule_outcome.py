@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from ralph.history.event_log import RunFolders
 from ralph.home import Home
 from ralph.model.trouble import Trouble
 from ralph.schedule.chores import do
-from ralph.schedule.execute import read_end, remove_old_files, run_files, window
+from ralph.schedule.execute import read_end, run_files, window
 from ralph.schedule.outcome import AFTER_EXIT, AFTER_TROUBLE, CUT_SHORT, End, what_follows
 from ralph.schedule.own_settings import OwnSettings
 from ralph.schedule.rows import DueRun
@@ -123,17 +122,6 @@ def test_a_run_is_given_its_window_unless_its_options_name_one() -> None:
 def test_each_leg_has_files_of_its_own(tmp_path: Path) -> None:
     home = Home(tmp_path)
     assert run_files(a_run(home=home, leg=2)).name == f"{run_files(a_run(home=home)).name}-2"
-
-
-def test_old_files_of_runs_go_and_the_daemons_lock_stays(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    folder = home.folder("schedule")
-    for name, age_ns in (("a-1.log", 1), ("a-1.exit", 1), ("a-2.log", 9), ("daemon.lock", 1), ("notes.txt", 1)):
-        (folder / name).write_text("x")
-        os.utime(folder / name, ns=(age_ns * S_NS, age_ns * S_NS))
-    assert remove_old_files(home, 5 * S_NS) == 2
-    assert sorted(path.name for path in folder.iterdir()) == ["a-2.log", "daemon.lock", "notes.txt"]
-    assert remove_old_files(Home(tmp_path / "none"), 5 * S_NS) == 0
 
 
 def test_settings_are_read_again_and_broken_ones_leave_those_before_in_force(
