@@ -12,6 +12,7 @@ from ralph.model.trouble import Halt
 from ralph.models import BY_HAND, RECORDING
 from ralph.orders import unheard_note
 from ralph.run import Outcome
+from ralph.schedule.environment import DUE_RUN
 from ralph.spending import apart
 from ralph.standings import done_words, of_stories
 from ralph.survey import Ground
@@ -19,7 +20,6 @@ from ralph.workbench import Workbench
 from tracing.budget import MICROS_PER_USD
 
 SETTINGS_FILE = "ralph.toml"  # as the PRD read from the checkout, committed or not
-DUE_RUN = "RALPH_DUE_RUN"  # in the environment of a run that a schedule started
 MOST_NAMED = 3
 PLAYERS = {BY_HAND: "a person, by hand", RECORDING: "a recording"}
 

@@ -36,6 +36,7 @@ from ralph.notes.progress import find_progress
 from ralph.prepare.preparation import Prepared
 from ralph.prepare.services import Services
 from ralph.run import Loop
+from ralph.schedule.environment import DUE_RUN
 from ralph.signals import StopSignal, announced, listen
 from ralph.spending import require_reconciled
 from ralph.standings import telling
@@ -148,7 +149,7 @@ def _run_session(ground: Ground, report: Reporter) -> Iterator[RunSession]:
     RunFolders(home).prune()
     redactor = Redactor(known_secrets(os.environ, repo.root, home))
     tidy_dead_runs(RunFolders(home), redactor.text)
-    due = os.environ.get("RALPH_DUE_RUN", "")
+    due = os.environ.get(DUE_RUN, "")
     head = RunHead(run_id, repo.id, str(repo.root), branch, ground.place.name, os.getpid(), due=due)
     with (
         closing(EventLog(home, head, redact=redactor)) as log,

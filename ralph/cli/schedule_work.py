@@ -38,8 +38,9 @@ def once_command(name: str | None) -> int:
     """
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.nightly import chores  # noqa: PLC0415
-    from ralph.schedule.daemon import DaemonBusyError, once  # noqa: PLC0415
+    from ralph.schedule.daemon import once  # noqa: PLC0415
     from ralph.schedule.environment import FileVariables  # noqa: PLC0415
+    from ralph.schedule.serving import DaemonBusyError  # noqa: PLC0415
 
     home, aloud = find_home(), Aloud()
     FileVariables(home).refresh()

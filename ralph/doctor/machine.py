@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from ralph.doctor.finding import Finding, Patient, Status
-from ralph.history.event_log import is_locked
+from ralph.schedule.serving import is_served
 
 OLDEST_GIT = (2, 31)
 GIT_FOR_JOBS = (2, 38)
@@ -76,7 +76,7 @@ def schedules(patient: Patient) -> Iterator[Finding]:
     if not rows:
         return
     names = ", ".join(row.schedule.name for row in rows)
-    if is_locked(patient.home.root / "schedule" / "daemon.lock"):
+    if is_served(patient.home):
         yield Finding("schedules", Status.OK, f"{names}; `ralph daemon` is there to carry them out")
     else:
         yield Finding("schedules", Status.WARN, f"{names}, but nobody carries them out", "start one: ralph daemon")

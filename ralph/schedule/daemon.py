@@ -3,9 +3,7 @@
 All state is in the store, so a killed daemon loses nothing. Knows nothing about what a run does.
 """
 
-import fcntl
 import logging
-import os
 import sqlite3
 import sys
 import threading
@@ -20,11 +18,12 @@ from ralph.errors import ExitCode, RalphError
 from ralph.home import Home
 from ralph.schedule.chores import Chore, doing
 from ralph.schedule.cron import ScheduleError
-from ralph.schedule.execute import DAEMON_LOCK, confinement, outlives, read_end, run_files, run_in_subprocess
+from ralph.schedule.execute import outlives, read_end, run_files, run_in_subprocess
 from ralph.schedule.keeper import ask_to_stop
 from ralph.schedule.outcome import CUT_SHORT, FORM, End, Follow, what_follows
 from ralph.schedule.own_settings import OwnSettings
 from ralph.schedule.rows import Outcome
+from ralph.schedule.serving import serving_alone
 from ralph.schedule.store import LEASE_S, DueRun, DueRuns, Schedules
 from ralph.schedule.words import meaning
 from ralph.settings.unwatched import Schedules as ScheduleSettings
@@ -34,27 +33,9 @@ from tracing.words import local_time
 TICK_S = 5.0
 POLL_S = 0.2
 
-__all__ = [
-    "Daemon",
-    "DaemonBusyError",
-    "confinement",
-    "daemon",
-    "once",
-    "run_files",
-    "run_in_subprocess",
-    "run_now",
-    "show_log",
-]
-
 Execute = Callable[[DueRun], int]
 Read = Callable[[DueRun, int], End]
 log = logging.getLogger("ralph.schedule")
-
-
-class DaemonBusyError(RalphError):
-    """Another daemon serves this state folder."""
-
-    exit_code = ExitCode.BUSY
 
 
 @dataclass
@@ -223,14 +204,19 @@ def once(
         DaemonBusyError: a daemon serves this state folder already.
     """
     with _serving(home, execute, clock, lease_s) as (serving, stop), doing(chores):
+        return serve_once(serving, stop, tick_s)
+
+
+def serve_once(serving: Daemon, stop: StopSignal, tick_s: float = TICK_S) -> ExitCode:
+    """Carry out what is due, and what becomes due meanwhile; a signal lets it finish its step."""
+    serving.tick()
+    while serving.is_busy and not stop.event.is_set():
+        serving.pause(tick_s)
         serving.tick()
-        while serving.is_busy and not stop.event.is_set():
-            serving.pause(tick_s)
-            serving.tick()
-        if stop.event.is_set():
-            _wind_up(serving, tick_s)
-            return stop.exit_code
-    return ExitCode.ALL_DONE
+    if not stop.event.is_set():
+        return ExitCode.ALL_DONE
+    _wind_up(serving, tick_s)
+    return stop.exit_code
 
 
 def run_now(home: Home, name: str, execute: "Execute | None" = None, clock: Callable[[], int] = time.time_ns) -> int:
@@ -280,7 +266,7 @@ def _serving(
     home: Home, execute: Execute | None, clock: Callable[[], int], lease_s: float
 ) -> Iterator[tuple[Daemon, StopSignal]]:
     with (
-        _only_one(home),
+        serving_alone(home),
         closing(Schedules(home, clock=clock, lease_s=lease_s, outlives=outlives)) as schedules,
         listen() as stop,
     ):
@@ -297,21 +283,3 @@ def _ticking(tick: Callable[[], object], tick_s: float) -> Iterator[None]:
         yield
     finally:
         scheduler.shutdown(wait=True)
-
-
-@contextmanager
-def _only_one(home: Home) -> Iterator[None]:
-    path = home.folder("schedule") / DAEMON_LOCK
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise DaemonBusyError(
-                f"another ralph daemon (pid {lock.read().strip() or '?'}) serves {home.root}. "
-                "Stop it first, or set RALPH_HOME to another folder."
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield

@@ -15,7 +15,8 @@ from ralph.home import Home
 
 FILE = "env"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-NEVER = ("RALPH_HOME", "RALPH_DUE_RUN")  # read before this file, or not the user's to choose
+DUE_RUN = "RALPH_DUE_RUN"  # of a run that a schedule started: which due run it is ("nightly/12")
+NEVER = ("RALPH_HOME", DUE_RUN)  # read before this file, or not the user's to choose
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)", re.ASCII | re.DOTALL)
 _QUOTED = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")\s*(?:#.*)?""")
 

@@ -14,10 +14,8 @@ from pathlib import Path
 
 from ralph.errors import ExitCode, RalphError
 from ralph.events import EventKind, EventValue
-from ralph.files import remove_file
 from ralph.history.event_log import RunFolders, is_locked
-from ralph.home import Home
-from ralph.schedule.environment import FileVariables
+from ralph.schedule.environment import DUE_RUN, FileVariables
 from ralph.schedule.outcome import End
 from ralph.schedule.rows import DueRun
 from ralph.schedule.window import iso_until
@@ -26,9 +24,6 @@ REQUIRED = ["--sandbox", "required"]
 STRICT = ("required", "bwrap")
 NAMES_SANDBOX = re.compile(r"--sandbox($|=)|(--set=)?sandbox\s*=")
 NAMES_UNTIL = re.compile(r"--until($|=)")
-DUE_RUN = "RALPH_DUE_RUN"
-SUFFIXES = {".log", ".exit", ".lock", ".part"}
-DAEMON_LOCK = "daemon.lock"
 SAYS_WHY = {ExitCode.STORIES_REMAIN, ExitCode.LIMIT, ExitCode.SERVICE}
 
 
@@ -104,19 +99,6 @@ def read_end(run: DueRun, exit_code: int) -> End:
         fields = next(_last_words(run), {})
     again_at, trouble = fields.get("again_at"), fields.get("trouble")
     return End(exit_code, trouble=str(trouble or ""), again_at_ns=_ns(again_at) if again_at else None)
-
-
-def remove_old_files(home: Home, before_ns: int) -> int:
-    """Remove the files of scheduled runs that nobody has written since, but never those of one that goes on. Says how many."""
-    folder, removed = home.root / "schedule", 0
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        with suppress(FileNotFoundError):
-            is_ours = path.suffix in SUFFIXES and path.name != DAEMON_LOCK
-            is_old = is_ours and path.stat().st_mtime_ns < before_ns
-            if is_old and not is_locked(path.with_suffix(".lock")):
-                remove_file(path, "output of a scheduled run")
-                removed += 1
-    return removed
 
 
 def _last_words(run: DueRun) -> Iterator[Mapping[str, EventValue]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ralph.errors import ExitCode
 from ralph.home import Home
-from ralph.schedule.daemon import TICK_S, Daemon, Execute
+from ralph.schedule.daemon import Daemon, Execute, serve_once
 from ralph.schedule.execute import outlives
 from ralph.schedule.own_settings import OwnSettings
 from ralph.schedule.rows import DueRun, Missed, Outcome, State
@@ -23,13 +23,7 @@ def once_of(home: Home, name: str, execute: Execute, clock: Callable[[], int] = 
     """Carry out what is due of this schedule, beside a daemon or without one. A signal lets it finish its step."""
     with closing(Schedules(home, clock=clock, outlives=outlives)) as schedules, listen() as stop:
         serving = Daemon(OnlyOf(schedules, name, clock), execute, settings=OwnSettings(home), clock=clock)
-        serving.tick()
-        while serving.is_busy and not stop.event.is_set():
-            serving.pause(TICK_S)
-            serving.tick()
-        serving.stop()
-        serving.wait(TICK_S)
-    return stop.exit_code if stop.signum else ExitCode.ALL_DONE
+        return serve_once(serving, stop)
 
 
 @dataclass(frozen=True)

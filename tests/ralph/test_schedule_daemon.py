@@ -16,7 +16,9 @@ import pytest
 from ralph.errors import ExitCode
 from ralph.home import Home
 from ralph.schedule.cron import ScheduleError
-from ralph.schedule.daemon import Daemon, DaemonBusyError, confinement, daemon, run_files, run_in_subprocess, run_now
+from ralph.schedule.daemon import Daemon, daemon, run_now
+from ralph.schedule.execute import confinement, run_files, run_in_subprocess
+from ralph.schedule.serving import DaemonBusyError
 from ralph.schedule.store import DueRun, Schedules
 from ralph.settings.unwatched import Schedules as ScheduleSettings
 from ralph.trust import trust_file

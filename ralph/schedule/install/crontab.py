@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 from ralph.schedule.install.plan import MARK, Command, File, InstallError, Plan, Service
+from ralph.schedule.serving import lock_of
 
 EVERY = "*/5 * * * *"
 SCRIPT = """\
@@ -34,7 +35,7 @@ def installation(service: Service, current: str) -> Plan:
 
 def removal(service: Service, current: str) -> Plan:
     rest = without_block(current, service)
-    lock = shlex.quote(str(service.home / "schedule" / "daemon.lock"))
+    lock = shlex.quote(str(lock_of(service.home)))
     write = Command(("crontab", "-"), stdin=rest) if rest else Command(("crontab", "-r"))
     return Plan(
         manager="cron",
