@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from ralph.ui.objects import Objects
+from ralph.history.objects import Objects
 
 SHA = re.compile(r"[0-9a-f]{7,64}")
 TRAILER = re.compile(r"^[A-Za-z][A-Za-z-]*: ")

@@ -49,6 +49,8 @@ class Need:
     text: str  # a sentence or two
     command: str  # to type; ""
     repo: str = ""  # the root of the checkout it is about; "": no single one
+    trace_id: str = ""  # where it shows; ""
+    span_id: str = ""
 
     @property
     def severity(self) -> Severity:

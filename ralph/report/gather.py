@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from ralph.history.looks import looks
 from ralph.home import Home
 from ralph.report.facts import Cost, Finding, OtherAgent, Report
 from ralph.report.logs import at_ns, going_since, newest_before, run_logs
@@ -14,7 +15,6 @@ from ralph.report.planned import Plan, firings, read_plans, schedule_needs, why_
 from ralph.report.sent import last_sent
 from ralph.report.window import DAY_NS, Window, default_window, evening_before
 from ralph.report.work import AGENT, cost_of, works
-from ralph.ui.looks import looks
 from tracing.span import TraceStatus
 from tracing.store import TraceFilter, TraceRow, TraceStore
 from tracing.words import local_time
@@ -43,10 +43,11 @@ def gather(
     now_ns = time.time_ns() if now_ns is None else now_ns
     window = window_of(home, now_ns) if since_ns is None else Window(since_ns, since_why)
     with closing(TraceStore.open(home.traces_db)) as store:
-        return _gather(store, home, None if repo is None else str(repo), window, now_ns)
+        return gather_from(store, home, None if repo is None else str(repo), window, now_ns)
 
 
-def _gather(store: TraceStore, home: Home, repo: str | None, window: Window, now_ns: int) -> Report:
+def gather_from(store: TraceStore, home: Home, repo: str | None, window: Window, now_ns: int) -> Report:
+    """The same of a store that is open."""
     back_ns = min(window.since_ns, evening_before(now_ns, NIGHTS)) - NIGHTS * DAY_NS
     rows = store.traces(TraceFilter(since_ns=back_ns, until_ns=now_ns + 1, repo=repo, limit=MOST_TRACES))
     ours = [row for row in rows if row.agent_id == AGENT]

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ralph.errors import RalphError
+from ralph.history.looks import Look
+from ralph.history.objects import is_there
 from ralph.home import Home
 from ralph.report.facts import GRAVITY, Need, Open, Run, Why, Work
 from ralph.report.words import counted, place
 from ralph.settings.load import load_settings
 from ralph.trust import TrustState
-from ralph.ui.looks import Look
-from ralph.ui.objects import is_there
 
 BLOCKED = "the agent says it is blocked: "
 OF_LOOKS = {"ledger": Why.LEDGER, "red before": Why.RED}
@@ -32,7 +32,8 @@ def look_needs(looks: Iterable[Look]) -> Iterator[Need]:
         if why is not None:
             span = f" --span {look.span_id[:8]}" if look.span_id else ""
             trace = f"ralph trace {look.trace_id[:8]}{span}" if look.trace_id else ""
-            yield Need(why, look.title, look.why, look.command or trace)
+            place_of = {"trace_id": look.trace_id, "span_id": look.span_id}
+            yield Need(why, look.title, look.why, look.command or trace, **place_of)
 
 
 def work_needs(home: Home, work: Work) -> Iterator[Need]:
@@ -72,17 +73,15 @@ def _run_needs(work: Work) -> Iterator[Need]:
 
 
 def _parked(work: Work, story: Open) -> Need:
-    repo, name = place(work.repo), shlex.quote(story.story)
-    title = f"{story.story} {story.title}"
-    if story.why.startswith(BLOCKED):
-        return Need(
-            Why.BLOCKED,
-            title,
-            story.why.removeprefix(BLOCKED),
-            f"ralph explain {name} --repo {repo}",
-            work.repo,
-        )
-    return Need(Why.PARKED, title, story.why, f"ralph explain {name} --repo {repo}", work.repo)
+    asks = story.why.startswith(BLOCKED)
+    return Need(
+        Why.BLOCKED if asks else Why.PARKED,
+        f"{story.story} {story.title}",
+        story.why.removeprefix(BLOCKED),
+        f"ralph explain {shlex.quote(story.story)} --repo {place(work.repo)}",
+        work.repo,
+        story.trace_id,
+    )
 
 
 def _untrusted(home: Home, work: Work) -> Need | None:

@@ -17,13 +17,17 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """One thing. `aside` is small print behind its head; `command` is what to type, never wrapped or cut."""
+    """One thing. `aside` is small print behind its head; `command` is what to type, never wrapped or cut. A page with the traces
+    beside it leads to the one that it is about.
+    """
 
     head: str
     aside: str = ""
     body: str = ""
     command: str = ""
     tone: Tone = Tone.PLAIN
+    trace_id: str = ""
+    span_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ralph.errors import RalphError
+from ralph.history.objects import Objects
 from ralph.home import Home
 from ralph.report.commits import body, messages, sentence
 from ralph.report.facts import Cost, Done, Report, Work
@@ -20,7 +21,6 @@ from ralph.report.markdown import as_markdown
 from ralph.report.told import told_to_all
 from ralph.settings.schema import Settings
 from ralph.survey import Look, RunRequest, look
-from ralph.ui.objects import Objects
 from ralph.workspace.commit import StoryCommit, story_commits
 from ralph.workspace.repo import Repo
 

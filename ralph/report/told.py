@@ -131,7 +131,15 @@ def _needs(report: Report) -> Iterator[Section]:
 def _need(need: Need, *, many: bool) -> Item:
     name = Path(need.repo).name if many and need.repo else ""
     head = need.title if not name or name in need.title else f"{name}: {need.title}"
-    return Item(head, what_of(need), cut(need.text, TEXT_CHARS), need.command, TONES[need.severity])
+    return Item(
+        head,
+        what_of(need),
+        cut(need.text, TEXT_CHARS),
+        need.command,
+        TONES[need.severity],
+        need.trace_id,
+        need.span_id,
+    )
 
 
 def _heading(work: Work, works: Sequence[Work]) -> str:
@@ -166,8 +174,8 @@ def _done(done: Done) -> Item:
         f"{done.story} {done.title}",
         ", ".join(fact for fact in facts if fact),
         cut(done.sentence, WHY_CHARS),
-        "",
-        Tone.GOOD,
+        tone=Tone.GOOD,
+        trace_id=done.trace_id,
     )
 
 
@@ -177,11 +185,12 @@ def _parked(story: Open, *, is_public: bool) -> Item:
     reason = "the agent asks" if asks else "why is above"
     aside = ", ".join(fact for fact in (_tried(story), "" if is_public else reason) if fact)
     body = cut(story.why.removeprefix(BLOCKED), WHY_CHARS) if is_public else ""
-    return Item(f"{story.story} {story.title}", aside, body, "", Tone.WARNING)
+    return Item(f"{story.story} {story.title}", aside, body, tone=Tone.WARNING, trace_id=story.trace_id)
 
 
 def _open(story: Open) -> Item:
-    return Item(f"{story.story} {story.title}", _tried(story), cut(story.why, WHY_CHARS), "", Tone.WARNING)
+    title, why = f"{story.story} {story.title}", cut(story.why, WHY_CHARS)
+    return Item(title, _tried(story), why, tone=Tone.WARNING, trace_id=story.trace_id)
 
 
 def _tried(story: Open) -> str:
@@ -208,7 +217,11 @@ def _run(run: Run) -> Item:
 
 def _next(report: Report) -> Iterator[Section]:
     stories = [
-        Item(f"{work.name}: {work.next.story} {work.next.title}", work.next.why.removeprefix("next: "))
+        Item(
+            f"{work.name}: {work.next.story} {work.next.title}",
+            work.next.why.removeprefix("next: "),
+            trace_id=work.next.trace_id,
+        )
         for work in report.works
         if work.next
     ]
@@ -236,7 +249,8 @@ def _finding(one: Finding, *, is_public: bool) -> Item:
     facts = [one.about, f"{money(one.wasted_micros)} wasted" if one.wasted_micros else ""]
     span = f" --span {one.span_id[:8]}" if one.span_id else ""
     command = "" if is_public or not one.trace_id else f"ralph trace {one.trace_id[:8]}{span}"
-    return Item(one.title, ", ".join(fact for fact in facts if fact), "", command, TONES[one.severity])
+    aside = ", ".join(fact for fact in facts if fact)
+    return Item(one.title, aside, "", command, TONES[one.severity], one.trace_id, one.span_id)
 
 
 def _others(others: Iterable[OtherAgent]) -> Iterator[Section]:

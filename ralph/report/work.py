@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ralph.history.board import Board, Card, Lane, read_board
 from ralph.history.explain import VERIFIED
+from ralph.history.objects import Objects
+from ralph.history.told import said_of
 from ralph.home import Home
 from ralph.report.commits import body, messages, sentence, waiting
 from ralph.report.facts import Cost, Done, Open, Run, Work
 from ralph.report.logs import RunLog
 from ralph.screen_text import one_line
-from ralph.ui.board import Board, Card, Lane, read_board
-from ralph.ui.objects import Objects
-from ralph.ui.told import said_of
 from tracing.budget import MICROS_PER_USD, Spend
 from tracing.span import TraceStatus
 from tracing.store import TraceNotFoundError, TraceRow, TraceStore

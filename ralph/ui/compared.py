@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from ralph.history.objects import Diff, Objects
 from ralph.home import Home
-from ralph.ui.objects import Diff, Objects
 from ralph.ui.outcome import Outcome, outcome
 from tracing.store import TraceDetail, TraceStore
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ralph.history.explain import ENDED, VERIFIED
+from ralph.history.objects import Diff, Objects
+from ralph.history.told import Said, StoryTold, said_of, story_of
 from ralph.home import Home
 from ralph.ui.checked import Checked, checked
-from ralph.ui.objects import Diff, Objects
 from ralph.ui.repaired import Repair, repairs
-from ralph.ui.told import Said, StoryTold, said_of, story_of
 from tracing.span import JsonValue, SpanKind, TraceStatus
 from tracing.store import SpanRow, TraceDetail, TraceRow, TraceStore
 

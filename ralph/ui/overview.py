@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ralph.errors import RalphError
+from ralph.history.board import Board, Lane, read_board, repos_of
 from ralph.history.event_log import RunFolders
 from ralph.history.explain import VERIFIED
+from ralph.history.looks import UNREADABLE, Look, looks, open_reservations, pointed
 from ralph.home import Home
 from ralph.settings.load import load_settings
-from ralph.ui.board import Board, Lane, read_board, repos_of
-from ralph.ui.looks import UNREADABLE, Look, looks, open_reservations, pointed
 from tracing.budget import Ledger, Spend, day_scope
 from tracing.span import TraceStatus
 from tracing.store import TraceFilter, TraceRow, TraceStore

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ralph.history.costs import cost_groups
 from ralph.home import Home
-from ralph.ui.board import stories_view
 from ralph.ui.compared import compared
 from ralph.ui.outcome import outcome
 from ralph.ui.overview import overview
+from ralph.ui.report import report_view
+from ralph.ui.stories import stories_view
 from tracing.reconcile import Books
 from tracing.store import GroupBy, TraceStore
 from tracing.web.page import Page, Panel, Site
@@ -35,6 +36,15 @@ def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
                 _named("Overview"),
                 "Overview",
                 "o",
+            ),
+            Page(
+                "/report",
+                "report",
+                lambda query: report_view(query, home),
+                "report.html",
+                _named("Report"),
+                "Report",
+                "r",
             ),
             Page(
                 "/stories",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ralph.history.objects import Objects
+from ralph.history.told import Criterion, matched
 from ralph.home import find_home
-from ralph.ui.objects import Objects
 from ralph.ui.outcome import Outcome, outcome
 from ralph.ui.overview import overview
-from ralph.ui.told import Criterion, matched
 from tracing import Tracer
 from tracing import attributes as names
 from tracing.compare import compare_details
@@ -133,7 +133,7 @@ def test_criteria_at_any_length_are_matched_at_once(count: int) -> None:
 def test_a_pipe_in_place_of_a_repos_refs_holds_no_page_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ralph.ui.objects.GIT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("ralph.history.objects.GIT_TIMEOUT_S", 0.3)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     os.mkfifo(tmp_path / ".git" / "packed-refs")
     found = Objects.of(str(tmp_path))

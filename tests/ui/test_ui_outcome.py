@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from markupsafe import escape
 
+from ralph.history.looks import guilty_span
+from ralph.history.told import Criterion, matched
 from ralph.home import find_home
 from ralph.integrity.finding import HARD
 from ralph.replay.scripted import calls, finish_blocked, finish_done
 from ralph.survey import RunRequest
-from ralph.ui.looks import guilty_span
 from ralph.ui.outcome import Outcome, outcome
-from ralph.ui.told import Criterion, matched
 from ralph.verification import Question, verify_commit
 from tracing import Tracer
 from tracing.span import SpanKind, TraceStatus

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from prd.pick import Verdict
+from ralph.history.board import LANES, Lane
 from ralph.home import find_home
 from ralph.replay.scripted import finish_blocked, finish_done
-from ralph.ui.board import LANES, Lane, stories_view
 from ralph.ui.compared import compared
 from ralph.ui.overview import DAY_NS, overview
+from ralph.ui.stories import stories_view
 from tracing import Tracer, TraceStore
 from tracing.budget import Ledger, Limit, day_scope
 from tracing.finding import Finding, Severity, Waste

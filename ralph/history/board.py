@@ -4,7 +4,7 @@ What `ralph status` says, with a link to every try and what it cost.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,13 +14,12 @@ from prd.pick import Verdict
 from ralph.errors import RalphError
 from ralph.history.event_log import RunFolders
 from ralph.history.explain import VERIFIED
+from ralph.history.objects import is_there
 from ralph.history.story_status import LastRun, Status, StoryStatus, read_status
 from ralph.home import Home
-from ralph.ui.objects import is_there
 from tracing.span import TraceStatus
 from tracing.sqlite import StateError
 from tracing.store import TraceFilter, TraceRow, TraceStore
-from tracing.web.page import Query
 
 MOST_TRACES = 2_000
 MOST_REPOS = 40
@@ -118,31 +117,6 @@ class RepoChoice:
     is_gone: bool
 
 
-@dataclass(frozen=True)
-class StoriesView:
-    repos: tuple[RepoChoice, ...]  # with the newest traces first
-    prds: tuple[str, ...]  # of the chosen repo, as its runs named them
-    board: Board | None
-
-
-def stories_view(query: Query, home: Home) -> StoriesView:
-    repos = tuple(repos_of(query.store))
-    chosen = query.text("repo") or (repos[0].path if repos else "")
-    prds = prds_of(home, chosen)
-    return StoriesView(repos, prds, _board(query, home, repos, chosen) if chosen else None)
-
-
-def _board(query: Query, home: Home, repos: Collection[RepoChoice], chosen: str) -> Board:
-    """Of a repo that a trace names: the address decides nothing about what is read."""
-    if not query.store.traces(TraceFilter(repo=chosen, limit=1)):
-        return _no_board(chosen, f"No trace is of {chosen}. The repos that have traces are {_listed(repos)}.")
-    return read_board(query.store, home, chosen, query.text("prd"))
-
-
-def _listed(repos: Collection[RepoChoice]) -> str:
-    return ", ".join(repo.path for repo in repos) or "none"
-
-
 def repos_of(store: TraceStore, *, since_ns: int | None = None) -> Iterator[RepoChoice]:
     """Repos that have traces, the one with the newest first."""
     rows = store.traces(TraceFilter(since_ns=since_ns, limit=MOST_TRACES))
@@ -161,20 +135,20 @@ def read_board(store: TraceStore, home: Home, repo: str, prd: str = "") -> Board
     known = prds_of(home, repo)
     wanted = next((Path(repo, name) for name in (prd, *known[:1]) if name and Path(repo, name).is_file()), None)
     if not is_there(repo):
-        return _no_board(repo, f"{repo} is not there any more. Its traces are: what ran stays readable.")
+        return no_board(repo, f"{repo} is not there any more. Its traces are: what ran stays readable.")
     if prd and prd not in known:
-        return _no_board(repo, f"No run in {repo} worked on {prd}. Choose one of its PRDs above.")
+        return no_board(repo, f"No run in {repo} worked on {prd}. Choose one of its PRDs above.")
     try:
         status = read_status(Path(repo), wanted)
     except (RalphError, PrdError, StateError, sqlite3.DatabaseError) as error:
-        return _no_board(repo, str(error))
+        return no_board(repo, str(error))
     rows = store.traces(TraceFilter(repo=repo, limit=MOST_TRACES))
     return Board(
         repo, status.prd, status.branch, status.all_done, tuple(_columns(status, rows)), status.last_run, status.notes
     )
 
 
-def _no_board(repo: str, problem: str) -> Board:
+def no_board(repo: str, problem: str) -> Board:
     return Board(repo, "", "", all_done=False, columns=(), last_run=None, notes=(), problem=problem)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from ralph.history.board import Board, Card, Lane
 from ralph.history.costs import trace_of
 from ralph.history.explain import ENDED
 from ralph.history.trace_reading import finish_call
 from ralph.home import Home
-from ralph.ui.board import Board, Card, Lane
 from tracing.finding import Severity
 from tracing.reconcile import Books, OpenReservation
 from tracing.span import SpanKind, SpanStatus, TraceStatus

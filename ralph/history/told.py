@@ -16,10 +16,10 @@ from prd.read import read_prd
 from prd.story import Story
 from ralph.errors import RalphError
 from ralph.history.event_log import RunFolders
+from ralph.history.objects import is_there
 from ralph.history.trace_reading import FINISH, blocked_reason, finish_call
 from ralph.home import Home
 from ralph.state import Attempt, StoryStates
-from ralph.ui.objects import is_there
 from ralph.workspace.repo import Repo
 from tracing.span import JsonValue, SpanKind
 from tracing.sqlite import StateError
