@@ -5,6 +5,7 @@ A later one wins; ralph.toml may go beyond what the user allows only when the us
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path as FilePath
 
 from ralph.home import Home
@@ -62,7 +63,13 @@ def user_settings(home: Home) -> Settings:
     Raises:
         SettingsError: config.toml is wrong.
     """
-    return resolve(None, read_file(home.config, str(home.config)), {}, user_path=home.config).settings
+    return _of_user(read_file(home.config, str(home.config)), home.config)
+
+
+@lru_cache(maxsize=4)
+def _of_user(file: SettingsFile | None, path: FilePath) -> Settings:
+    """A daemon asks several times a minute; the same bytes say the same."""
+    return resolve(None, file, {}, user_path=path).settings
 
 
 def read_file(path: FilePath, name: str) -> SettingsFile | None:
