@@ -47,10 +47,11 @@ from tracing.sqlite import connect
 from tracing.span import Owner
 
 ZONE = "Europe/Berlin"
-START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NEW_YEAR = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DAY_NS = 24 * HOUR_NS
 SETTLED_NS = 6 * MINUTE_NS  # after it, what has gone is over for the alerts
 REPORT_AT = "07:30"
+SCHEDULES = ("berlin", "york", "weekly")
 CONFIG = """
 [limits]
 per_day_usd = {day_usd}
@@ -118,9 +119,11 @@ class Year:
     receiver: Receiver
     dice: random.Random
     seed: int
-    now_ns: int
+    start: datetime
+    now_ns: int = 0
     is_receiving: bool = True
     is_readable: bool = True  # config.toml
+    is_full: bool = False  # the disk
     boots: int = 0
     nights: dict[Path, Night] = field(default_factory=dict)  # that go on, by what their files are called
     told: Told = field(default_factory=Told)
@@ -136,6 +139,7 @@ class Year:
     _looks: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.now_ns = ns(self.start)
         self.receiver.answer = self._answer
         self.write_config()
         self.boot()
@@ -211,7 +215,7 @@ class Year:
         yield from (night.steps[0][0] for night in self.nights.values() if night.steps)
         yield from self._looks
         if any(row.waiting or row.running_since for row in rows) or not self.is_receiving:
-            yield self.now_ns + HOUR_NS
+            yield self.now_ns + 4 * HOUR_NS
         yield self.report_ns()
 
     def report_ns(self) -> int:
@@ -226,12 +230,10 @@ class Year:
         local = datetime.fromtimestamp(self.now_ns / S_NS, ZoneInfo(ZONE))
         if self.is_readable and not self.is_full and f"{local:%H:%M}" >= REPORT_AT:
             self.reports.add(f"report:{local.date()}")
-        for name in ("berlin", "other", "weekly"):
+        for name in SCHEDULES:
             self.outcomes |= {one.id: one for one in self.store.history(name, 6)}
 
     # what happens
-
-    is_full: bool = False
 
     def happen(self, what: str, hours: int) -> None:
         self.happened[what] += 1
@@ -372,9 +374,8 @@ def ns(moment: datetime) -> int:
     return int(moment.timestamp()) * S_NS
 
 
-def happenings(dice: random.Random, days: int) -> Iterator[tuple[int, str, int]]:
+def happenings(dice: random.Random, at_ns: int, end_ns: int) -> Iterator[tuple[int, str, int]]:
     """When, what, and for how many hours."""
-    at_ns, end_ns = ns(START), ns(START + timedelta(days=days))
     while True:
         at_ns += dice.randrange(5, 60) * HOUR_NS + dice.randrange(3600) * S_NS
         [what] = dice.choices(list(HAPPENINGS), list(HAPPENINGS.values()))
@@ -400,50 +401,62 @@ def a_place(root: Path) -> Place:
 
 
 @contextmanager
-def a_year(folder: Path, seed: int) -> Iterator[Year]:
+def a_year(folder: Path, seed: int, start: datetime = NEW_YEAR) -> Iterator[Year]:
     """On the clock of Berlin, with two repositories that have a schedule each night, and one a week."""
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = ZONE
-    time.tzset()
     random.seed(seed)  # of the waits between two tries to send
     places = [a_place(folder / name) for name in ("shop", "site")]
     home = Home(folder / "home")
     home.root.mkdir(mode=0o700)
-    try:
-        with http_receiver() as receiver:
+    with an_environment(TZ=ZONE, RALPH_HOME=str(home.root)), http_receiver() as receiver:
+        time.tzset()
+        try:
             by_root = {str(place.root): place for place in places}
-            year = Year(home, by_root, receiver, random.Random(seed), seed, ns(START))
+            year = Year(home, by_root, receiver, random.Random(seed), seed, start)
             shop, site = (place.root for place in places)
             year.store.add("berlin", shop, "30 2 * * *", (), ZONE, until="07:00")
-            year.store.add("other", site, "0 1 * * *", (), "America/New_York", missed="skip")
+            year.store.add("york", site, "0 1 * * *", (), "America/New_York", missed="skip")
             year.store.add("weekly", shop, "0 15 * * 0", (), ZONE)
             yield year
             year.store.close()
+        finally:
+            del os.environ["TZ"]
+            time.tzset()
+
+
+@contextmanager
+def an_environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
     finally:
-        os.environ.pop("TZ", None) if before is None else os.environ.update(TZ=before)
-        time.tzset()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def play(year: Year, days: int, measured: Sequence[int] = ()) -> None:
-    """So many days, and the hours that it takes until all is told."""
-    stops = {ns(START + timedelta(days=day)): day for day in measured}
-    for at_ns, what, hours in happenings(year.dice, days):
+    """So many days, and what goes wrong on them."""
+    stops = {ns(year.start + timedelta(days=day)): day for day in measured}
+    end_ns = ns(year.start + timedelta(days=days))
+    for at_ns, what, hours in happenings(year.dice, ns(year.start), end_ns):
         for stop_ns in [stop_ns for stop_ns in stops if stop_ns <= at_ns]:
             year.live(stop_ns)
             year.measure(stops.pop(stop_ns))
         year.live(at_ns)
         year.happen(what, hours)
-    year.live(ns(START + timedelta(days=days)))
+    year.live(end_ns)
     for day in stops.values():
         year.measure(day)
 
 
-def due_times(hour: int, minute: int, zone: str, days: int) -> set[int]:
+def due_times(start: datetime, hour: int, minute: int, zone: str, days: int) -> set[int]:
     """By the calendar; an hour that is skipped comes an hour later."""
-    first = START.astimezone(ZoneInfo(zone)).date()
+    first = start.astimezone(ZoneInfo(zone)).date()
     dates = [first + timedelta(days=number) for number in range(days + 2)]
     times = [datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone)) for day in dates]
-    return {ns(at) for at in times if START < at.astimezone(UTC) <= START + timedelta(days=days)}
+    return {ns(at) for at in times if start < at.astimezone(UTC) <= start + timedelta(days=days)}
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ MINUTE_NS = 60 * S_NS
 HOUR_NS = 60 * MINUTE_NS
 MODEL = "claude-opus-5-5"
 PRICES = PriceBook()
-PER_CALL, PER_STORY, PER_RUN, PER_DAY = 2_000_000, 4_000_000, 5_000_000, 6_000_000  # micro-dollars
+PER_CALL, PER_STORY, PER_RUN, PER_DAY = 1_000_000, 200_000_000, 1_500_000, 2_000_000  # micro-dollars
 HOW_ENDED = {"done": 62, "offline": 8, "rate": 8, "spent": 3, "busy": 5, "usage": 3, "bug": 3}  # out of so many legs
 TROUBLES = ("offline", "rate", "spent")
 HOW_STORIES_END = {"success": 60, "error": 25, "blocked": 5, "over_budget": 5}
@@ -165,7 +165,7 @@ class Night:
             "ralph.repo": str(self.place.root),
         }
         self._trace = self._tracer.start_trace("story", agent_id="ralph", session_id=self.id, metadata=metadata)
-        for _ in range(self.dice.randrange(1, 6)):
+        for _ in range(self.dice.randrange(1, 5)):
             if not self._call():
                 self._end_story("over_budget")
                 self._end(ExitCode.LIMIT, "a limit is used up")
@@ -180,7 +180,7 @@ class Night:
         story = f"story:{self.place.id[:16]}:{self._story.id}:{self._story.text_hash[:16]}"
         limits = [
             Limit(CALL, PER_CALL),
-            Limit(story, PER_STORY * 100),
+            Limit(story, PER_STORY),
             Limit(run_scope(self.id), PER_RUN),
             Limit(day_scope(self._now().date()), PER_DAY),
         ]
