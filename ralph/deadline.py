@@ -5,19 +5,18 @@ time when it wakes, and one whose clock is set right ends at the right time.
 """
 
 import math
-import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from time import monotonic
 
+from ralph.durations import time_of_day
 from ralph.errors import RalphError
 from tracing.words import length, local_time
 
 Left = Callable[[], float]
 """Seconds until a run has to end: 0 or less when it is over, infinity where nothing ends it."""
 
-TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 LONGEST_UNTIL = timedelta(days=366)
 DAY = timedelta(days=1)
 GARBAGE = (
@@ -37,7 +36,7 @@ class Deadline:
 
     until: datetime | None = None
     ends_s: float | None = None  # on `clock`
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def left_s(self) -> float:
@@ -52,8 +51,8 @@ def read_until(text: str, now: datetime, zone: tzinfo | None = None) -> datetime
     Raises:
         RalphError: it is no time, has no offset, is past, or is more than a year ahead.
     """
-    if found := TIME_OF_DAY.fullmatch(text.strip()):
-        return _next(int(found[1]), int(found[2]), now, zone)
+    if wanted := time_of_day(text):
+        return _next(wanted, now, zone)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -69,11 +68,11 @@ def read_until(text: str, now: datetime, zone: tzinfo | None = None) -> datetime
     return moment.astimezone(UTC)
 
 
-def _next(hour: int, minute: int, now: datetime, zone: tzinfo | None) -> datetime:
+def _next(wanted: time, now: datetime, zone: tzinfo | None) -> datetime:
     """Where the clocks skip the time of day, as much later as they skip; where it comes twice, the first one."""
     today = now.astimezone(zone).date()
     for day in (today, today + DAY):
-        moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).astimezone(UTC)
+        moment = datetime.combine(day, wanted, zone).astimezone(UTC)
         if moment > now:
             return moment
     raise AssertionError("tomorrow's time of day is past")

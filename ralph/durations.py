@@ -1,9 +1,11 @@
-"""Lengths of time as people write them: "2h", "90m", "1h30m", "45s"."""
+"""Lengths of time as people write them ("2h", "90m", "1h30m", "45s"), and times of day ("07:00", "7:00")."""
 
 import re
+from datetime import time
 
 EXAMPLE = "2h, 90m or 1h30m"
 SECONDS_PER_UNIT = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 SHAPE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
 
@@ -30,6 +32,12 @@ def duration_text(seconds: float) -> str:
         count, rest_s = divmod(rest_s, unit_s)
         parts += [f"{count}{unit}"] if count else []
     return "".join(parts) or "0s"
+
+
+def time_of_day(text: str) -> time | None:
+    """None: it is no time of day. Hours from 0 to 23 and two digits of minutes."""
+    found = OF_DAY.fullmatch(text.strip())
+    return time(int(found[1]), int(found[2])) if found else None
 
 
 def _pairs(found: re.Match[str]) -> list[tuple[str | None, int]]:

@@ -3,21 +3,25 @@
 Knows nothing about schedules or runs; times are Unix nanoseconds.
 """
 
-import re
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from ralph.durations import time_of_day
 from ralph.schedule.cron import ScheduleError
 
-OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 S_NS = 10**9
 
 
 def parse_until(text: str) -> str:
-    """Raises: ScheduleError when it is no time of day."""
-    if not OF_DAY.fullmatch(text):
+    """As `closes_ns` takes it: "7:00" is "07:00".
+
+    Raises:
+        ScheduleError: it is no time of day.
+    """
+    found = time_of_day(text)
+    if found is None:
         raise ScheduleError(f'until "{text}" is not a time of day. Write for example "07:00".')
-    return text
+    return f"{found:%H:%M}"
 
 
 def closes_ns(due_ns: int, until: str | None, timezone: str) -> int | None:

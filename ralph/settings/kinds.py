@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt
 
-from ralph.durations import parse_duration_s
+from ralph.durations import parse_duration_s, time_of_day
 from ralph.settings.sizes import MIB, parse_size_bytes
 
 
@@ -56,6 +56,14 @@ def _as_seconds(value: object) -> object:
     return parse_duration_s(value) if isinstance(value, str) else value
 
 
+def _as_time_of_day(text: str) -> str:
+    """With two digits of hours, so that texts compare as times do."""
+    found = time_of_day(text)
+    if found is None:
+        raise ValueError(text)
+    return f"{found:%H:%M}"
+
+
 def _below_the_root(pattern: str) -> str:
     path = PurePosixPath(pattern)
     if not pattern.strip() or path.is_absolute() or {"..", ".git"} & set(path.parts):
@@ -80,11 +88,13 @@ def _fit_to_be_written(folder: str) -> str:
 
 Usd = Annotated[float, Field(strict=True, ge=1e-6, le=1e6, allow_inf_nan=False)]
 DurationSeconds = Annotated[StrictInt, Field(ge=1), BeforeValidator(_as_seconds)]
+TimeOfDay = Annotated[str, Field(strict=True), AfterValidator(_as_time_of_day)]
 ModelName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
 SizeBytes = Annotated[StrictInt, Field(ge=MIB), BeforeValidator(_as_bytes)]
 CacheFolder = Annotated[str, Field(strict=True), AfterValidator(_fit_to_be_written)]
 FilePattern = Annotated[str, Field(strict=True), AfterValidator(_below_the_root)]
 USD = "a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan)"
+LENGTH = "a length of time such as 30d, 12h or 5m"
 EFFORTS = "one of " + ", ".join(f'"{effort}"' for effort in Effort)
 
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from ralph.checks.check import Check
 from ralph.prepare.services import Service
+from ralph.settings.alerting import Alerts
 from ralph.settings.kinds import (
     About,
     CacheFolder,
@@ -20,7 +21,7 @@ from ralph.settings.kinds import (
     Section,
 )
 from ralph.settings.sections import Agent, Judge, Limits, Resources, Run, Tracing, Ui
-from ralph.settings.unwatched import Alerts, Report, Retention, Schedules
+from ralph.settings.unwatched import Report, Retention, Schedules
 from tracing.alerts.channels import Channel
 from tracing.prices import ModelPrice
 

@@ -69,6 +69,19 @@ def test_it_is_put_once_a_day_when_its_time_has_come(home: Home) -> None:
     assert put(home) == [(f"report:2026-11-{day}", channel) for day in (22, 23) for channel in ("desk", "hook")]
 
 
+@pytest.mark.parametrize("at", ["7:30", "07:30"])
+def test_its_time_is_read_as_people_write_it(home: Home, at: str) -> None:
+    found = settings(home, CONFIG.format(port=9).replace("07:30", at))
+    assert not send_if_due(home, found, lambda: HALF_PAST_SEVEN_NS - MINUTE_NS)
+    assert send_if_due(home, found, lambda: HALF_PAST_SEVEN_NS)
+
+
+@pytest.mark.parametrize("at", ["24:00", "7", "0\u0667:30", "7:30 am"])
+def test_what_is_no_time_of_day_is_refused(home: Home, at: str) -> None:
+    with pytest.raises(RalphError, match="a time of day such as 07:30"):
+        settings(home, CONFIG.format(port=9).replace("07:30", at))
+
+
 def test_a_machine_that_was_off_sends_it_when_it_wakes(home: Home) -> None:
     assert send_if_due(home, settings(home), lambda: HALF_PAST_SEVEN_NS + 300 * MINUTE_NS)
 

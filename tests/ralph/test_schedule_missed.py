@@ -272,6 +272,7 @@ def test_an_edit_reaches_what_is_due_and_has_not_begun(store: Schedules, clock: 
     assert run is not None
     assert (run.run_args, run.repo) == (("--plain",), tmp_path / "new")
     assert run.until_ns == ns(NOON + timedelta(hours=17))
+    assert store.edit("nightly", until="5:30").until == "05:30"
     assert store.edit("nightly", until="", missed="").until is None
 
 
@@ -280,6 +281,7 @@ def test_an_edit_reaches_what_is_due_and_has_not_begun(store: Schedules, clock: 
     [
         pytest.param({"until": "7"}, 'until "7" is not a time of day. Write for example "07:00".', id="until"),
         pytest.param({"until": "25:00"}, 'until "25:00" is not a time of day. Write for example "07:00".', id="hour"),
+        pytest.param({"until": "0\u0667:00"}, 'until "0\u0667:00" is not a time of day', id="foreign-digit"),
         pytest.param({"missed": "never"}, 'missed "never" is not known. Write "run" or "skip".', id="missed"),
         pytest.param({"cron": "x"}, 'cron "x" has 1 fields instead of 5', id="cron"),
     ],
