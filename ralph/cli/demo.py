@@ -86,6 +86,7 @@ def _next_steps(summary: "Summary") -> Iterator[str]:
     ralph = (f"RALPH_HOME={shlex.quote(str(summary.home))} " if summary.home else "") + _ralph()
     circles = next((attempt.story for attempt in summary.attempts if attempt.stopped), "")
     yield f"{ralph} ui   # {f'see why {circles} went in circles' if circles else 'see what happened, in the browser'}"
+    yield f"{ralph} report   # what you would read in the morning"
     yield f"{ralph} status --repo {shlex.quote(str(summary.repo))}   # which stories are done, and why one is not"
     yield f"{ralph} traces"
     for attempt in summary.attempts:

@@ -154,6 +154,7 @@ def assert_told(shown: str, folder: Path) -> None:
     assert "US-005  stopped  Begin with what last year left open: the same bash call brought the same result 6" in shown
     assert "US-005  blocked  Begin with what last year left open: The story's test needs exports/2025.csv" in shown
     assert re.search(r"Where to look next\n  RALPH_HOME=.* ui   # see why US-005 went in circles\n", shown)
+    assert " report   # what you would read in the morning\n" in shown
     assert "(simulated: nothing was spent)" in shown
     assert "The model was a recording" in shown
     assert f"RALPH_HOME={shlex.quote(f'{folder}/ralph-home')} " in shown
