@@ -18,6 +18,7 @@ from ralph.home import Home
 
 if TYPE_CHECKING:
     from ralph.alerts.desk import Desk
+    from ralph.settings.schema import Settings
     from tracing.redact import Redactor
 
 LOG = logging.getLogger("ralph.alerts")
@@ -62,7 +63,7 @@ class Alerting:
         self._environment = os.environ if environment is None else environment
         self._every_s, self._soon_s, self._last_s = every_s, soon_s, last_s
         self._desk: Desk | None = None
-        self._made_from: object = None
+        self._made_from: Settings | None = None
         self._said = ""
         self._busy = threading.Lock()
         self._poked, self._ending = threading.Event(), threading.Event()
@@ -141,25 +142,15 @@ class Alerting:
         from ralph.settings.load import user_settings  # noqa: PLC0415
         from tracing.redact import Redactor  # noqa: PLC0415
 
-        made_from = _identity(self._home)
-        if self._desk is None or made_from != self._made_from:
-            settings = user_settings(self._home)
+        settings = user_settings(self._home)
+        if self._desk is None or settings != self._made_from:
             self._let_go()
             redact = self._redact or Redactor(own_secrets(self._environment, self._home))
             self._desk = Desk.open(self._home, settings, redact, clock=self._clock, environment=self._environment)
-            self._made_from = made_from
+            self._made_from = settings
         return self._desk
 
     def _let_go(self) -> None:
         desk, self._desk = self._desk, None
         if desk is not None:
             desk.close()
-
-
-def _identity(home: Home) -> object:
-    """Changes when config.toml does."""
-    try:
-        found = home.config.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
