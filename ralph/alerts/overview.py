@@ -17,6 +17,14 @@ from tracing.alerts.state import Condition
 from tracing.sqlite import connect_to_read
 
 NEWEST = 1_000  # messages among which a channel's last ones are looked for
+STATE_WORDS = {
+    State.WAITING: "waiting",
+    State.SENDING: "being sent",
+    State.FOLDED: "waiting",
+    State.SENT: "sent",
+    State.FAILED: "failed",
+    State.DROPPED: "not sent",
+}
 
 
 @dataclass(frozen=True)

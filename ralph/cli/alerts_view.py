@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from ralph.alerts.desk import SHORT
-from ralph.alerts.overview import ChannelState, RuleState
+from ralph.alerts.overview import STATE_WORDS, ChannelState, RuleState
 from ralph.cli.table import Column, screen_width, table
 from tracing.alerts.outbox import NOBODY, Entry, State
 from tracing.alerts.senders.wording import word
@@ -12,14 +12,6 @@ from tracing.words import cut, iso_time, local_time, plain
 
 MARGIN = "  "
 COLUMNS = (Column("when"), Column("id"), Column("what"), Column("title", grows=True), Column("to"), Column("state"))
-STATES = {
-    State.WAITING: "waiting",
-    State.SENDING: "being sent",
-    State.FOLDED: "waiting",
-    State.SENT: "sent",
-    State.FAILED: "failed",
-    State.DROPPED: "not sent",
-}
 
 
 def list_lines(rules: Sequence[RuleState], channels: Sequence[ChannelState]) -> Iterator[str]:
@@ -90,7 +82,7 @@ def history_lines(entries: Sequence[Entry]) -> Iterator[str]:
             word(entry.message),
             plain(entry.message.title),
             entry.channel or "nobody",
-            STATES[entry.state],
+            STATE_WORDS[entry.state],
         )
         for entry in entries
     ]

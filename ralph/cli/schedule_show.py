@@ -1,6 +1,5 @@
 """`ralph schedule list` and `show`: when each is due, what came of the last nights, and what comes next."""
 
-import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
@@ -12,7 +11,7 @@ from ralph.cli.complete import schedule_names
 from ralph.cli.schedule_words import serving_words, window_words
 from ralph.cli.traces import echo_json
 from ralph.errors import ExitCode
-from ralph.schedule.words import when
+from ralph.schedule.words import command_of, dry_run_of, missed_words, next_words, when
 from tracing.words import length, money
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ def _lines(row: "ScheduleRow") -> list[str]:
     schedule = row.schedule
     return [
         f'{schedule.name}  "{schedule.cron.line}" ({schedule.cron.timezone}){window_words(schedule)} in {schedule.repo}',
-        f"  runs   {_command(schedule)}",
-        f"  next   {_next(row)}",
+        f"  runs   {command_of(schedule)}",
+        f"  next   {next_words(row)}",
         f"  last   {_last(row)}",
     ]
 
@@ -76,32 +75,14 @@ def _whole(row: "ScheduleRow", home: "Home") -> Iterator[str]:
     schedule = row.schedule
     yield schedule.name
     yield f'  when    "{schedule.cron.line}" ({schedule.cron.timezone}){window_words(schedule)}'
-    yield f"  missed  {_missed(schedule)}"
+    yield f"  missed  {missed_words(schedule)}"
     yield f"  where   {schedule.repo}"
-    yield f"  runs    {_command(schedule)}"
-    yield f"  next    {_next(row)}"
+    yield f"  runs    {command_of(schedule)}"
+    yield f"  next    {next_words(row)}"
     if not schedule.paused:
-        yield f"  try it  {_dry(schedule)}    (what it would work on; calls nothing)"
+        yield f"  try it  {dry_run_of(schedule)}    (what it would work on; calls nothing)"
     for line in serving_words(home):
         yield f"  note    {line}"
-
-
-def _next(row: "ScheduleRow") -> str:
-    zone = row.schedule.cron.timezone
-    if row.running_since:
-        return f"runs since {when(row.running_since, zone)}; then {_paused_or_due(row)}"
-    if row.goes_on_at:
-        return f"goes on {when(row.goes_on_at, zone)}; then {_paused_or_due(row)}"
-    if row.waiting:
-        return "due now, and begins as soon as `ralph daemon` can"
-    return _paused_or_due(row)
-
-
-def _paused_or_due(row: "ScheduleRow") -> str:
-    schedule = row.schedule
-    if schedule.paused:
-        return f"nothing: paused, until `ralph schedule resume {schedule.name}`"
-    return when(row.next_due, schedule.cron.timezone)
 
 
 def _last(row: "ScheduleRow") -> str:
@@ -132,22 +113,6 @@ def _nights(schedule: "Schedule", nights: "list[Night]") -> Iterator[str]:
 
 def _legs(night: "Outcome") -> str:
     return f"in {night.legs} parts" if night.legs > 1 else ""
-
-
-def _missed(schedule: "Schedule") -> str:
-    words = {
-        "run": "a night when the machine was off is run late",
-        "skip": "a night when the machine was off is skipped",
-    }
-    return words.get(schedule.missed or "", "as schedules.missed of config.toml says (run late, where it is not set)")
-
-
-def _command(schedule: "Schedule") -> str:
-    return shlex.join(["ralph", "run", *schedule.run_args])
-
-
-def _dry(schedule: "Schedule") -> str:
-    return f"cd {shlex.quote(str(schedule.repo))} && {shlex.join(['ralph', 'run', '--dry-run', *schedule.run_args])}"
 
 
 def _facts(row: "ScheduleRow") -> dict[str, object]:

@@ -50,7 +50,7 @@ def cost_groups(store: TraceStore, books: Books, by: str, *, since_ns: int = 0) 
 def trace_of(store: TraceStore, trace_id: str) -> TraceRow | None:
     """None: the call belongs to no trace that is still kept."""
     try:
-        return store.trace(trace_id).trace if trace_id else None
+        return store.trace_row(trace_id) if trace_id else None
     except TraceNotFoundError:
         return None
 

@@ -11,10 +11,11 @@ from ralph.report.facts import Cost, Finding, OtherAgent, Report
 from ralph.report.logs import at_ns, going_since, newest_before, run_logs
 from ralph.report.money import NIGHTS, Purse, change, nights
 from ralph.report.needs import look_needs, sorted_needs, work_needs
-from ralph.report.planned import Plan, firings, read_plans, schedule_needs, why_quiet
+from ralph.report.planned import firings, known_plans, schedule_needs, why_quiet
 from ralph.report.sent import last_sent
 from ralph.report.window import DAY_NS, Window, default_window, evening_before
 from ralph.report.work import AGENT, cost_of, works
+from ralph.schedule.reading import Plan
 from tracing.span import TraceStatus
 from tracing.store import TraceFilter, TraceRow, TraceStore
 from tracing.words import local_time
@@ -62,7 +63,7 @@ def gather_from(store: TraceStore, home: Home, repo: str | None, window: Window,
         for look in looked
         if look.kind == "finding" and (repo is None or look.trace_id in {row.trace_id for row in recent})
     ]
-    plans = [plan for plan in read_plans(home, now_ns) if repo in {None, plan.repo}]
+    plans = [plan for plan in known_plans(home, now_ns) if repo in {None, plan.repo}]
     needs = [
         *look_needs(looked),
         *schedule_needs(home, plans, window.since_ns),

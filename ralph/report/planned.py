@@ -3,8 +3,6 @@
 import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 
 from ralph.errors import ExitCode
@@ -12,14 +10,12 @@ from ralph.home import Home
 from ralph.report.facts import Firing, Need, Why
 from ralph.report.words import place
 from ralph.schedule.nights import last_words, logs_of
-from ralph.schedule.reading import every_schedule, history, open_to_read, overdue
-from ralph.schedule.rows import Outcome, Overdue, ScheduleRow, State
+from ralph.schedule.reading import Plan, read_plans
+from ralph.schedule.rows import Outcome, ScheduleRow, State
 from ralph.schedule.serving import is_served
 from tracing.sqlite import StateError
 from tracing.words import local_time
 
-GRACE_S = 1800.0
-MOST_DUE = 20  # of each schedule
 DUE = "%a %H:%M"
 IS_OFF = "The daemon, which carries schedules out, is not running."
 NO_SCHEDULE = 'No schedule is set. To make one: ralph schedule add nightly --cron "0 2 * * *"'
@@ -38,35 +34,10 @@ ENDED = {
 NEVER_BEGAN = {int(ExitCode.USAGE), int(ExitCode.BUG), int(ExitCode.BUSY)}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """One schedule, with what came of its due times (the newest first)."""
-
-    row: ScheduleRow
-    outcomes: tuple[Outcome, ...]
-    overdue: Overdue | None
-
-    @property
-    def name(self) -> str:
-        return self.row.schedule.name
-
-    @property
-    def repo(self) -> str:
-        return str(self.row.schedule.repo)
-
-
-def read_plans(home: Home, now_ns: int, grace_s: float = GRACE_S) -> list[Plan]:
+def known_plans(home: Home, now_ns: int) -> list[Plan]:
     """Nothing where the ledger cannot be read: that is told as such."""
     try:
-        db = open_to_read(home)
-        if db is None:
-            return []
-        with closing(db):
-            late = {one.schedule.name: one for one in overdue(db, now_ns, grace_s)}
-            return [
-                Plan(row, tuple(history(db, row.schedule.name, MOST_DUE)), late.get(row.schedule.name))
-                for row in every_schedule(db, now_ns)
-            ]
+        return read_plans(home, now_ns)
     except (StateError, sqlite3.Error):
         return []
 

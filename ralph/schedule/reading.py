@@ -5,6 +5,8 @@ Knows nothing about who may run what.
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 
 from ralph.home import Home
 from ralph.schedule.due import lower_bound_ns
@@ -23,6 +25,37 @@ from ralph.schedule.rows import (
 from tracing.sqlite import connect_to_read
 
 S_NS = 10**9
+GRACE_S = 1800.0  # so long after it was due a run may begin without anybody being told
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One schedule, with what came of its due times (the newest first)."""
+
+    row: ScheduleRow
+    outcomes: tuple[Outcome, ...]
+    overdue: Overdue | None
+
+    @property
+    def name(self) -> str:
+        return self.row.schedule.name
+
+    @property
+    def repo(self) -> str:
+        return str(self.row.schedule.repo)
+
+
+def read_plans(home: Home, now_ns: int, grace_s: float = GRACE_S, most_due: int = 20) -> list[Plan]:
+    """Raises: StateError, sqlite3.Error: the ledger cannot be read."""
+    db = open_to_read(home)
+    if db is None:
+        return []
+    with closing(db):
+        late = {one.schedule.name: one for one in overdue(db, now_ns, grace_s)}
+        return [
+            Plan(row, tuple(history(db, row.schedule.name, most_due)), late.get(row.schedule.name))
+            for row in every_schedule(db, now_ns)
+        ]
 
 
 def open_to_read(home: Home) -> sqlite3.Connection | None:

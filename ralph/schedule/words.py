@@ -1,8 +1,13 @@
 """What screens say of schedules alike: times by their own clock, and what an exit code of a scheduled run means."""
 
+import shlex
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ralph.errors import ExitCode
+
+if TYPE_CHECKING:
+    from ralph.schedule.rows import Schedule, ScheduleRow
 
 MEANING = {
     ExitCode.ALL_DONE: "every story done",
@@ -32,3 +37,38 @@ def when(moment: datetime | None, timezone: str) -> str:
     from zoneinfo import ZoneInfo  # noqa: PLC0415  # --help must be fast
 
     return "never again" if moment is None else moment.astimezone(ZoneInfo(timezone)).strftime("%a %Y-%m-%d %H:%M")
+
+
+def next_words(row: "ScheduleRow") -> str:
+    """What it does now and next."""
+    zone = row.schedule.cron.timezone
+    if row.running_since:
+        return f"runs since {when(row.running_since, zone)}; then {_paused_or_due(row)}"
+    if row.goes_on_at:
+        return f"goes on {when(row.goes_on_at, zone)}; then {_paused_or_due(row)}"
+    if row.waiting:
+        return "due now, and begins as soon as `ralph daemon` can"
+    return _paused_or_due(row)
+
+
+def missed_words(schedule: "Schedule") -> str:
+    words = {
+        "run": "a night when the machine was off is run late",
+        "skip": "a night when the machine was off is skipped",
+    }
+    return words.get(schedule.missed or "", "as schedules.missed of config.toml says (run late, where it is not set)")
+
+
+def command_of(schedule: "Schedule") -> str:
+    return shlex.join(["ralph", "run", *schedule.run_args])
+
+
+def dry_run_of(schedule: "Schedule") -> str:
+    return f"cd {shlex.quote(str(schedule.repo))} && {shlex.join(['ralph', 'run', '--dry-run', *schedule.run_args])}"
+
+
+def _paused_or_due(row: "ScheduleRow") -> str:
+    schedule = row.schedule
+    if schedule.paused:
+        return f"nothing: paused, until `ralph schedule resume {schedule.name}`"
+    return when(row.next_due, schedule.cron.timezone)

@@ -1,15 +1,17 @@
 """The viewer as Ralph serves it: the generic pages of any agent's traces, Ralph's own, and the outcome beside a trace."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from ralph.history.costs import cost_groups
 from ralph.home import Home
+from ralph.ui.alerts import alerts_view
 from ralph.ui.compared import compared
 from ralph.ui.outcome import outcome
 from ralph.ui.overview import overview
 from ralph.ui.report import report_view
+from ralph.ui.schedules import ScheduleView, schedule_view, schedules_view
 from ralph.ui.stories import stories_view
 from tracing.reconcile import Books
 from tracing.store import GroupBy, TraceStore
@@ -28,33 +30,7 @@ def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
         store,
         name="Ralph",
         pages=(
-            Page(
-                "/",
-                "overview",
-                lambda query: overview(query, home),
-                "overview.html",
-                _named("Overview"),
-                "Overview",
-                "o",
-            ),
-            Page(
-                "/report",
-                "report",
-                lambda query: report_view(query, home),
-                "report.html",
-                _named("Report"),
-                "Report",
-                "r",
-            ),
-            Page(
-                "/stories",
-                "stories",
-                lambda query: stories_view(query, home),
-                "stories.html",
-                _named("Stories"),
-                "Stories",
-                "s",
-            ),
+            *_own_pages(home),
             *traces.PAGES,
             *agents.PAGES,
             *sessions.PAGES,
@@ -76,6 +52,44 @@ def ralph_site(store: TraceStore, home: Home, *, public_url: str = "") -> Site:
         statics={"ralph": HERE / "static"},
         styles=("ralph/ralph.css",),
         public_url=public_url,
+    )
+
+
+def _own_pages(home: Home) -> Iterator[Page]:
+    """What Ralph knows beside the traces, as somebody looks for it in the morning."""
+    yield Page(
+        "/", "overview", lambda query: overview(query, home), "overview.html", _named("Overview"), "Overview", "o"
+    )
+    yield Page(
+        "/report", "report", lambda query: report_view(query, home), "report.html", _named("Report"), "Report", "r"
+    )
+    yield Page(
+        "/stories",
+        "stories",
+        lambda query: stories_view(query, home),
+        "stories.html",
+        _named("Stories"),
+        "Stories",
+        "s",
+    )
+    yield Page(
+        "/schedules",
+        "schedules",
+        lambda query: schedules_view(query, home),
+        "schedules.html",
+        _named("Schedules"),
+        "Schedules",
+        "n",
+    )
+    yield Page(
+        "/schedules/{schedule}",
+        "schedule",
+        lambda query: schedule_view(query, home),
+        "schedule.html",
+        lambda view: view.schedule.name if isinstance(view, ScheduleView) else "",
+    )
+    yield Page(
+        "/alerts", "alerts", lambda query: alerts_view(query, home), "alerts.html", _named("Alerts"), "Alerts", "l"
     )
 
 
