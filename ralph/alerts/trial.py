@@ -28,7 +28,7 @@ class Trial:
 
 def trial_message(channel: Channel, store: TraceStore, public_url: str, now_ns: int) -> Message:
     """Of the newest trace, if there is one, so that the link in it can be tried too."""
-    newest = next(iter(store.traces(TraceFilter(limit=1))), None)
+    newest = next(iter(store.traces(TraceFilter(limit=1, own=True))), None)
     trace_id = newest.trace_id if newest else ""
     page = f"{public_url}/traces/{trace_id}" if public_url and trace_id else ""
     return Message(

@@ -142,7 +142,7 @@ def read_board(store: TraceStore, home: Home, repo: str, prd: str = "") -> Board
         status = read_status(Path(repo), wanted)
     except (RalphError, PrdError, StateError, sqlite3.DatabaseError) as error:
         return no_board(repo, str(error))
-    rows = store.traces(TraceFilter(repo=repo, limit=MOST_TRACES))
+    rows = store.traces(TraceFilter(repo=repo, limit=MOST_TRACES, own=True))
     return Board(
         repo, status.prd, status.branch, status.all_done, tuple(_columns(status, rows)), status.last_run, status.notes
     )

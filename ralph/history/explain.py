@@ -116,7 +116,7 @@ def explain(repo_path: Path, story_id: str, prd: Path | None = None) -> Explanat
         history = states.history(seen.repo.id, story)
     with closing(TraceStore.open(seen.home.traces_db)) as store:
         store.close_interrupted()
-        about = store.traces(TraceFilter(story=story.id, repo=str(seen.repo.root), limit=MOST_TRIES))
+        about = store.traces(TraceFilter(story=story.id, repo=str(seen.repo.root), limit=MOST_TRIES, own=True))
         found = [row for row in about if VERIFIED not in row.metadata]
         ours = [row for row in reversed(found) if _is_of(row, story, seen.plan)]
         tries = tuple(_tries(store, seen, ours, history))

@@ -248,7 +248,7 @@ def _before(store: TraceStore, detail: TraceDetail, span: SpanRow, children: Chi
 def _known_from_before(store: TraceStore, detail: TraceDetail, commit: str) -> tuple[CheckRun, ...]:
     """The checks on the same commit in an earlier trace of the same repo, if it is one of the last ones."""
     trace = detail.trace
-    near = TraceFilter(repo=trace.repo, until_ns=trace.started_at_ns, limit=MOST_LOOKED_THROUGH)
+    near = TraceFilter(repo=trace.repo, until_ns=trace.started_at_ns, limit=MOST_LOOKED_THROUGH, own=True)
     for row in store.traces(near):
         try:
             other = store.trace(row.trace_id)

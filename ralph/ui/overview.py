@@ -134,12 +134,16 @@ def _last_night(store: TraceStore, now_ns: int) -> tuple[int, str, list[TraceRow
         (int(evening.timestamp() * 1e9), f"since {EVENING}:00 yesterday"),
         (now_ns - DAY_NS, "in the last 24 hours"),
     ):
-        if rows := store.traces(TraceFilter(since_ns=since_ns, limit=MOST_ROWS)):
+        if rows := store.traces(TraceFilter(since_ns=since_ns, limit=MOST_ROWS, own=True)):
             return since_ns, words, rows
-    newest = store.traces(TraceFilter(limit=1))
+    newest = store.traces(TraceFilter(limit=1, own=True))
     if not newest:
         return now_ns - DAY_NS, "in the last 24 hours", []
-    rows = store.traces(TraceFilter(session=newest[0].session_id, limit=MOST_ROWS)) if newest[0].session_id else newest
+    rows = (
+        store.traces(TraceFilter(session=newest[0].session_id, limit=MOST_ROWS, own=True))
+        if newest[0].session_id
+        else newest
+    )
     return min(row.started_at_ns for row in rows), "the last that ran", rows
 
 
@@ -232,7 +236,7 @@ def _charts(store: TraceStore, now_ns: int) -> tuple[Chart, Chart]:
         datetime.fromtimestamp(now_ns / 1e9).astimezone().date() - timedelta(days=back) for back in range(CHART_DAYS)
     ]
     groups: dict[object, list[TraceRow]] = {day: [] for day in reversed(days)}
-    wanted = TraceFilter(since_ns=now_ns - (CHART_DAYS + 1) * DAY_NS, agent="ralph", limit=MOST_CHARTED)
+    wanted = TraceFilter(since_ns=now_ns - (CHART_DAYS + 1) * DAY_NS, agent="ralph", limit=MOST_CHARTED, own=True)
     for row in store.traces(wanted):
         day = datetime.fromtimestamp(row.started_at_ns / 1e9).astimezone().date()
         if day in groups and row.status is not TraceStatus.RUNNING:

@@ -318,3 +318,23 @@ def test_an_import_that_was_killed_is_done_anew_by_the_next(
     with closing(connect(theirs.path, synchronous="NORMAL")) as connection:
         assert unsound(connection) == []
     assert told(theirs, trace_id) == told(ours, trace_id)
+
+
+def test_what_came_from_elsewhere_says_nothing_about_work_done_here(theirs: TraceStore, file: Path) -> None:
+    trace_id = taken_in(theirs, file)
+    assert [row.trace_id for row in theirs.traces()] == [trace_id]
+    assert theirs.traces(TraceFilter(own=True)) == []
+    assert theirs.scores(trace_id)
+    assert theirs.score_averages("helpful", last=5) == []
+
+
+def test_a_file_that_names_a_text_only_by_its_hash_does_not_keep_it_from_being_stored_later(
+    ours: TraceStore, theirs: TraceStore, file: Path, tmp_path: Path
+) -> None:
+    def forget(lines: list[Line]) -> None:
+        for line in lines:
+            line.update({"data": None} if line["kind"] == "payload" else {})
+
+    taken_in(theirs, tampered(file, tmp_path / "b.ralph-trace", forget))
+    trace = a_trace(theirs)
+    assert told(theirs, trace.trace_id)[1] == told(ours, ours.traces()[0].trace_id)[1]

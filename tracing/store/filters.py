@@ -59,6 +59,7 @@ class TraceFilter:
     min_severity: int = 0  # has a finding (of that detector, where one is given) at least as grave
     sort: Sort = Sort.WHEN
     cursor: Cursor | None = None
+    own: bool = False  # written here: what came from a file of somebody else's says nothing about this machine's work
 
 
 def conditions(filters: TraceFilter) -> tuple[list[str], list[Parameter]]:
@@ -91,6 +92,8 @@ def _plain(filters: TraceFilter) -> Iterator[Condition]:
 
 
 def _spans(filters: TraceFilter) -> Iterator[Condition]:
+    if filters.own:
+        yield "imported_ns = 0", ()
     if filters.model is not None:
         calls = "SELECT 1 FROM span WHERE span.trace_id = trace.trace_id AND span.turns > 0 AND span.model = ?"
         yield f"EXISTS ({calls})", (filters.model,)

@@ -45,8 +45,9 @@ def scores(connection: sqlite3.Connection, trace_id: str, limit: int) -> list[Sc
 
 
 def averages(connection: sqlite3.Connection, name: str, last: int) -> list[ScoreAverage]:
-    """For each agent that has scores of this name: over its `last` latest ones."""
-    return [_average(connection, agent, name, last) for agent in _agents(connection, name)]
+    """For each agent that has scores of this name: over its `last` latest ones. Traces of elsewhere do not count."""
+    found = (_average(connection, agent, name, last) for agent in _agents(connection, name))
+    return [average for average in found if average]
 
 
 def _agents(connection: sqlite3.Connection, name: str) -> list[str]:
@@ -61,8 +62,10 @@ def _agents(connection: sqlite3.Connection, name: str) -> list[str]:
     return agents
 
 
-def _average(connection: sqlite3.Connection, agent: str, name: str, last: int) -> ScoreAverage:
+def _average(connection: sqlite3.Connection, agent: str, name: str, last: int) -> ScoreAverage | None:
     rows = connection.execute(_LATEST, (name, agent, last)).fetchall()
+    if not rows:
+        return None
     lowest = min(rows, key=lambda row: row["value"])  # of equal ones the newest
     return ScoreAverage(agent, fmean(row["value"] for row in rows), len(rows), _score(lowest))
 
@@ -87,4 +90,7 @@ ON CONFLICT(id) DO UPDATE SET value = excluded.value, comment = excluded.comment
   at_ns = excluded.at_ns
 """
 
-_LATEST = "SELECT * FROM score WHERE name = ? AND agent_id = ? ORDER BY at_ns DESC LIMIT ?"
+_LATEST = """
+SELECT * FROM score WHERE name = ? AND agent_id = ? AND trace_id NOT IN (SELECT trace_id FROM trace WHERE imported_ns > 0)
+ORDER BY at_ns DESC LIMIT ?
+"""

@@ -23,7 +23,7 @@ class Write(Protocol):
 
 @dataclass(frozen=True)
 class PutPayload:
-    """A redacted payload under the hash of its bytes; `data` None keeps only the hash and the size."""
+    """A redacted payload under the hash of its bytes; `data` None keeps only the hash and the size, until somebody has the data."""
 
     hash: str
     size_bytes: int
@@ -32,7 +32,9 @@ class PutPayload:
 
     def apply(self, connection: sqlite3.Connection) -> None:
         connection.execute(
-            "INSERT INTO payload(hash, size_bytes, compressed, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO payload(hash, size_bytes, compressed, data) VALUES (?, ?, ?, ?) ON CONFLICT(hash) DO UPDATE SET "
+            "size_bytes = excluded.size_bytes, compressed = excluded.compressed, data = excluded.data "
+            "WHERE payload.data IS NULL AND excluded.data IS NOT NULL",
             (self.hash, self.size_bytes, self.compressed, self.data),
         )
 
