@@ -24,6 +24,7 @@ from tracing.alerts.rule import Happened, Seen, View
 from tracing.budget import Ledger, Limit, day_scope
 from tracing.finding import Severity
 from tracing.span import SpanKind
+from tracing.sqlite import connect
 from tracing.store import TraceStore
 from tracing.tracer import Trace, Tracer
 
@@ -202,6 +203,17 @@ def test_a_red_base_from_the_cache_takes_its_words_from_the_trace_that_ran_it(wo
 
     assert seen.alert.trace_id == again.trace_id != ran.trace_id
     assert "assert 1 == 2" in seen.alert.text
+
+
+def test_what_somebody_elses_trace_saw_neither_begins_nor_ends_it(world: World) -> None:
+    world.run()
+    base(world, "tests")
+    world.now_ns += 60 * S
+    green = base(world)
+    with closing(connect(world.home.traces_db, synchronous="NORMAL")) as file:
+        file.execute("UPDATE trace SET imported_ns = 5 WHERE trace_id = ?", (green.trace_id,))
+
+    assert words(world.look("red_base")) == ["shop: tests fails before any work"]
 
 
 def test_a_later_run_that_sees_the_base_green_ends_it(world: World) -> None:
