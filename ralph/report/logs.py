@@ -9,6 +9,7 @@ from ralph.errors import ExitCode
 from ralph.events import Event, EventKind, EventValue
 from ralph.history.event_log import RunFolder, RunFolders, RunHead
 from ralph.home import Home
+from ralph.model.trouble import Trouble
 from ralph.report.window import DAY_NS
 from ralph.screen_text import one_line
 from tracing.words import local_time
@@ -18,11 +19,11 @@ AS_PLANNED = {int(ExitCode.ALL_DONE), int(ExitCode.STORIES_REMAIN)}
 COUNTED = re.compile(r": [^:]*\$[\d.]+[^:]* spent.*$")  # the end of a run's last line, told elsewhere
 STATUS_HINT = "; `ralph status` says why"
 TROUBLES = {
-    "offline": "the machine was offline",
-    "rate": "the model service's rate limit was reached",
-    "spent": "the credit with the model service is used up",
-    "refused": "the model service refused the key",
-    "down": "the model service was down",
+    Trouble.OFFLINE: "the machine was offline",
+    Trouble.RATE: "the model service's rate limit was reached",
+    Trouble.SPENT: "the account's credit or spend limit is used up",
+    Trouble.REFUSED: "the model service refused the key or the request",
+    Trouble.DOWN: "the model service was down",
 }
 KILLED = "cut off without a last word: it was killed, or the machine went down"
 
@@ -77,9 +78,9 @@ class RunLog:
             return "still running"
         if self.end is None:
             return KILLED
-        if self.trouble in TROUBLES:
+        if self.trouble in set(Trouble):
             again = _clock(self.again_at)
-            return TROUBLES[self.trouble] + (f"; the service is expected back {again}" if again else "")
+            return TROUBLES[Trouble(self.trouble)] + (f"; the service is expected back {again}" if again else "")
         return COUNTED.sub("", one_line(self.end.text).replace(STATUS_HINT, ""))
 
 

@@ -8,6 +8,7 @@ from ralph.errors import RalphError
 from ralph.history.looks import Look
 from ralph.history.objects import is_there
 from ralph.home import Home
+from ralph.model.trouble import Trouble
 from ralph.report.facts import GRAVITY, Need, Open, Run, Why, Work
 from ralph.report.words import counted, place
 from ralph.settings.load import load_settings
@@ -15,7 +16,7 @@ from ralph.trust import TrustState
 
 BLOCKED = "the agent says it is blocked: "
 OF_LOOKS = {"ledger": Why.LEDGER, "red before": Why.RED}
-OF_TROUBLES = {"spent": Why.CREDIT, "refused": Why.REFUSED}
+OF_TROUBLES: dict[str, Why] = {Trouble.SPENT: Why.CREDIT, Trouble.REFUSED: Why.REFUSED}
 
 
 def sorted_needs(found: Iterable[Need]) -> tuple[Need, ...]:
@@ -65,7 +66,11 @@ def _run_needs(work: Work) -> Iterator[Need]:
         again = f"ralph run --repo {place(work.repo)}"
         if why := OF_TROUBLES.get(run.trouble):
             remedy = "ralph doctor" if why is Why.REFUSED else again
-            text = "Top it up with the provider, then run again." if why is Why.CREDIT else "Look at the key."
+            text = (
+                "Top it up or raise its limit with the provider, then run again."
+                if why is Why.CREDIT
+                else "Look at the key first."
+            )
             yield Need(why, f"{work.name}: {run.words}", text, remedy, work.repo)
         if not run.is_going and run.ended_at_ns is None:
             text = "What was committed stays, and the next run carries on."

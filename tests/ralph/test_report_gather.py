@@ -16,9 +16,10 @@ from prd.read import read_prd
 from ralph.events import Event, EventKind
 from ralph.history.event_log import EventLog, RunHead
 from ralph.home import Home, find_home
+from ralph.model.trouble import Trouble
 from ralph.report.facts import Report, Why
 from ralph.report.gather import gather, window_of
-from ralph.report.logs import KILLED
+from ralph.report.logs import KILLED, TROUBLES
 from ralph.report.money import usual_micros
 from ralph.report.render import Form, rendered
 from ralph.report.sent import Sent, note_sent
@@ -190,8 +191,8 @@ def test_a_run_that_was_killed_needs_a_look_and_one_that_goes_on_does_not(home: 
     ("fields", "words", "need"),
     [
         pytest.param({"trouble": "rate", "again_at": "2026-11-22T09:00:00+00:00"}, "the model service's rate limit was reached; the service is expected back Sun 09:00", [], id="rate"),
-        pytest.param({"trouble": "spent"}, "the credit with the model service is used up", [Why.CREDIT], id="spent"),
-        pytest.param({"trouble": "refused"}, "the model service refused the key", [Why.REFUSED], id="refused"),
+        pytest.param({"trouble": "spent"}, "the account's credit or spend limit is used up", [Why.CREDIT], id="spent"),
+        pytest.param({"trouble": "refused"}, "the model service refused the key or the request", [Why.REFUSED], id="refused"),
         pytest.param({"trouble": "offline"}, "the machine was offline", [], id="offline"),
         pytest.param({"trouble": "down"}, "the model service was down", [], id="down"),
     ],
@@ -201,6 +202,10 @@ def test_why_the_service_ended_a_run_is_said(home: Home, repo: Path, fields: dic
     report = reported(home)
     assert [(run.words, run.is_early) for run in report.runs] == [(words, True)]
     assert whys(report) == need
+
+
+def test_every_trouble_of_the_service_has_its_words() -> None:
+    assert set(TROUBLES) == set(Trouble)
 
 
 def test_unknown_and_overcharged_calls_stand_first_and_apart(home: Home, repo: Path, store: TraceStore) -> None:
