@@ -122,7 +122,7 @@ class RedBase:
                 yield Holds(_red(base, root))
 
     def _newest(self, store: TraceStore, root: str) -> Base | None:
-        for trace in store.traces(TraceFilter(agent=AGENT, repo=root, limit=NEWEST)):
+        for trace in store.traces(TraceFilter(agent=AGENT, repo=root, limit=NEWEST, own=True)):
             if trace.trace_id not in self._seen:
                 base = _base_of(store, trace)
                 if base is None and trace.ended_at_ns is None:
@@ -152,7 +152,7 @@ def _base_of(store: TraceStore, trace: TraceRow) -> Base | None:
 
 def _failed_check(store: TraceStore, trace: TraceRow, commit: str, red: tuple[str, ...]) -> SpanRow | None:
     """The first of the red checks, as it ran on this commit: in this trace, or in an earlier one where that was cached."""
-    earlier = TraceFilter(agent=AGENT, repo=trace.repo, until_ns=trace.started_at_ns, limit=FARTHER)
+    earlier = TraceFilter(agent=AGENT, repo=trace.repo, until_ns=trace.started_at_ns, limit=FARTHER, own=True)
     for one in (trace, *store.traces(earlier)):
         lines = store.span_rows(one.trace_id)
         base = next((line for line in lines if line.name == BASELINE), None)
