@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.schedule.due import lower_bound_ns
 from ralph.schedule.rows import (
@@ -22,10 +23,10 @@ from ralph.schedule.rows import (
     outcome_of,
     schedule_of,
 )
+from tracing.alerts.thresholds import Thresholds
 from tracing.sqlite import connect_to_read
 
 S_NS = 10**9
-GRACE_S = 1800.0  # so long after it was due a run may begin without anybody being told
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,27 @@ class Plan:
         return str(self.row.schedule.repo)
 
 
-def read_plans(home: Home, now_ns: int, grace_s: float = GRACE_S, most_due: int = 20) -> list[Plan]:
+def read_plans(home: Home, now_ns: int, most_due: int = 20) -> list[Plan]:
     """Raises: StateError, sqlite3.Error: the ledger cannot be read."""
     db = open_to_read(home)
     if db is None:
         return []
     with closing(db):
-        late = {one.schedule.name: one for one in overdue(db, now_ns, grace_s)}
+        late = {one.schedule.name: one for one in overdue(db, now_ns, _grace_s(home))}
         return [
             Plan(row, tuple(history(db, row.schedule.name, most_due)), late.get(row.schedule.name))
             for row in every_schedule(db, now_ns)
         ]
+
+
+def _grace_s(home: Home) -> float:
+    """As alerts have it, so that pages and the report call the same runs late; a broken config.toml is told elsewhere."""
+    from ralph.settings.load import user_settings  # noqa: PLC0415  # heavy, and not all that read schedules want it
+
+    try:
+        return user_settings(home).alerts.schedule_grace_s
+    except RalphError:
+        return Thresholds().schedule_grace_s
 
 
 def open_to_read(home: Home) -> sqlite3.Connection | None:

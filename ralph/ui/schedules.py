@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ralph.history.looks import UNREADABLE
 from ralph.home import Home
 from ralph.schedule.nights import Mark, Night, end_of, last_words, nights
-from ralph.schedule.reading import GRACE_S, Plan, read_plans
+from ralph.schedule.reading import Plan, read_plans
 from ralph.schedule.rows import Outcome, Schedule
 from ralph.schedule.serving import is_served
 from ralph.schedule.words import command_of, dry_run_of, missed_words, next_words, when
@@ -103,7 +103,7 @@ class ScheduleView:
 
 def schedules_view(query: Query, home: Home) -> SchedulesView:
     try:
-        plans = read_plans(home, query.now_ns, GRACE_S, STRIP)
+        plans = read_plans(home, query.now_ns, STRIP)
     except UNREADABLE as error:
         return SchedulesView(is_served(home), str(error), ())
     told = nights(home, [outcome for plan in plans for outcome in plan.outcomes])
@@ -117,7 +117,7 @@ def schedule_view(query: Query, home: Home) -> ScheduleView:
     """Raises: PageError: there is no such schedule, or the ledger cannot be read."""
     name = unslug(query.path["schedule"])
     try:
-        plans = read_plans(home, query.now_ns, GRACE_S, WHOLE + 1)
+        plans = read_plans(home, query.now_ns, WHOLE + 1)
     except UNREADABLE as error:
         raise NotFoundError(str(error)) from error
     plan = next((plan for plan in plans if plan.name == name), None)

@@ -32,6 +32,7 @@ from tracing import attributes as names
 from tracing.budget import Ledger, Limit, day_scope
 from tracing.finding import Finding, Severity, Waste
 from tracing.span import SpanKind, TraceStatus
+from tracing.sqlite import connect
 from tracing.store.writes import PutFindings
 
 NOW_NS = 1_795_332_600 * 10**9  # Sun 22 Nov 2026, 07:30 UTC
@@ -288,6 +289,15 @@ def test_findings_are_the_gravest_first_with_what_they_wasted(home: Home, repo: 
     assert [(one.title, one.wasted_micros, one.about) for one in found] == [("Repeats itself", 0, "US-002"), ("Dear", 5_000_000, "US-001")]  # fmt: skip
 
 
+def test_traces_of_somebody_elses_machine_are_no_work_of_the_night(home: Home, repo: Path, store: TraceStore) -> None:
+    trace_id = a_try(store, repo, "US-001", TraceStatus.SUCCESS, commit="f" * 40)
+    store.write([PutFindings(trace_id, (Finding("loop", Severity.CRITICAL, "t", "e", "r", (), Waste()),), 1, NIGHT_NS)])
+    with closing(connect(home.traces_db, synchronous="NORMAL")) as file:
+        file.execute("UPDATE trace SET imported_ns = 5")
+    report = reported(home)
+    assert (report.works, report.findings, report.others, report.change.tried) == ((), (), (), 0)
+
+
 def test_one_repository_is_told_alone(home: Home, repo: Path, store: TraceStore, tmp_path: Path) -> None:
     a_try(store, repo, "US-001", TraceStatus.SUCCESS)
     a_try(store, "/gone/other", "US-9", TraceStatus.SUCCESS, run="other", title="Elsewhere")
@@ -315,6 +325,14 @@ def test_a_schedule_that_nobody_carries_out_needs_a_person(home: Home, repo: Pat
     assert whys(report) == [Why.MISSED]
     assert report.needs[0].title == "nightly was due Sun 02:00 and has not begun"
     assert report.quiet == "nightly was due. The daemon, which carries schedules out, is not running."
+
+
+def test_a_run_is_late_when_the_setting_says_so(home: Home, repo: Path) -> None:
+    a_schedule(home, repo, NOW_NS - DAY_NS)
+    home.config.write_text('[alerts]\nschedule_grace = "12h"\n')
+    assert whys(reported(home)) == []
+    home.config.write_text("[alerts\n")
+    assert Why.MISSED in whys(reported(home))
 
 
 def test_a_run_that_could_not_start_is_told_with_its_last_words(home: Home, repo: Path) -> None:
