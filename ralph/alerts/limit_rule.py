@@ -23,8 +23,17 @@ from tracing.store import TraceFilter
 from tracing.words import money, plain
 
 DAY_NS = 86_400 * 10**9
+END = {
+    "day": "at the limit Ralph stops for the day, and keeps what is done",
+    "run": "at the limit the run stops, and keeps what is done",
+    "story": "at the limit the attempt ends, its work is kept, and the run goes on with another story",
+}
 LATEST = 500  # reservations: the scopes that anything can have changed in since the last look; and traces of one scope
-GRAVE_PERCENT = 80
+GRAVE_PERCENT = {
+    "day": 80,
+    "run": 95,
+    "story": 95,
+}  # a run and a story end by themselves; after a day's limit nothing runs
 SCOPES = f"""
 SELECT DISTINCT scope FROM reservation_scopes JOIN reservations ON id = reservation_id
 WHERE reservation_id > (SELECT coalesce(max(id), 0) FROM reservations) - {LATEST}
@@ -74,6 +83,11 @@ class Use:
     under_way_micros: int
 
     @property
+    def kind(self) -> str:
+        """Of what it is a limit: day, run or story."""
+        return self.scope.partition(":")[0]
+
+    @property
     def micros(self) -> int:
         return self.spend.total_micros - self.under_way_micros
 
@@ -105,7 +119,7 @@ def _limit_used(view: View, use: Use, percent: int) -> Happened:
     is_full = use.micros >= use.limit_micros
     spender = f"{named(most)}, {money(most.known_micros)}" if most else ""
     sentences = (
-        f"{used} is used{'.' if is_full else '; at the limit the run stops, and keeps what is done.'}",
+        f"{used} is used{'' if is_full else f'; {END[use.kind]}'}.",
         f"Most of it: {spender}." if spender else "",
         f"{money(use.unknown_micros)} of it is reserved by calls whose end nobody saw: {RECONCILE}"
         if use.unknown_micros
@@ -115,7 +129,7 @@ def _limit_used(view: View, use: Use, percent: int) -> Happened:
     alert = Alert(
         rule="limit_used",
         key=use.scope,
-        severity=Severity.WARNING if percent >= GRAVE_PERCENT else Severity.NOTE,
+        severity=Severity.WARNING if percent >= GRAVE_PERCENT[use.kind] else Severity.NOTE,
         title=f"{what}: {100 * use.micros // use.limit_micros} % of its limit is used",
         text="\n".join(filter(None, sentences)),
         facts=(Fact("Used", used), *([Fact("Most", spender)] if spender else [])),
@@ -133,13 +147,17 @@ def _subject(scope: str) -> tuple[str, str, TraceFilter]:
     if kind == "day":
         began = int(datetime.fromisoformat(rest).replace(tzinfo=UTC).timestamp()) * 10**9
         remedy = "To allow more: [limits] per_day_usd in config.toml. The next day begins at 00:00 UTC."
-        return f"The day {rest} (UTC)", remedy, TraceFilter(since_ns=began, until_ns=began + DAY_NS, limit=LATEST)
+        return (
+            f"The day {rest} (UTC)",
+            remedy,
+            TraceFilter(since_ns=began, until_ns=began + DAY_NS, limit=LATEST, own=True),
+        )
     if kind == "run":
         remedy = "Commits stay. To go on with more: ralph run --max-cost USD."
-        return f"Run {rest}", remedy, TraceFilter(session=rest, limit=LATEST)
+        return f"Run {rest}", remedy, TraceFilter(session=rest, limit=LATEST, own=True)
     story_id = rest.split(":", 1)[1].rpartition(":")[0]
     remedy = "To allow more: [limits] per_story_usd; a story that costs so much is often two stories."
-    return f"Story {plain(story_id)}", remedy, TraceFilter(story=story_id, limit=LATEST)
+    return f"Story {plain(story_id)}", remedy, TraceFilter(story=story_id, limit=LATEST, own=True)
 
 
 def _under_way(db: sqlite3.Connection, scope: str) -> int:

@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from statistics import mean
 
 from ralph.alerts.guilty import dearest_span, dearest_trace, named, whole_trace
 from ralph.alerts.known_runs import KnownRuns
@@ -23,13 +22,17 @@ from tracing.words import money, plain
 
 LOOK_BACK_DAYS = 60  # for the days that a day is held against
 USUAL_DAYS, FEWEST_DAYS = 14, 3
+STRAY_DAYS = 7  # of so many the dearest may be a stray one, and no measure
+LEAST_OVER_MICROS = MICROS_PER_USD  # a fifth more of a few cents is no news; where nobody said what a day may cost
 
 
 def money_rules(runs: KnownRuns, settings: Settings) -> tuple[Rule, ...]:
     thresholds = settings.alerts.thresholds()
     percents = ", ".join(f"{percent} %" for percent in sorted(thresholds.limit_percents))
     over = f"{thresholds.day_over_percent:g} %"
-    expected = f"${settings.alerts.day_usd:.2f}" if settings.alerts.day_usd is not None else "usual"
+    expected = (
+        f"${settings.alerts.day_usd:.2f}" if settings.alerts.day_usd is not None else "a dear one of the last two weeks"
+    )
     unknown = f"${thresholds.unknown_usd:.2f}" if thresholds.unknown_usd is not None else "any amount (off)"
     return (
         Rule(
@@ -61,8 +64,8 @@ class DayCost:
         if not expected:
             return
         spent = sum(self._by_day(view.store, today).values())
-        most_micros = expected * (1 + self.thresholds.day_over_percent / 100)
-        if spent > most_micros:
+        over = expected * self.thresholds.day_over_percent / 100
+        if spent > expected + (over if self.thresholds.day_usd is not None else max(over, LEAST_OVER_MICROS)):
             yield self._dear(view, today, spent, round(expected))
 
     def _expected(self, store: TraceStore, today: date) -> float | None:
@@ -72,7 +75,7 @@ class DayCost:
             before = self._by_day(store, today - timedelta(days=LOOK_BACK_DAYS))
             before.pop(today.isoformat(), None)
             last = list(islice((micros for _, micros in sorted(before.items(), reverse=True) if micros), USUAL_DAYS))
-            self._usual = today.isoformat(), mean(last) if len(last) >= FEWEST_DAYS else None
+            self._usual = today.isoformat(), _dear_day(last)
         return self._usual[1]
 
     def _by_day(self, store: TraceStore, since: date) -> dict[str, int]:
@@ -83,14 +86,17 @@ class DayCost:
 
     def _dear(self, view: View, today: date, spent: int, expected: int) -> Happened:
         since_ns = _start_ns(today)
-        most = dearest_trace(view.store, TraceFilter(since_ns=since_ns, limit=LATEST))
-        usual = "is expected of a day" if self.thresholds.day_usd is not None else "is usual for a day"
+        most = dearest_trace(view.store, TraceFilter(since_ns=since_ns, limit=LATEST, own=True))
+        is_said = self.thresholds.day_usd is not None
+        usual = (
+            f"{money(expected)} is expected" if is_said else f"a dear day of the last two weeks cost {money(expected)}"
+        )
         alert = Alert(
             rule="day_cost",
             key="day",
             severity=Severity.WARNING,
-            title=f"{money(spent)} today: {100 * spent / expected - 100:.0f} % more than {usual}",
-            text=f"Since 00:00 UTC {money(spent)} was spent; {money(expected)} {usual}. "
+            title=f"{money(spent)} today: {100 * spent / expected - 100:.0f} % more than {'is expected' if is_said else 'a dear day of late'}",
+            text=f"Since 00:00 UTC {money(spent)} was spent; {usual}. "
             + (f"{named(most)} spent most of it: {money(most.known_micros)}. " if most else "")
             + "Where it went: ralph costs --by story --since 1d. To hold a day to an amount: [limits] per_day_usd in config.toml.",
             facts=(
@@ -104,6 +110,13 @@ class DayCost:
             span_id=dearest_span(view.store, most),
         )
         return Happened(alert, f"{day_scope(today)}", view.now_ns)
+
+
+def _dear_day(days: list[int]) -> float | None:
+    """What a dear day costs: days differ, and a mean is passed by a fifth every other day."""
+    if len(days) < FEWEST_DAYS:
+        return None
+    return sorted(days)[-2 if len(days) >= STRAY_DAYS else -1]
 
 
 def _start_ns(day: date) -> int:

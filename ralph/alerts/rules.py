@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from tracing.alerts.rules import generic_rules
-
+from ralph.alerts.attempts import Attempts
 from ralph.alerts.known_runs import KnownRuns
 from ralph.alerts.money_rules import money_rules
 from ralph.alerts.schedule_rules import schedule_rules
@@ -14,6 +13,7 @@ from ralph.home import Home
 from ralph.settings.schema import Settings
 from tracing.alerts.message import Alert, Fact
 from tracing.alerts.rule import Rule, Seen, View
+from tracing.alerts.rules import generic_rules
 from tracing.redact import Redactor
 
 
@@ -25,7 +25,13 @@ def ralph_rules(home: Home, settings: Settings, clock: Callable[[], int] = time.
 
 def every_rule(home: Home, settings: Settings, clock: Callable[[], int] = time.time_ns) -> tuple[Rule, ...]:
     """Also those that are switched off."""
-    return (*generic_rules(settings.alerts.thresholds()), *ralph_rules(home, settings, clock))
+    generic = (calmed(home, rule) for rule in generic_rules(settings.alerts.thresholds()))
+    return (*generic, *ralph_rules(home, settings, clock))
+
+
+def calmed(home: Home, rule: Rule) -> Rule:
+    """A failed attempt of Ralph's own is not what a failed trace of another agent is."""
+    return replace(rule, look=Attempts(home, rule).look) if rule.name == "trace_failed" else rule
 
 
 def without_secrets(rule: Rule, redact: Redactor) -> Rule:

@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from ralph.durations import duration_text
 from ralph.errors import ExitCode
@@ -19,6 +20,7 @@ from tracing.words import cut, length, local_time, plain
 
 NS = 10**9
 NEWEST = 10  # due times of each schedule
+WAKING_NS = 60 * NS  # so long a machine that was asleep has to begin what it missed, before anybody is told
 LINE_CHARS = 300
 ENDED_AS_IT_MAY: frozenset[int] = frozenset(  # the traces, the limits and the ledger tell of these where it matters
     (
@@ -48,18 +50,26 @@ def schedule_rules(home: Home, settings: Settings, clock: Callable[[], int]) -> 
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Late:
     """Also where no daemon runs: then nobody has written down that it is due."""
 
     home: Home
     grace_s: float
     clock: Callable[[], int]
+    _since_ns: dict[tuple[str, datetime], int] = field(default_factory=dict)  # when each was first seen to be late
 
     def look(self, view: View) -> Iterator[Holds]:
         with closing(Schedules(self.home, clock=self.clock)) as schedules:
-            for one in schedules.overdue(self.grace_s):
+            overdue = schedules.overdue(self.grace_s)
+        self._since_ns = {key: self._since_ns.get(key, view.now_ns) for key in map(_key, overdue)}
+        for one in overdue:
+            if view.now_ns - self._since_ns[_key(one)] >= WAKING_NS:
                 yield Holds(_late(one, view.now_ns))
+
+
+def _key(one: Overdue) -> tuple[str, datetime]:
+    return one.schedule.name, one.due_at
 
 
 def _late(one: Overdue, now_ns: int) -> Alert:
@@ -112,7 +122,7 @@ class Failed:
         alert = Alert(
             rule="schedule_failed",
             key=schedule.name,
-            severity=Severity.NOTE if outcome.exit_code == ExitCode.BUSY else Severity.WARNING,
+            severity=Severity.NOTE if _is_as_set(outcome) or outcome.exit_code == ExitCode.BUSY else Severity.WARNING,
             title=f"Schedule {schedule.name}: the run of {local_time(due_ns)} {what}{code}",
             text="\n".join(filter(None, sentences)),
             facts=(*_of(schedule), Fact("Due", local_time(due_ns))),
@@ -129,6 +139,12 @@ def _is_news(outcome: Outcome, since_ns: int) -> bool:
 
 def _went_well(outcome: Outcome) -> bool:
     return outcome.state is State.DONE and outcome.exit_code in ENDED_AS_IT_MAY
+
+
+def _is_as_set(outcome: Outcome) -> bool:
+    """Skipped because its user said so; not because its window closed before anybody could begin."""
+    was_closed = outcome.until is not None and outcome.ended_at is not None and outcome.ended_at >= outcome.until
+    return outcome.state is State.SKIPPED and not was_closed
 
 
 def _of(schedule: Schedule) -> tuple[Fact, ...]:

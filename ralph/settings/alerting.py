@@ -47,7 +47,7 @@ class Alerts(Section):
             "20.00",
             "US dollars",
             Repo.NEVER,
-            "the mean of the last 14 days that cost anything",
+            "a dear day of the last 14 that cost anything",
         ),
     ] = DEFAULTS.day_usd
     day_over_percent: Annotated[

@@ -71,7 +71,11 @@ CHANNEL_ABOUT = {
         unset="alerts of every rule",
     ),
     "least": About(
-        "Only alerts that are at least so grave.", 'one of "note", "warning", "critical"', '"critical"', repo=Repo.NEVER
+        "Only alerts that are at least so grave.",
+        'one of "note", "warning", "critical"',
+        '"critical"',
+        repo=Repo.NEVER,
+        unset='"warning" for what rings (pagerduty, desktop, apprise), else everything',
     ),
     "to": About("email: who gets it.", "a list of addresses", '["me@example.com"]', repo=Repo.NEVER, unset="needed"),
     "sender": About("email: whom it is from.", "an address", '"ralph@example.com"', repo=Repo.NEVER, unset="needed"),

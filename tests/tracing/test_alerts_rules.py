@@ -237,20 +237,21 @@ def test_a_session_takes_as_long_as_its_traces_together(agents: Agents) -> None:
 
 def test_failing_tools_are_told_with_the_one_that_fails_most_and_its_last_error(agents: Agents) -> None:
     with agents.trace() as trace, agents.trace(agent="other") as other:
-        for _ in range(17):
+        for _ in range(16):
             agents.tool(trace, "read")
             agents.tool(other, "read")
         agents.tool(trace, "fetch", error="refused")
-        agents.tool(trace, "search", error="no such page")
+        for _ in range(2):
+            agents.tool(trace, "search", error="no such page")
         agents.wait(1)
         guilty = agents.tool(trace, "search", error="too many requests")
         agents.wait(1)
         agents.tool(trace, "fetch ", error="odd")
 
     (alert,) = agents.alerts("tool_errors")
-    assert alert.title == "helper: 19 % of tool calls fail, most of them search"
+    assert alert.title == "helper: 24 % of tool calls fail, most of them search"
     assert alert.text == (
-        "4 of 21 tool calls failed in the last 15m00s, more than 5 %: search (2), fetch (1), fetch (1). "
+        "5 of 21 tool calls failed in the last 15m00s, more than 5 %: search (3), fetch (1), fetch (1). "
         "search said last: too many requests"
     )
     assert alert.span_id == guilty
@@ -261,8 +262,9 @@ def test_failing_tools_are_told_with_the_one_that_fails_most_and_its_last_error(
 @pytest.mark.parametrize(
     ("failed", "calls", "is_told"),
     [
-        pytest.param(1, 20, False, id="exactly-five-percent"),
-        pytest.param(2, 20, True, id="ten-percent"),
+        pytest.param(5, 100, False, id="exactly-five-percent"),
+        pytest.param(4, 20, False, id="four-may-be-chance"),
+        pytest.param(5, 99, True, id="a-little-more"),
         pytest.param(19, 19, False, id="too-few"),
     ],
 )
@@ -272,6 +274,26 @@ def test_a_rate_is_told_above_its_threshold_of_enough_calls(
     with agents.trace() as trace:
         for number in range(calls):
             agents.tool(trace, "search", error="refused" if number < failed else "")
+
+    assert bool(agents.alerts("tool_errors")) == is_told
+
+
+@pytest.mark.parametrize(
+    ("tool", "output", "is_told"),
+    [
+        pytest.param("bash", "<returncode>1</returncode>\n1 failed, 3 passed", False, id="a-test-that-fails"),
+        pytest.param("bash", "Exit code 2\nls: cannot access 'x'", False, id="a-command-that-says-no"),
+        pytest.param("bash", "<returncode>127</returncode>\npytest: not found", True, id="a-command-that-is-not-there"),
+        pytest.param("bash", "the sandbox is gone", True, id="a-shell-that-does-not-answer"),
+        pytest.param("search", "Exit code 1", True, id="another-tool"),
+    ],
+)
+def test_a_command_that_ran_and_said_no_is_no_failed_call(
+    agents: Agents, tool: str, output: str, *, is_told: bool
+) -> None:
+    with agents.trace() as trace:
+        for _ in range(20):
+            trace.add_span(f"execute_tool {tool}", kind=SpanKind.TOOL, output=output, error=output)
 
     assert bool(agents.alerts("tool_errors")) == is_told
 

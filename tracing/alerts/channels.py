@@ -33,6 +33,7 @@ FIELDS: dict[ChannelKind, tuple[set[str], set[str]]] = {  # needed, possible bes
     "desktop": (set(), set()),
     "apprise": ({"url"}, set()),
 }
+RINGING: frozenset[ChannelKind] = frozenset(("pagerduty", "desktop", "apprise"))  # a note is no reason to wake anybody
 
 
 class Channel(BaseModel):
@@ -43,7 +44,7 @@ class Channel(BaseModel):
     name: str = Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")
     kind: ChannelKind
     rules: tuple[StrictStr, ...] = ()  # only of these rules; empty: of all
-    least: SeverityName = "note"  # and only what is at least so grave
+    least: SeverityName | None = None  # and only what is at least so grave; None: as `RINGING` says
     to: tuple[StrictStr, ...] = ()
     sender: StrictStr | None = None
     host: StrictStr | None = None
@@ -58,7 +59,7 @@ class Channel(BaseModel):
 
     @property
     def least_severity(self) -> Severity:
-        return Severity[self.least.upper()]
+        return Severity[(self.least or ("warning" if self.kind in RINGING else "note")).upper()]
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> "Channel":

@@ -11,7 +11,7 @@ class Thresholds:
     failed_every_s: int = 300  # at most one message an agent in so long; the rest is counted in the next one
     session_usd: float | None = 10.0
     day_usd: float | None = (
-        None  # what a day is expected to cost; None: the mean of the last 14 days that cost anything
+        None  # what a day is expected to cost; None: as much as a dear day of the last 14 that cost anything
     )
     day_over_percent: float = 20.0
     limit_percents: tuple[int, ...] = (50, 80, 95)
