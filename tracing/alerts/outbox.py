@@ -51,6 +51,10 @@ MIGRATIONS = (
         open_at_ns INTEGER NOT NULL
     )
     """,
+    """
+    ALTER TABLE outbox ADD COLUMN reckoned_ns INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox_channels ADD COLUMN reckoned_ns INTEGER NOT NULL DEFAULT 0
+    """,  # when it was reckoned until when to wait: a clock that is before it was put back, and nobody waits by it
 )
 
 
@@ -115,7 +119,7 @@ class Outbox:
             nobody = channel == NOBODY
             connection.execute(
                 "INSERT INTO outbox(message_id, channel, dedup_key, kind, message, state, put_at_ns, since_ns, next_at_ns, "
-                "ended_at_ns, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?8, ?9)",
+                "reckoned_ns, ended_at_ns, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?7, ?7, ?8, ?9)",
                 (
                     message.id,
                     channel,
@@ -148,7 +152,7 @@ class Outbox:
             ).fetchall()
             for row in rows:
                 db.execute(
-                    "UPDATE outbox SET state = 'waiting', attempts = 0, since_ns = ?1, next_at_ns = ?1, ended_at_ns = NULL, "
+                    "UPDATE outbox SET state = 'waiting', attempts = 0, since_ns = ?1, next_at_ns = ?1, reckoned_ns = ?1, ended_at_ns = NULL, "
                     "digest = CASE digest WHEN message_id THEN digest ELSE '' END WHERE seq = ?2 OR (channel = ?3 AND "
                     "dedup_key = ?4 AND dedup_key != '' AND seq > ?2 AND kind = 'resolved' AND state = 'dropped')",
                     (self.clock(), row["seq"], row["channel"], row["dedup_key"]),

@@ -30,7 +30,7 @@ FIRING_GIVEN_UP = "not sent: that it began was never told on this channel"
 
 NEXT = f"""
     SELECT * FROM outbox AS row WHERE channel = :channel AND state = 'waiting' AND state IN {OPEN_STATES}
-    AND (next_at_ns <= :now OR next_at_ns > :now + :longest)
+    AND (next_at_ns <= :now OR reckoned_ns > :now)
     AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.channel = row.channel AND row.dedup_key != ''
         AND earlier.dedup_key = row.dedup_key AND earlier.seq < row.seq AND earlier.state IN {OPEN_STATES})
     ORDER BY attempts, seq LIMIT 1
@@ -44,9 +44,7 @@ LEFT = f"SELECT channel, COUNT(*) AS count FROM outbox WHERE state IN {OPEN_STAT
 RECOVER = f"""
     UPDATE outbox SET state = 'waiting', again = 1, next_at_ns = put_at_ns WHERE state = 'sending' AND state IN {OPEN_STATES}
 """  # noqa: S608 (ours)
-HELD_BACK = (
-    "SELECT 1 FROM outbox_channels WHERE channel = :channel AND open_at_ns > :now AND open_at_ns <= :now + :longest"
-)
+HELD_BACK = "SELECT 1 FROM outbox_channels WHERE channel = :channel AND open_at_ns > :now AND reckoned_ns <= :now"
 
 
 @dataclass(frozen=True)
@@ -150,8 +148,8 @@ class Queue:
             next_at_ns = now + int(max(asked_s, wait_s(claim.attempts, self._spread())) * SECOND_NS)
             again, reached = claim.again or error.maybe, json.dumps(error.reached or claim.reached)
             db.execute(
-                "UPDATE outbox SET state = 'waiting', next_at_ns = ?, note = ?, again = ?, reached = ? WHERE seq = ?",
-                (next_at_ns, note, again, reached, claim.seq),
+                "UPDATE outbox SET state = 'waiting', next_at_ns = ?, reckoned_ns = ?, note = ?, again = ?, reached = ? WHERE seq = ?",
+                (next_at_ns, now, note, again, reached, claim.seq),
             )
             if not error.reached:
                 self._hold_back(db, claim.channel, now, asked_s)
@@ -161,7 +159,9 @@ class Queue:
         row = db.execute("SELECT failures FROM outbox_channels WHERE channel = ?", (channel,)).fetchone()
         failures = (row["failures"] if row else 0) + 1
         open_at_ns = now_ns + int(max(asked_s, wait_s(failures, self._spread())) * SECOND_NS)
-        db.execute("INSERT OR REPLACE INTO outbox_channels VALUES (?, ?, ?)", (channel, failures, open_at_ns))
+        db.execute(
+            "INSERT OR REPLACE INTO outbox_channels VALUES (?, ?, ?, ?)", (channel, failures, open_at_ns, now_ns)
+        )
 
     def _fold(self, db: sqlite3.Connection, channel: str) -> None:
         """Make one message of many. What may have arrived already stays by itself."""
@@ -177,7 +177,7 @@ class Queue:
         )
 
     def _values(self, channel: str) -> dict[str, object]:
-        return {"channel": channel, "now": self._outbox.clock(), "longest": int(2 * LONGEST_ASKED_S) * SECOND_NS}
+        return {"channel": channel, "now": self._outbox.clock()}
 
 
 def _claimed(db: sqlite3.Connection, row: sqlite3.Row) -> Claim:

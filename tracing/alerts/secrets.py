@@ -15,7 +15,7 @@ from tracing.redact_known import is_unusual
 HIDDEN = "[secret]"
 MOST_BYTES = 65_536
 SHORTEST = 4  # a value below this is part of too many words to be looked for
-SHORTEST_PIECE = 8  # of an address: a token has more, and "services" may go
+SHORTEST_PIECE = 9  # of an address: tokens are longer, words such as "services" not
 WEB = {"http", "https"}
 
 
