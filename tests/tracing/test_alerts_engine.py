@@ -1,5 +1,6 @@
 """The engine: what is told of conditions and events as they come, stay and go, over restarts, kills and other engines."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -333,6 +334,24 @@ def test_a_rule_that_raises_is_logged_once_and_takes_nothing_with_it(
         assert [message.rule for message in world.messages()] == ["trouble", "fine"]
         assert [one.alert.rule for one in engine.firing()] == ["trouble", "fine"]
     assert len([record for record in caplog.records if "trouble failed" in record.message]) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "has_traceback"),
+    [(ZeroDivisionError("no samples"), True), (sqlite3.OperationalError("database or disk is full"), False)],
+)
+def test_a_rule_that_fails_for_the_disk_is_a_line_and_no_traceback(
+    world: World, caplog: pytest.LogCaptureFixture, error: Exception, *, has_traceback: bool
+) -> None:
+    def broken(_view: View) -> Sequence[Seen]:
+        raise error
+
+    with world.engine() as engine:
+        world.saying = broken
+        engine.evaluate()
+
+    [record] = [record for record in caplog.records if str(error) in record.message]
+    assert bool(record.exc_info) == has_traceback
 
 
 def test_what_happened_while_a_rule_was_broken_is_told_when_it_works_again(world: World) -> None:

@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -132,8 +133,15 @@ class Courier:
                 if states and channel.kind in PACE_S:
                     self._pause(PACE_S[channel.kind])
                 states.append(self._carry(claim, channel))
-        except Exception:  # the one boundary of this thread: the disk, most likely. The next courier finds the row.
-            log.exception("alerts to %s: the outbox cannot be written", channel.name)
+        except (
+            Exception
+        ) as error:  # the one boundary of this thread: the disk, most likely. The next courier finds the row.
+            log.warning(
+                "alerts to %s: the outbox cannot be written: %s",
+                channel.name,
+                error,
+                exc_info=not isinstance(error, (OSError, sqlite3.Error)),
+            )
             this.broken.add(channel.name)
         finally:
             this.ended.put((channel.name, states))

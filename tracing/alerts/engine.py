@@ -23,13 +23,14 @@ from tracing.alerts.outbox import Outbox
 from tracing.alerts.rule import Happened, Holds, Rule, Seen, View
 from tracing.alerts.sound import sound
 from tracing.alerts.state import SECOND_NS, Condition, Counted, due, missed, seen, told
-from tracing.sqlite import connect, migrate, transaction
+from tracing.sqlite import StateError, connect, migrate, transaction
 from tracing.store import TraceStore
 
 LOGGER = logging.getLogger("tracing")
 OVERLAP_NS = 900 * SECOND_NS  # what was slow to reach the disk is still seen
 MOST_BACK_NS = 3 * memory.DAY_NS  # after a longer pause the rest is the past
 NOTED_EVERY_NS = 300 * SECOND_NS  # how often it is written down that there was nothing
+OF_THE_DISK = (OSError, sqlite3.Error, StateError)  # no bug: a line says it all
 
 Route: TypeAlias = Callable[[Message], Sequence[str]]
 Change: TypeAlias = Callable[[sqlite3.Connection], None]
@@ -144,11 +145,10 @@ class Engine:
         """None where the rule is broken: what it said before stays as it is. Said once, until it works again."""
         try:
             found = [sound(seen) for seen in rule.look(view)]
-        except Exception:
+        except Exception as error:  # the boundary to rules: one that is broken keeps no other one from speaking
             if rule.name not in self._broken:
-                LOGGER.warning(
-                    "The alert rule %s failed and says nothing until it works again", rule.name, exc_info=True
-                )
+                said = "The alert rule %s failed and says nothing until it works again: %s"
+                LOGGER.warning(said, rule.name, error, exc_info=not isinstance(error, OF_THE_DISK))
             self._broken.add(rule.name)
             return None
         self._broken.discard(rule.name)
