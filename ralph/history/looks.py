@@ -89,7 +89,7 @@ def _findings(store: TraceStore, since_ns: int, rows: Mapping[str, TraceRow]) ->
     told = set[tuple[str, ...]]()
     for row in store.newest_findings(since_ns=since_ns, least=Severity.WARNING):
         trace, one = rows.get(row.trace_id) or trace_of(store, row.trace_id), row.finding
-        if trace is None:
+        if trace is None or trace.imported_ns:
             continue
         about = (one.detector, trace.repo, trace.story or row.trace_id)
         if about not in told:

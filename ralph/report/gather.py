@@ -50,7 +50,7 @@ def gather(
 def gather_from(store: TraceStore, home: Home, repo: str | None, window: Window, now_ns: int) -> Report:
     """The same of a store that is open."""
     back_ns = min(window.since_ns, evening_before(now_ns, NIGHTS)) - NIGHTS * DAY_NS
-    rows = store.traces(TraceFilter(since_ns=back_ns, until_ns=now_ns + 1, repo=repo, limit=MOST_TRACES))
+    rows = store.traces(TraceFilter(since_ns=back_ns, until_ns=now_ns + 1, repo=repo, limit=MOST_TRACES, own=True))
     ours = [row for row in rows if row.agent_id == AGENT]
     recent = [row for row in rows if row.started_at_ns >= window.since_ns]
     logs = [log for log in run_logs(home, window.since_ns, now_ns) if repo in {None, log.head.repo}]
