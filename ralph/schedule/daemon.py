@@ -20,15 +20,14 @@ from ralph.schedule.chores import Chore, doing
 from ralph.schedule.cron import ScheduleError
 from ralph.schedule.execute import outlives, read_end, run_files, run_in_subprocess
 from ralph.schedule.keeper import ask_to_stop
-from ralph.schedule.outcome import CUT_SHORT, FORM, End, Follow, what_follows
+from ralph.schedule.outcome import CUT_SHORT, End, Follow, what_follows
 from ralph.schedule.own_settings import OwnSettings
 from ralph.schedule.rows import Outcome
 from ralph.schedule.serving import serving_alone
 from ralph.schedule.store import LEASE_S, DueRun, DueRuns, Schedules
-from ralph.schedule.words import meaning
+from ralph.schedule.words import day_and_time, meaning
 from ralph.settings.unwatched import Schedules as ScheduleSettings
 from ralph.signals import StopSignal, listen
-from tracing.words import local_time
 
 TICK_S = 5.0
 POLL_S = 0.2
@@ -251,7 +250,7 @@ def show_log() -> None:
 
 
 def _when(outcome: Outcome) -> str:
-    return local_time(int(outcome.due_at.timestamp()) * 10**9, FORM)
+    return day_and_time(int(outcome.due_at.timestamp()) * 10**9)
 
 
 def _wind_up(serving: Daemon, tick_s: float) -> None:
@@ -266,9 +265,9 @@ def _serving(
     home: Home, execute: Execute | None, clock: Callable[[], int], lease_s: float
 ) -> Iterator[tuple[Daemon, StopSignal]]:
     with (
+        listen() as stop,  # first: whoever holds the lock can be asked to stop
         serving_alone(home),
         closing(Schedules(home, clock=clock, lease_s=lease_s, outlives=outlives)) as schedules,
-        listen() as stop,
     ):
         yield Daemon(schedules, execute or run_in_subprocess, settings=OwnSettings(home), clock=clock), stop
 
