@@ -11,7 +11,7 @@ SENTENCE = re.compile(r"(.+?(?<!e\.g)(?<!i\.e)(?<!etc)(?<! vs)[.!?])(?:\s|$)")
 HEADER_WORDS = 3  # of `git cat-file --batch`: id, type, size
 
 
-def sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
     """The first one, on one line."""
     line = " ".join(text.split())
     found = SENTENCE.match(line)

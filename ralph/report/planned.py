@@ -13,24 +13,11 @@ from ralph.schedule.nights import last_words, logs_of
 from ralph.schedule.reading import Plan, read_plans
 from ralph.schedule.rows import Outcome, ScheduleRow, State
 from ralph.schedule.serving import is_served
+from ralph.schedule.words import day_and_time, ended_words
 from tracing.sqlite import StateError
-from tracing.words import local_time
 
-DUE = "%a %H:%M"
 IS_OFF = "The daemon, which carries schedules out, is not running."
 NO_SCHEDULE = 'No schedule is set. To make one: ralph schedule add nightly --cron "0 2 * * *"'
-ENDED = {
-    int(ExitCode.ALL_DONE): "every story done",
-    int(ExitCode.STORIES_REMAIN): "stories remain",
-    int(ExitCode.USAGE): "could not start",
-    int(ExitCode.LIMIT): "a limit was reached",
-    int(ExitCode.SERVICE): "the model service failed",
-    int(ExitCode.BUSY): "another run held the branch",
-    int(ExitCode.RECONCILE): "a call cost more than its worst case",
-    int(ExitCode.BUG): "a bug in Ralph",
-    int(ExitCode.INTERRUPTED): "interrupted",
-    int(ExitCode.TERMINATED): "stopped",
-}
 NEVER_BEGAN = {int(ExitCode.USAGE), int(ExitCode.BUG), int(ExitCode.BUSY)}
 
 
@@ -52,7 +39,7 @@ def schedule_needs(home: Home, plans: Sequence[Plan], since_ns: int) -> Iterator
     """What should have run and did not, or could not begin."""
     for plan in plans:
         if plan.overdue:
-            due = local_time(_ns_of(plan.overdue.due_at), DUE)
+            due = day_and_time(_ns_of(plan.overdue.due_at))
             text = IS_OFF if not is_served(home) else "It waits to be begun: is the limit of runs at once reached?"
             yield Need(Why.MISSED, f"{plan.name} was due {due} and has not begun", text, "ralph daemon", plan.repo)
         if bad := _bad_end(plan, since_ns):
@@ -89,12 +76,12 @@ def _bad_end(plan: Plan, since_ns: int) -> Outcome | None:
 def _not_run(home: Home, plan: Plan, bad: Outcome) -> Need:
     logs = logs_of(home, bad)
     words, log = last_words(logs), place(str(logs[-1])) if logs else ""
-    due = local_time(_ns_of(bad.due_at), DUE)
+    due = day_and_time(_ns_of(bad.due_at))
     if bad.state is State.SKIPPED:
         return Need(
             Why.MISSED, f"{plan.name} did not run {due}", bad.note, f"ralph schedule run-now {plan.name}", plan.repo
         )
-    ended = "was given up" if bad.exit_code is None else ENDED.get(bad.exit_code, "ended")
+    ended = "was given up" if bad.exit_code is None else ended_words(bad.exit_code)
     show = f"less {log}" if log else f"ralph schedule run-now {plan.name}"
     return Need(Why.NOT_STARTED, f"{plan.name} of {due}: {ended}", words or bad.note, show, plan.repo)
 
@@ -105,17 +92,17 @@ def _state(row: ScheduleRow) -> str:
     if row.schedule.paused:
         return "paused"
     if row.goes_on_at:
-        return f"goes on {local_time(_ns_of(row.goes_on_at), DUE)}"
+        return f"goes on {day_and_time(_ns_of(row.goes_on_at))}"
     return "due now" if row.waiting else ""
 
 
 def _last(last: Outcome | None) -> str:
     if last is None or last.ended_at is None:
         return ""
-    at = local_time(_ns_of(last.ended_at), DUE)
+    at = day_and_time(_ns_of(last.ended_at))
     if last.exit_code is None:
         return f"{at}: {last.note or last.state.value}"
-    return f"{at}: {ENDED.get(last.exit_code, f'exit code {last.exit_code}')}"
+    return f"{at}: {ended_words(last.exit_code)}"
 
 
 def _ns(moment: datetime | None) -> int | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ralph.errors import RalphError
 from ralph.history.objects import Objects
 from ralph.home import Home
-from ralph.report.commits import body, messages, sentence
+from ralph.report.commits import body, first_sentence, messages
 from ralph.report.facts import Cost, Done, Report, Work
 from ralph.report.gather import gather
 from ralph.report.hands import Branch, hands_for
@@ -91,7 +91,7 @@ def _done(branch: Branch, works: list[Work]) -> Iterator[Done]:
 
 def _from_commit(commit: StoryCommit, message: str) -> Done:
     unchecked = "No check vouches for it. " if commit.unchecked else ""
-    return Done(commit.story_id, commit.title, commit.sha, unchecked + sentence(body(message)), Cost(), 0, "")
+    return Done(commit.story_id, commit.title, commit.sha, unchecked + first_sentence(body(message)), Cost(), 0, "")
 
 
 def _branch(seen: Look) -> tuple[Branch, int]:

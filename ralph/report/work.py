@@ -13,7 +13,7 @@ from ralph.history.explain import VERIFIED
 from ralph.history.objects import Objects
 from ralph.history.told import said_of
 from ralph.home import Home
-from ralph.report.commits import body, messages, sentence, waiting
+from ralph.report.commits import body, first_sentence, messages, waiting
 from ralph.report.facts import Cost, Done, Open, Run, Work
 from ralph.report.logs import RunLog
 from ralph.screen_text import one_line
@@ -158,7 +158,7 @@ def _done(
                 story=story,
                 title=standing.title if standing else _title(rows),
                 commit=sha,
-                sentence=sentence(body(told[sha])) if sha in told else _summary(store, rows),
+                sentence=first_sentence(body(told[sha])) if sha in told else _summary(store, rows),
                 cost=cost_of(rows),
                 tries=len(rows),
                 trace_id=rows[-1].trace_id if rows else "",
@@ -171,7 +171,7 @@ def _summary(store: TraceStore, rows: Sequence[TraceRow]) -> str:
         said = said_of(store.trace(rows[-1].trace_id)) if rows else None
     except TraceNotFoundError:
         said = None
-    return sentence(said.summary) if said else ""
+    return first_sentence(said.summary) if said else ""
 
 
 def _still_open(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ralph.schedule.rows import Missed, Schedule, schedule_of
 from ralph.schedule.window import closes_ns
+from ralph.schedule.words import day_and_time
 from tracing.words import local_time
 
 S_NS = 10**9
@@ -16,7 +17,6 @@ LATE_NS = 300 * S_NS  # nearer than that is on time: a daemon that was started a
 LOOK_NS = 60 * S_NS  # how exactly it is known when somebody looked last
 DAY_NS = 86_400 * S_NS
 MOST_COUNTED = 10_000
-FORM = "%a %H:%M"
 DATED = "%a %Y-%m-%d %H:%M"
 
 
@@ -118,7 +118,7 @@ def _close_windows(db: sqlite3.Connection, now_ns: int) -> list[int]:
     rows = db.execute(query, (now_ns,)).fetchall()
     for row in rows:
         go = "begin" if row["started_at_ns"] is None else "go on"
-        _close(db, row, now_ns, f"its window closed at {local_time(row['until_ns'], FORM)} before it could {go}")
+        _close(db, row, now_ns, f"its window closed at {day_and_time(row['until_ns'])} before it could {go}")
     return [row["id"] for row in rows]
 
 
@@ -166,7 +166,7 @@ def _judged(schedule: Schedule, due_ns: int, now_ns: int, rule: str, off: str) -
     if now_ns - due_ns <= LATE_NS:
         return Due(due_ns, until_ns)
     if until_ns is not None and now_ns >= until_ns:
-        closed = local_time(until_ns, FORM)
+        closed = day_and_time(until_ns)
         return Due(due_ns, until_ns, f"missed: {off}; its window closed at {closed}", skipped_ns=now_ns)
     if (schedule.missed or rule) == Missed.SKIP:
         return Due(due_ns, until_ns, f"missed: {off}; a missed run of this schedule is skipped", skipped_ns=now_ns)

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 
 from ralph.home import Home
-from ralph.schedule.due import FORM
 from ralph.schedule.rows import DueRun, due_run_of
+from ralph.schedule.words import day_and_time
 from tracing.owner import is_alive
 from tracing.span import Owner
-from tracing.words import local_time
 
 MOST_DEATHS = 5  # a run that took so many owners down with it is given up
 ENDED = "ended_at_ns = ?, exit_code = ?, note = ?"
@@ -69,7 +68,7 @@ class Claimant:
         if self.outlives(due_run_of(row, self.home)):
             return replace(self._lease(db, row, deaths=row["deaths"]), taken_over=True)
         if self._is_too_late(row):
-            closed = local_time(row["until_ns"], FORM)
+            closed = day_and_time(row["until_ns"])
             return _given_up(db, row, f"cut short when its owner died; its window closed at {closed}")
         if deaths >= MOST_DEATHS:
             return _given_up(db, row, f"given up: {MOST_DEATHS} owners died while it ran")

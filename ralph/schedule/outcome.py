@@ -8,14 +8,13 @@ from enum import StrEnum
 
 from ralph.errors import ExitCode
 from ralph.schedule.rows import DueRun
-from tracing.words import local_time
+from ralph.schedule.words import day_and_time
 
 S_NS = 10**9
 FIRST_WAIT_S = 600
 LONGEST_WAIT_S = 3600
 BUSY_WAIT_S = 300
 PATIENCE_S = 6 * 3600  # a run without a window goes on until so long after it was due, or begun where that was later
-FORM = "%a %H:%M"
 STOPPED = "the daemon was stopped"
 
 CUT_SHORT = {ExitCode.TERMINATED, ExitCode.HUNG_UP, ExitCode.INTERRUPTED}
@@ -99,9 +98,9 @@ def _within(run: DueRun, at_ns: int, why: str, now_ns: int) -> Follow:
     """Later, where that lies in the window. Who was stopped may go on whenever there is a daemon again."""
     patient_until_ns = max(run.due_at_ns, run.began_ns) + PATIENCE_S * S_NS
     last_ns = run.until_ns if run.until_ns is not None else max(patient_until_ns, now_ns + 1)
-    at = local_time(at_ns, FORM)
+    at = day_and_time(at_ns)
     if at_ns < last_ns:
         return Follow(at_ns, f"goes on at {at}: {why}")
     if run.until_ns is None:
         return Follow(None, f"{why}; it could have gone on at {at}, too late for this run: the next one carries it on")
-    return Follow(None, f"{why}; its window closes at {local_time(run.until_ns, FORM)}: the next run carries it on")
+    return Follow(None, f"{why}; its window closes at {day_and_time(run.until_ns)}: the next run carries it on")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ralph.errors import ExitCode
+from tracing.words import local_time
 
 if TYPE_CHECKING:
     from ralph.schedule.rows import Schedule, ScheduleRow
@@ -12,24 +13,43 @@ if TYPE_CHECKING:
 MEANING = {
     ExitCode.ALL_DONE: "every story done",
     ExitCode.STORIES_REMAIN: "stories remain",
-    ExitCode.USAGE: "could not start, see the log",
+    ExitCode.USAGE: "could not start",
     ExitCode.LIMIT: "a limit was reached",
     ExitCode.SERVICE: "the model service failed",
-    ExitCode.RECONCILE: "a call cost more than reserved, see `ralph costs reconcile`",
+    ExitCode.RECONCILE: "a call cost more than reserved",
     ExitCode.BUSY: "another run held the branch",
-    ExitCode.BUG: "a bug in Ralph, see the log",
+    ExitCode.BUG: "a bug in Ralph",
     ExitCode.HUNG_UP: "stopped",
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.TERMINATED: "stopped",
 }
+SEE = {
+    ExitCode.USAGE: "see the log",
+    ExitCode.BUG: "see the log",
+    ExitCode.RECONCILE: "see `ralph costs reconcile`",
+}
 
 
 def meaning(exit_code: int | None) -> str:
-    """An exit code in words; None is a run that was given up."""
+    """An exit code in words, with what to look at; None is a run that was given up."""
     if exit_code is None:
         return "given up"
-    known = {int(code): text for code, text in MEANING.items()}
-    return f"exit code {exit_code} ({known[exit_code]})" if exit_code in known else f"exit code {exit_code}"
+    if exit_code not in set(ExitCode):
+        return f"exit code {exit_code}"
+    words = (MEANING[ExitCode(exit_code)], SEE.get(ExitCode(exit_code), ""))
+    return f"exit code {exit_code} ({', '.join(filter(None, words))})"
+
+
+def ended_words(exit_code: int | None) -> str:
+    """The same in short."""
+    if exit_code is None:
+        return "given up"
+    return MEANING[ExitCode(exit_code)] if exit_code in set(ExitCode) else f"exit code {exit_code}"
+
+
+def day_and_time(at_ns: int) -> str:
+    """As in "Mon 07:00", on this machine's clock: of what is a few days away at most."""
+    return local_time(at_ns, "%a %H:%M")
 
 
 def when(moment: datetime | None, timezone: str) -> str:
