@@ -272,7 +272,11 @@ def processes(home: Home, words: str, but: str) -> Iterator[int]:
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             line = (entry / "cmdline").read_bytes().decode(errors="replace")
-            if words in line and but not in line.split("\0") and f"RALPH_HOME={home.root}".encode() in (entry / "environ").read_bytes():
+            if (
+                words in line
+                and but not in line.split("\0")
+                and f"RALPH_HOME={home.root}".encode() in (entry / "environ").read_bytes()
+            ):
                 yield int(entry.name)
 
 

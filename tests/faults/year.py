@@ -10,24 +10,21 @@ plays one and prints its figures; `test_faults_year.py` says what has to be true
 """
 
 import argparse
-import json
 import logging
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from prd.read import read_prd
 from ralph.home import Home
 from ralph.nightly import chores
 from ralph.schedule.chores import do
@@ -37,13 +34,12 @@ from ralph.schedule.own_settings import OwnSettings
 from ralph.schedule.rows import DueRun, Missed, Outcome
 from ralph.schedule.store import Schedules
 from ralph.state import StoryStates
-from ralph.workspace.repo import Repo
+from tests.faults.year_ground import Size, a_place, an_environment, memory, ns
 from tests.faults.year_night import HOUR_NS, MINUTE_NS, PER_DAY, S_NS, Night, Place, Told
 from tests.tracing.alerts.receivers import Received, Receiver, Reply, http_receiver
 from tracing.budget import MICROS_PER_USD
 from tracing.failpoint import arm
 from tracing.reconcile import Books
-from tracing.sqlite import connect
 from tracing.span import Owner
 
 ZONE = "Europe/Berlin"
@@ -135,7 +131,7 @@ class Year:
     reports: set[str] = field(default_factory=set)  # days on which one had to be sent
     moments: int = 0
     happened: Counter[str] = field(default_factory=Counter)
-    sizes: dict[int, "Size"] = field(default_factory=dict)  # by day
+    sizes: dict[int, Size] = field(default_factory=dict)  # by day
     _looks: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -168,9 +164,7 @@ class Year:
             key = run.id, run.leg
             self.executed[key] += 1
             dice = random.Random(f"{self.seed} {key} {self.executed[key]}")
-            self.nights[base] = Night(
-                self.home, run, self.places[str(run.repo)], self.clock, dice, self.told
-            )
+            self.nights[base] = Night(self.home, run, self.places[str(run.repo)], self.clock, dice, self.told)
 
     def _execute(self, run: DueRun) -> int:
         """In the daemon's thread, as its wait for a keeper is."""
@@ -343,35 +337,11 @@ class Year:
         self.sizes[day] = Size.of(self.home)
 
 
-@dataclass(frozen=True)
-class Size:
-    """Of a state folder."""
-
-    bytes: int
-    files: int
-    rows: dict[str, int]  # by table
-
-    @classmethod
-    def of(cls, home: Home) -> "Size":
-        files = [path for path in home.root.rglob("*") if path.is_file()]
-        rows: dict[str, int] = {}
-        for path in (home.ledger_db, home.traces_db):
-            with closing(connect(path, synchronous="FULL")) as db:
-                tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'")
-                for [name] in tables.fetchall():
-                    rows[f"{path.stem}.{name}"] = db.execute(f"SELECT count(*) FROM [{name}]").fetchone()[0]  # noqa: S608
-        return cls(sum(path.stat().st_size for path in files), len(files), rows)
-
-
 def join(run: DueRun) -> None:
     """Until the daemon's threads know that this run has ended; those of killed daemons too."""
     for thread in threading.enumerate():
         if thread.name == f"due-run-{run.id}":
             thread.join()
-
-
-def ns(moment: datetime) -> int:
-    return int(moment.timestamp()) * S_NS
 
 
 def happenings(dice: random.Random, at_ns: int, end_ns: int) -> Iterator[tuple[int, str, int]]:
@@ -385,21 +355,6 @@ def happenings(dice: random.Random, at_ns: int, end_ns: int) -> Iterator[tuple[i
         yield at_ns, what, hours
 
 
-def a_place(root: Path) -> Place:
-    root.mkdir(parents=True)
-    words = {"description": "As a user", "acceptanceCriteria": ["it works"], "passes": False, "notes": ""}
-    stories = [
-        {"id": f"US-{number:03}", "title": f"Story {number}", "priority": number, **words} for number in range(1, 9)
-    ]
-    prd = {"project": root.name, "branchName": "ralph/work", "description": "d", "userStories": stories}
-    (root / "prd.json").write_text(json.dumps(prd), encoding="utf-8")
-    for words_ in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-qm", "Start")):
-        subprocess.run(["git", *words_], cwd=root, check=True)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True, text=True)
-    found, _ = read_prd(root / "prd.json")
-    return Place(root.resolve(), Repo.open(root).id, head.stdout.strip(), found.stories)
-
-
 @contextmanager
 def a_year(folder: Path, seed: int, start: datetime = NEW_YEAR) -> Iterator[Year]:
     """On the clock of Berlin, with two repositories that have a schedule each night, and one a week."""
@@ -408,32 +363,14 @@ def a_year(folder: Path, seed: int, start: datetime = NEW_YEAR) -> Iterator[Year
     home = Home(folder / "home")
     home.root.mkdir(mode=0o700)
     with an_environment(TZ=ZONE, RALPH_HOME=str(home.root)), http_receiver() as receiver:
-        time.tzset()
-        try:
-            by_root = {str(place.root): place for place in places}
-            year = Year(home, by_root, receiver, random.Random(seed), seed, start)
-            shop, site = (place.root for place in places)
-            year.store.add("berlin", shop, "30 2 * * *", (), ZONE, until="07:00")
-            year.store.add("york", site, "0 1 * * *", (), "America/New_York", missed="skip")
-            year.store.add("weekly", shop, "0 15 * * 0", (), ZONE)
-            yield year
-            year.store.close()
-        finally:
-            del os.environ["TZ"]
-            time.tzset()
-
-
-@contextmanager
-def an_environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        by_root = {str(place.root): place for place in places}
+        year = Year(home, by_root, receiver, random.Random(seed), seed, start)
+        shop, site = (place.root for place in places)
+        year.store.add("berlin", shop, "30 2 * * *", (), ZONE, until="07:00")
+        year.store.add("york", site, "0 1 * * *", (), "America/New_York", missed="skip")
+        year.store.add("weekly", shop, "0 15 * * 0", (), ZONE)
+        yield year
+        year.store.close()
 
 
 def play(year: Year, days: int, measured: Sequence[int] = ()) -> None:
@@ -451,14 +388,6 @@ def play(year: Year, days: int, measured: Sequence[int] = ()) -> None:
         year.measure(day)
 
 
-def due_times(start: datetime, hour: int, minute: int, zone: str, days: int) -> set[int]:
-    """By the calendar; an hour that is skipped comes an hour later."""
-    first = start.astimezone(ZoneInfo(zone)).date()
-    dates = [first + timedelta(days=number) for number in range(days + 2)]
-    times = [datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone)) for day in dates]
-    return {ns(at) for at in times if start < at.astimezone(UTC) <= start + timedelta(days=days)}
-
-
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--days", type=int, default=365)
@@ -466,8 +395,10 @@ def main() -> None:
     chosen = options.parse_args()
     logging.basicConfig(level=logging.WARNING)
     began_s = time.monotonic()
-    shm = Path("/dev/shm")  # noqa: S108  in memory where the system offers that
-    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as name, a_year(Path(name), chosen.seed) as year:
+    with (
+        tempfile.TemporaryDirectory(dir=memory()) as name,
+        a_year(Path(name), chosen.seed) as year,
+    ):
         play(year, chosen.days, [day for day in (60, 120, 180, 240, 300, 365) if day <= chosen.days])
         sys.stdout.write(f"{time.monotonic() - began_s:.1f} s, {year.moments} moments, {dict(year.happened)}\n")
         sys.stdout.write(f"{len(year.got)} messages, {len(year.reports)} reports, {sum(year.executed.values())} legs\n")

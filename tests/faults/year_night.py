@@ -41,7 +41,7 @@ HOW_ENDED = {"done": 62, "offline": 8, "rate": 8, "spent": 3, "busy": 5, "usage"
 TROUBLES = ("offline", "rate", "spent")
 HOW_STORIES_END = {"success": 60, "error": 25, "blocked": 5, "over_budget": 5}
 MOST_ATTEMPTS = 2
-WORDS = "the cart keeps its rows between two visits and says so in a line that a person reads at seven".split()
+WORDS = ("the", "cart", "keeps", "its", "rows", "between", "two", "visits", "and", "says", "so", "to", "people")
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Night:
         ):
             is_open = "ended_at_ns IS NULL" if table == "trace" else "state = 'held'"
             with closing(connect(path, synchronous="FULL")) as db:
-                db.execute(f"UPDATE {table} SET {column} = 'an earlier boot' WHERE {is_open}")  # noqa: S608  ours
+                db.execute(f"UPDATE {table} SET {column} = 'an earlier boot' WHERE {is_open}")
         self._gone()
 
     def stop(self) -> None:
@@ -139,7 +139,7 @@ class Night:
         is_last = not self.steps
         if self._trace:
             [status] = self.dice.choices(list(HOW_STORIES_END), list(HOW_STORIES_END.values()))
-            self._end_story("service" if is_last and how in TROUBLES else status)
+            self._end_story("interrupted" if is_last and how in TROUBLES else status)
         if not is_last and self._begin_story():
             return
         self.steps.clear()
@@ -198,7 +198,9 @@ class Night:
         grant, self._grant = self._grant, None
         if grant is None or self._trace is None:
             return
-        usage = TokenUsage(uncached_input_tokens=grant.input_bound_tokens // 2, output_tokens=self.dice.randrange(100, 4_000))
+        usage = TokenUsage(
+            uncached_input_tokens=grant.input_bound_tokens // 2, output_tokens=self.dice.randrange(100, 4_000)
+        )
         micros = self._meter.settle_exact(grant, usage)
         self._trace.add_span(
             "chat",
@@ -219,8 +221,7 @@ class Night:
             self._log(Event(EventKind.COMMITTED, "commit", {"story": self._story.id, "commit": self.place.commit}))
         elif status in {"error", "blocked"}:
             self._failed(trace.trace_id, status)
-        known = {"service": "cancelled", "interrupted": "cancelled"}
-        trace.end(known.get(status, status), error=None if status == "success" else "tests failed: 2 of 148")
+        trace.end(status, error=None if status == "success" else "tests failed: 2 of 148")
 
     def _failed(self, trace_id: str, status: str) -> None:
         states, story, repo_id = self._states, self._story, self.place.id
