@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import big, detectors, memory, money, per_turn, redaction, sandboxed, spans, startup, storage
+from benchmarks import big, detectors, memory, money, nights, per_turn, redaction, sandboxed, spans, startup, storage
 from benchmarks.figure import Figure, put_between_markers, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, Callable[[Path], list[Figure]]] = {
     "sandbox": sandboxed.measure,
     "viewer": big.measure,
     "detectors": detectors.measure,
+    "nights": nights.measure,
 }
 
 

@@ -1,5 +1,5 @@
-"""What the viewer's pages cost: a list and a search in a store of a million spans, against the same in one of ten thousand; a trace
-of 30,000 spans, against one of 300.
+"""What the viewer's pages cost: a list and a search in a store of a million spans, against the same in one of ten thousand, and a
+look of the alerts at both; a trace of 30,000 spans, against one of 300.
 """
 
 import time
@@ -12,6 +12,7 @@ from statistics import median
 
 from benchmarks.big_store import START_NS, write_traces
 from benchmarks.figure import Figure, Judged
+from benchmarks.nights import looking
 from tracing import TraceFilter, TraceStore
 from tracing.web.page import Query
 from tracing.web.pages.trace import trace_page
@@ -22,6 +23,7 @@ TIMES = 15
 ROWS = 50
 SHORT, LONG = 300, 30_000  # spans of one trace
 GROWTH = 5.0
+LOOK = "a look of all alert rules"
 ASKED = {
     "list of the newest traces": TraceFilter(limit=ROWS),
     "search for a common word": TraceFilter(text="cache", limit=ROWS),
@@ -36,7 +38,8 @@ def measure(folder: Path, *, small: int = SMALL, big: int = BIG, short: int = SH
     few_of_trace, many_of_trace = (_trace_ms(folder / f"trace-{spans}" / "traces.db", spans) for spans in (short, long))
     grown = 2.0 * long / short
     of_lists = [
-        Figure(f"{name}, at {big:,} spans", many[name], "ms", few[name], words, GROWTH, Judged.RATIO) for name in ASKED
+        Figure(f"{name}, at {big:,} spans", many[name], "ms", few[name], words, GROWTH, Judged.RATIO)
+        for name in (*ASKED, LOOK)
     ]
     return of_lists + [
         Figure(
@@ -56,7 +59,9 @@ def _times_ms(path: Path, spans: int) -> dict[str, float]:
     path.parent.mkdir(parents=True)
     write_traces(path, spans)
     with closing(TraceStore.open(path)) as store:
-        return {name: _median_ms(partial(store.traces, wanted)) for name, wanted in ASKED.items()}
+        found = {name: _median_ms(partial(store.traces, wanted)) for name, wanted in ASKED.items()}
+    with looking(path.parent) as look:
+        return found | {LOOK: _median_ms(look)}
 
 
 def _trace_ms(path: Path, spans: int) -> dict[str, float]:

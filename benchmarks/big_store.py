@@ -20,14 +20,28 @@ WORDS = (
 )  # fmt: skip
 
 
-def write_traces(path: Path, spans: int, *, seed: int = 1, spans_per_trace: int = SPANS_PER_TRACE) -> list[str]:
-    """A store with about `spans` spans; gives the ids of its traces. Sixty of them say "pangolin" once."""
+def write_traces(
+    path: Path,
+    spans: int,
+    *,
+    seed: int = 1,
+    spans_per_trace: int = SPANS_PER_TRACE,
+    every_ns: int = TRACE_NS,
+    agent: str = "",
+) -> list[str]:
+    """A store with about `spans` spans; gives the ids of its traces. Sixty of them say "pangolin" once.
+
+    The first one begins at START_NS, each further one so long after it; `agent` "": seven take turns.
+    """
     store, dice, ids = TraceStore.open(path), random.Random(seed), []
     batch: list[Write] = []
     count = spans // spans_per_trace
     for number in range(count):
         ids.append(dice.randbytes(16).hex())
-        batch += _trace(ids[-1], number, dice, spans_per_trace, rare=number % max(count // 60, 1) == 0)
+        began_ns, rare = START_NS + number * every_ns, number % max(count // 60, 1) == 0
+        batch += _trace(
+            ids[-1], number, began_ns, dice, agent=agent or f"agent-{number % 7}", spans=spans_per_trace, rare=rare
+        )
         if len(batch) > 5_000:
             store.write(batch)
             batch = []
@@ -36,9 +50,10 @@ def write_traces(path: Path, spans: int, *, seed: int = 1, spans_per_trace: int 
     return ids
 
 
-def _trace(trace_id: str, number: int, dice: random.Random, spans: int, *, rare: bool) -> Iterator[Write]:
-    began_ns = START_NS + number * TRACE_NS
-    story, agent = f"US-{number % 300:03d}", f"agent-{number % 7}"
+def _trace(
+    trace_id: str, number: int, began_ns: int, dice: random.Random, *, agent: str, spans: int, rare: bool
+) -> Iterator[Write]:
+    story = f"US-{number % 300:03d}"
     metadata = {"ralph.story.id": story, "ralph.story.title": _text(dice, 5), "ralph.repo": f"/repos/{number % 20}"}
     root = f"{number:016x}"
     status = dice.choices([TraceStatus.SUCCESS, TraceStatus.ERROR], [9, 1])[0]

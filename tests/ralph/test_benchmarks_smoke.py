@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import big, detectors, memory, money, per_turn, redaction, sandboxed, spans, startup, storage
+from benchmarks import big, detectors, memory, money, nights, per_turn, redaction, sandboxed, spans, startup, storage
 from benchmarks.__main__ import BENCHMARKS, PAGE
 from benchmarks.figure import BEGIN, END, Figure, Judged, put_between_markers, table
 from benchmarks.instant import InstantModel, run_bare, run_harness
@@ -22,6 +22,7 @@ TINY: dict[str, Callable[[Path], list[Figure]]] = {
     "sandbox": partial(sandboxed.measure, count=1),
     "viewer": partial(big.measure, small=100, big=200, short=30, long=60),
     "detectors": partial(detectors.measure, turns=2, short=12, long=24),
+    "nights": partial(nights.measure, nights=2, spans=100, schedules=3),
 }
 
 
