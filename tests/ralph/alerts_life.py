@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from prd.story import Story
@@ -49,15 +49,17 @@ class Life:
     look_s: float = 300
     tracer: Tracer = field(init=False)
     run: str = ""
+    _looked_ns: int = 0
 
     def __post_init__(self) -> None:
         self.tracer = Tracer(self.store, clock=self.clock, watch=None)
 
     def wait(self, seconds: float) -> None:
         end_ns = self.clock.now_ns + round(seconds * S)
-        while self.clock.now_ns < end_ns:
-            self.clock.now_ns = min(end_ns, self.clock.now_ns + round(self.look_s * S))
+        while (next_ns := max(self._looked_ns + round(self.look_s * S), self.clock.now_ns)) <= end_ns:
+            self.clock.now_ns = next_ns
             self.look()
+        self.clock.now_ns = end_ns
 
     def until(self, day: int, hour: float) -> None:
         """`day` 0 is the first one; UTC."""
@@ -65,6 +67,7 @@ class Life:
 
     def look(self) -> None:
         self.engine.evaluate()
+        self._looked_ns = self.clock.now_ns
 
     def messages(self) -> list[Message]:
         """The oldest first."""
@@ -94,7 +97,7 @@ class Life:
         reason: str = "failed: tests",
         park: bool = False,
         red: Sequence[str] = (),
-        calls: int = 10,
+        calls: int = 5,
     ) -> Trace:
         """One trace as a run writes it: the base, calls and tools for about a quarter of an hour, a check, the end."""
         metadata = {"ralph.story.id": story.id, "ralph.story.title": story.title, "ralph.repo": str(self.repo)}
@@ -132,6 +135,18 @@ class Life:
             )
             model_call(self, trace, seconds, micros)
             ledger.settle(reservation, micros)
+
+    def today(self) -> date:
+        return datetime.fromtimestamp(self.clock.now_ns / S, UTC).date()
+
+    def schedule(self, name: str, line: str, *, until: str | None = None, missed: str | None = None) -> None:
+        with closing(Schedules(self.home, clock=self.clock)) as schedules:
+            schedules.add(name, self.repo, line, timezone="UTC", until=until, missed=missed)
+
+    def write_down(self) -> None:
+        """A daemon looks what is due."""
+        with closing(Schedules(self.home, clock=self.clock)) as schedules:
+            schedules.materialise()
 
     @contextmanager
     def night(self, code: int = 0, *, begin_run: bool = True) -> Iterator[None]:
