@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tracing.contents import Contents
 from tracing.failures.messages import first_user_text
 from tracing.recorder import Recorder, unbreakable
-from tracing.store.writes import PutNode
+from tracing.store.writes import PutNode, Write
 
 
 class Conversation:
@@ -20,7 +20,7 @@ class Conversation:
         self._head: str | None = None
         self._length = 0
         self._preview = ""
-        self._unsaid: list[str] = []
+        self._unsaid: list[tuple[str, tuple[Write, ...]]] = []
         self.asked = ""  # the first thing that a user says in it, redacted
 
     @property
@@ -45,9 +45,16 @@ class Conversation:
         self.recorder.later(kept.payload)
         self.recorder.later(node)
         self._head = node.hash
-        self._unsaid.append(kept.text)
+        self._unsaid.append((kept.text, (kept.payload, node)))
 
     def take_texts(self) -> list[str]:
-        """What was appended since the last call asked, for the search."""
+        """What was appended since the last call asked, for the search.
+
+        Its messages are written once more, now together with the span that refers to them: so long as none did, whoever deleted
+        an old trace with the same words may have taken them along.
+        """
         taken, self._unsaid = self._unsaid, []
-        return taken
+        for _, writes in taken:
+            for write in writes:
+                self.recorder.later(write)
+        return [text for text, _ in taken]

@@ -178,6 +178,22 @@ def test_a_conversation_that_a_later_trace_goes_on_with_stays_whole(
     assert unsound(file) == []
 
 
+def test_a_message_that_no_call_was_sent_yet_survives_a_sweep_of_an_old_trace_with_the_same_words(
+    store: TraceStore, file: sqlite3.Connection, tracer: Tracer, days: Days
+) -> None:
+    a_trace(tracer, "old", "hello", turns=1)
+    days.to(100)
+    trace, conversation = tracer.start_trace("new"), tracer.conversation()
+    conversation.append({"role": "user", "content": "turn 0 hello"})
+    with trace.span("chat", kind=SpanKind.LLM) as span:  # the message is on the disk from here on
+        swept(file, days.ns, traces_ns=days.ns - DAY_NS)
+        span.set_request(conversation, system="the same for all")
+    trace.end()
+    (call,) = [one for one in store.trace(trace.trace_id).spans if one.name == "chat"]
+    assert (call.messages(), call.system()) == ([{"role": "user", "content": "turn 0 hello"}], "the same for all")
+    assert unsound(file) == []
+
+
 def test_what_deleted_calls_cost_still_adds_up(
     store: TraceStore, file: sqlite3.Connection, tracer: Tracer, days: Days
 ) -> None:
