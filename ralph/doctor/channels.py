@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 
 from ralph.doctor.finding import Finding, Patient, Status
+from ralph.errors import RalphError
+from ralph.schedule.environment import EnvFileError, with_file
+from ralph.settings.load import user_settings
 from tracing.alerts.addresses import parse, why_not
 from tracing.alerts.attempt import SendError
 from tracing.alerts.channels import Channel
@@ -11,11 +14,19 @@ from tracing.alerts.secrets import SecretError, Secrets
 
 
 def alerts(patient: Patient) -> Iterator[Finding]:
-    """Only where channels are set."""
-    channels = patient.loaded.settings.channels if patient.loaded else ()
+    """Only where channels are set: by the user, since a repository has no say in them."""
+    try:
+        channels = user_settings(patient.home).channels
+    except RalphError:
+        return  # the probe of the settings says what is wrong
+    try:
+        environment = with_file(patient.home, patient.environ)
+    except EnvFileError as error:
+        yield Finding("alerts", Status.WARN, str(error), "no scheduled run and no daemon begins with it")
+        return
     usable = []
     for channel in channels:
-        if trouble := trouble_with(channel, patient.environ):
+        if trouble := trouble_with(channel, environment):
             what, _, remedy = trouble.partition(". ")
             remedy = remedy or "correct the channel in config.toml"
             yield Finding("alerts", Status.WARN, f"{channel.name}: {what.removesuffix('.')}", remedy)

@@ -226,9 +226,10 @@ def test_two_state_folders_have_two_services(tmp_path: Path) -> None:
     assert len(names) == 2
 
 
-def test_a_path_with_a_line_break_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InstallError, match="line break"):
-        service_for(Home(tmp_path / "a\nb"), {})
+@pytest.mark.parametrize("char", ["\n", "\r", "\x01", "\x1b", "\t"])
+def test_a_path_with_a_control_character_is_refused(tmp_path: Path, char: str) -> None:
+    with pytest.raises(InstallError, match="line break or another control character"):
+        service_for(Home(tmp_path / f"a{char}b"), {})
 
 
 # launchd

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ OTHERS = (
     "your own; or a timer of your own that calls `ralph schedule once`."
 )
 NO_CRON = "this machine has no `crontab`. Install cron (apt install cron), or run `ralph daemon` yourself, for example as the command of your container; or call `ralph schedule once` from a timer of your own."
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # cron and systemd end a line at some, and a plist may hold none
 
 
 class Manager(StrEnum):
@@ -84,8 +86,10 @@ class Machine:
 def service_for(home: Home, environ: Mapping[str, str]) -> Service:
     """Raises: InstallError for a path that no service manager can be told."""
     found = Service(sys.executable, home.root, environ.get("PATH") or os.defpath, _instance(home))
-    if any("\n" in text for text in (found.python, str(found.home), found.search_path)):
-        raise InstallError("RALPH_HOME, PATH or the path of Python holds a line break. Use a path without one.")
+    if any(CONTROL.search(text) for text in (found.python, str(found.home), found.search_path)):
+        raise InstallError(
+            "RALPH_HOME, PATH or the path of Python holds a line break or another control character. Use a path without one."
+        )
     return found
 
 
