@@ -3,6 +3,7 @@
 Made anew when config.toml changes, so that a daemon need not be started again.
 """
 
+import os
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from ralph.alerts.rules import every_rule, without_secrets
 from ralph.home import Home
+from ralph.schedule.environment import EnvFileError, with_file
 from ralph.settings.schema import Settings
 from tracing.alerts.channels import Channel
 from tracing.alerts.courier import Courier, Delivered
@@ -57,7 +59,7 @@ class Desk:
                 clock=clock,
             )
             stack.enter_context(engine)
-            courier = Courier(outbox, settings.channels, environment=environment)
+            courier = Courier(outbox, settings.channels, environment=_with_keys(home, environment))
             return cls(engine, outbox, courier, stack.pop_all())
 
     def evaluate(self) -> int:
@@ -69,6 +71,15 @@ class Desk:
 
     def close(self) -> None:
         self.opened.close()
+
+
+def _with_keys(home: Home, environment: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Of RALPH_HOME/env too: a run by hand sends what the daemon would."""
+    environment = os.environ if environment is None else environment
+    try:
+        return with_file(home, environment)
+    except EnvFileError:  # `ralph doctor`, the daemon and `alerts test` say what is wrong with it
+        return environment
 
 
 def route(message: Message, channels: tuple[Channel, ...]) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ralph.errors import RalphError
 from ralph.events import Event, EventKind
 from ralph.home import Home
 
@@ -108,10 +109,11 @@ class Alerting:
         try:
             work()
         except Exception as error:  # noqa: BLE001  the one boundary: no run, no page and no schedule fails for an alert
-            said = f"{type(error).__name__}: {error}"
+            said = str(error) if isinstance(error, RalphError) else f"{type(error).__name__}: {error}"
             if said != self._said:
                 LOG.warning(
-                    "Alerts cannot be evaluated or sent now: %s. Everything else goes on; this is said once.", said
+                    "Alerts cannot be evaluated or sent now: %s. Everything else goes on; this is said once.",
+                    said.rstrip("."),
                 )
             self._said = said
 

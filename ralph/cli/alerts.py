@@ -54,7 +54,9 @@ def alerts_group() -> None:
     """
 
 
-@alerts_group.command("list", epilog="Example: ralph alerts list")
+@alerts_group.command(
+    "list", short_help="Show every rule, what fires now, and every channel.", epilog="Example: ralph alerts list"
+)
 @json_option
 def list_command(*, as_json: bool) -> None:
     """Show every rule, what fires now, and every channel with what it sent last."""
@@ -71,7 +73,11 @@ def list_command(*, as_json: bool) -> None:
         click.echo("\n".join(list_lines(rules, channels)))
 
 
-@alerts_group.command("history", epilog="Example: ralph alerts history --limit 100")
+@alerts_group.command(
+    "history",
+    short_help="Show what was told, to whom, and whether it arrived.",
+    epilog="Example: ralph alerts history --limit 100",
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=30, help="At most so many. [default: 30]")
 @json_option
 def history_command(*, limit: int, as_json: bool) -> None:
@@ -86,7 +92,9 @@ def history_command(*, limit: int, as_json: bool) -> None:
         click.echo("\n".join(history_lines(entries)) or "nothing was told yet")
 
 
-@alerts_group.command("test", epilog="Example: ralph alerts test phone")
+@alerts_group.command(
+    "test", short_help="Send a test message to a channel now.", epilog="Example: ralph alerts test phone"
+)
 @click.argument("channel", shell_complete=channel_names)
 def test_command(channel: str) -> int:
     """Send a test message to CHANNEL now, as an alert would be sent, and say what the receiver answered.
@@ -95,6 +103,7 @@ def test_command(channel: str) -> int:
     it or did not answer.
     """
     from ralph.alerts.trial import trial_message, try_channel  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.schedule.environment import with_file  # noqa: PLC0415
     from tracing.store import TraceStore  # noqa: PLC0415
 
     home, settings = _settings()
@@ -104,7 +113,7 @@ def test_command(channel: str) -> int:
     chosen = next(one for one in settings.channels if one.name == name)
     with closing(TraceStore.open(home.traces_db)) as store:
         message = trial_message(chosen, store, settings.ui.public_url or "", time.time_ns())
-    trial = try_channel(chosen, message, os.environ)
+    trial = try_channel(chosen, message, with_file(home, os.environ))
     if trial.exit_code:
         click.echo(f"ralph: {name}: the test message was not sent. {trial.said}", err=True)
         return int(trial.exit_code)

@@ -23,7 +23,9 @@ COLUMNS = (
 )
 
 
-@click.command("gc", epilog="Example: ralph gc --dry-run    or, once, with another age: ralph gc --older-than 30d")
+@click.command(
+    "gc", epilog="\b\nExamples:\n  ralph gc --dry-run\n  ralph gc --older-than 30d     # once, with another age"
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--older-than", metavar="TIME", help="This age for everything, instead of [retention]; at least 1d.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")

@@ -91,6 +91,8 @@ def edit_command(
     _refuse_both(until and no_until, "--until and --no-until")
     _refuse_both(run_args and no_run_options, "options of `ralph run` and --no-run-options")
     new_args = run_args if run_args or no_run_options else None
+    if new_args is None and not (cron or timezone or repo or until or no_until or missed):
+        raise click.UsageError(f"Say what to change, for example: ralph schedule edit {name} --until 06:30")
     with closing(Schedules(find_home())) as schedules:
         before = row_of(schedules, name).schedule
         check_run_args(before.run_args if new_args is None else new_args, repo or before.repo)

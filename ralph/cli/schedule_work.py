@@ -68,15 +68,18 @@ def daemon_command(*, unless_running: bool) -> int:
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.nightly import chores  # noqa: PLC0415
     from ralph.schedule.serving import is_served  # noqa: PLC0415
+    from ralph.settings.load import user_settings  # noqa: PLC0415
 
     home = find_home()
-    if unless_running and is_served(home):
+    served = is_served(home)
+    if unless_running and served:
         return 0
+    user_settings(home)  # a wrong config.toml is told at once: no night could begin with it
     beside = chores(home)
     from ralph.schedule.daemon import daemon, show_log  # noqa: PLC0415
 
     show_log()
-    for line in _served(home):
+    for line in [] if served else _served(home):
         click.echo(line)
     return int(daemon(home, chores=beside))
 
@@ -92,7 +95,8 @@ def _served(home: "Home") -> list[str]:
 
 def _next(row: "ScheduleRow") -> str:
     zone = row.schedule.cron.timezone
-    return "paused" if row.schedule.paused else f"next due {when(row.next_due, zone)} ({zone})"
+    going = f"runs since {when(row.running_since, zone)}, " if row.running_since else ""
+    return going + ("paused" if row.schedule.paused else f"next due {when(row.next_due, zone)} ({zone})")
 
 
 def _once_of(home: "Home", name: str, aloud: "Aloud") -> int:

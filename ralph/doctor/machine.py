@@ -79,4 +79,9 @@ def schedules(patient: Patient) -> Iterator[Finding]:
     if is_served(patient.home):
         yield Finding("schedules", Status.OK, f"{names}; `ralph daemon` is there to carry them out")
     else:
-        yield Finding("schedules", Status.WARN, f"{names}, but nobody carries them out", "start one: ralph daemon")
+        yield Finding(
+            "schedules",
+            Status.WARN,
+            f"{names}, but nobody carries them out",
+            "from boot on: ralph schedule install; in this terminal: ralph daemon",
+        )

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from ralph.errors import RalphError
+
 EVERY_S = 15.0
 LEAVE_S = 10.0
 
@@ -40,12 +42,14 @@ def _work(chores: Sequence[Chore], every_s: float, over: threading.Event) -> Non
 
 
 def do(chore: Chore, number: int, told: dict[int, str]) -> None:
-    """One after the other; the error of one is told once, until it is another or has gone."""
+    """One after the other; an error is told once, also one that several have, until it is another or has gone."""
     try:
         chore()
         told.pop(number, None)
     except Exception as error:  # noqa: BLE001  # the one boundary: no chore may end the others or the daemon
-        words = f"{type(error).__name__}: {error}"
-        if told.get(number) != words:
-            told[number] = words
-            log.warning("a chore of the daemon failed and is tried again: %s", words)
+        words = str(error) if isinstance(error, RalphError) else f"{type(error).__name__}: {error}"
+        if words not in told.values():
+            log.warning(
+                "beside the schedules (alerts, the report, housekeeping) this failed, and is tried again: %s", words
+            )
+        told[number] = words

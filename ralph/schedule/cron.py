@@ -86,7 +86,7 @@ def parse_cron(line: str, timezone: str) -> Cron:
     fields = line.split()
     if len(fields) != len(FIELDS):
         raise ScheduleError(
-            f'cron "{line}" has {len(fields)} fields instead of 5 (minute, hour, day of month, month, day of week). '
+            f'cron "{line}" has {len(fields)} field{"s" * (len(fields) != 1)} instead of 5 (minute, hour, day of month, month, day of week). '
             'Write for example "0 2 * * *" for 02:00 every night.'
         )
     if fields[2] != "*" and fields[4] != "*":

@@ -7,7 +7,8 @@ never shown, not even in a message about its own line. Knows nothing about who n
 import os
 import re
 import stat
-from collections.abc import MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ralph.errors import RalphError
@@ -23,6 +24,23 @@ _QUOTED = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")\s*(?:#.*)?""")
 
 class EnvFileError(RalphError):
     """The file cannot be used; the message says which line, and no value."""
+
+
+@dataclass(frozen=True)
+class Layered(Mapping[str, str]):
+    """The first as it is at the moment, the second where it has nothing."""
+
+    first: Mapping[str, str]
+    second: Mapping[str, str] = field(repr=False)
+
+    def __getitem__(self, name: str) -> str:
+        return self.first[name] if name in self.first else self.second[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.second, **self.first})
+
+    def __len__(self) -> int:
+        return len({**self.second, **self.first})
 
 
 class FileVariables:
@@ -46,6 +64,15 @@ class FileVariables:
         self._ours = {name: value for name, value in named.items() if name not in self._environ}
         self._environ.update(self._ours)
         return tuple(self._ours)
+
+
+def with_file(home: Home, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """What is set, and behind it what the file names: for who only reads, such as a channel's key.
+
+    Raises:
+        EnvFileError: others can read the file, or a line of it is wrong.
+    """
+    return Layered(environment, read_variables(env_file(home)))
 
 
 def env_file(home: Home) -> Path:

@@ -115,7 +115,9 @@ class Schedules:
         schedule = Schedule(name, _folder(repo), line, tuple(run_args), _until(until), _missed(missed))
         with self._change("add") as db:
             if db.execute("SELECT 1 FROM schedules WHERE name = ?", (name,)).fetchone():
-                raise ScheduleError(f'schedule "{name}" exists. Remove it first: ralph schedule remove {name}')
+                raise ScheduleError(
+                    f'schedule "{name}" exists. Change it: ralph schedule edit {name}. Or remove it first: ralph schedule remove {name}'
+                )
             _write(db, schedule, self._clock(), self._clock())
         return schedule
 

@@ -130,3 +130,16 @@ def test_every_rule_is_in_the_docs(home: Home) -> None:
     page = PAGE.read_text("utf-8")
 
     assert [rule.name for rule in every_rule(home, Settings()) if f"| `{rule.name}` |" not in page] == []
+
+
+def test_a_secret_may_be_in_the_file_that_scheduled_runs_read_their_keys_from(home: Home) -> None:
+    with http_receiver() as receiver:
+        home.config.write_text(HOOK.format(url=receiver.url) + 'key = "env:HOOK_KEY"\n', encoding="utf-8")
+        file = home.root / "env"
+        file.write_text("HOOK_KEY=whsec_" + "a2tr" * 8, encoding="utf-8")
+        file.chmod(0o600)
+
+        assert ralph("test", "hook").return_value == 0
+        tell_of_a_failure(home)
+
+        assert ["webhook-signature" in {name.lower() for name in one.headers} for one in receiver.got] == [True, True]

@@ -168,6 +168,22 @@ def test_what_contradicts_itself_is_refused(repo: Path) -> None:
     assert (result.exit_code, "contradict each other" in result.output) == (ExitCode.USAGE, True)
 
 
+def test_an_edit_of_nothing_says_what_could_be_edited(repo: Path) -> None:
+    ralph(*NIGHTLY)
+
+    result = ralph("schedule", "edit", "nightly")
+
+    assert result.exit_code == 2
+    assert "Say what to change, for example: ralph schedule edit nightly --until 06:30" in result.output
+
+
+def test_a_daemon_does_not_begin_with_settings_that_no_night_could_begin_with(repo: Path) -> None:
+    find_home().config.write_text('[report]\nat = "25:00"\n', encoding="utf-8")
+
+    with pytest.raises(RalphError, match=r'report\.at cannot be "25:00"'):
+        CliRunner().invoke(cli, ["daemon"], standalone_mode=False, catch_exceptions=False)
+
+
 def test_a_paused_schedule_says_so_everywhere_until_it_is_resumed(repo: Path) -> None:
     ralph(*NIGHTLY)
     assert "it begins again after: ralph schedule resume nightly" in ralph("schedule", "pause", "nightly").output

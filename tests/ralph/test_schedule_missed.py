@@ -283,7 +283,7 @@ def test_an_edit_reaches_what_is_due_and_has_not_begun(store: Schedules, clock: 
         pytest.param({"until": "25:00"}, 'until "25:00" is not a time of day. Write for example "07:00".', id="hour"),
         pytest.param({"until": "0\u0667:00"}, 'until "0\u0667:00" is not a time of day', id="foreign-digit"),
         pytest.param({"missed": "never"}, 'missed "never" is not known. Write "run" or "skip".', id="missed"),
-        pytest.param({"cron": "x"}, 'cron "x" has 1 fields instead of 5', id="cron"),
+        pytest.param({"cron": "x"}, 'cron "x" has 1 field instead of 5', id="cron"),
     ],
 )
 def test_an_edit_that_cannot_be_is_refused_and_changes_nothing(

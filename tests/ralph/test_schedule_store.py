@@ -72,7 +72,10 @@ def test_a_schedule_is_listed_with_its_next_time(store: Schedules, tmp_path: Pat
         ),
         pytest.param("new", "gone", "gone: no such folder. Name the repo that the schedule is to run in.", id="repo"),
         pytest.param(
-            "nightly", ".", 'schedule "nightly" exists. Remove it first: ralph schedule remove nightly', id="taken"
+            "nightly",
+            ".",
+            'schedule "nightly" exists. Change it: ralph schedule edit nightly. Or remove it first: ralph schedule remove nightly',
+            id="taken",
         ),
     ],
 )
