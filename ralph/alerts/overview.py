@@ -1,6 +1,7 @@
 """How alerting stands, as data for a list: every rule with what it does now, every channel with what became of its messages."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ class RuleState:
     is_off: bool
     silenced_until_ns: int | None
     firing: tuple[tuple[str, int], ...]
+    thresholds: tuple[tuple[str, str], ...] = ()  # settings of [alerts] that `about` names, with their values
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,17 @@ def rule_states(rules: Sequence[Rule], settings: Settings, kept: Kept) -> tuple[
             rule.name in settings.alerts.off,
             silent.get(rule.name),
             tuple((one.alert.title, one.since_ns) for one in firing.get(rule.name, ())),
+            tuple(_thresholds(rule, settings)),
         )
         for rule in rules
     )
+
+
+def _thresholds(rule: Rule, settings: Settings) -> Iterator[tuple[str, str]]:
+    named = set(re.findall(r"\w+", rule.about))
+    for name, value in settings.alerts.model_dump().items():
+        if name in named:
+            yield name, "none" if value is None or value in ((), {}) else str(value)
 
 
 def channel_states(channels: Sequence[Channel], kept: Kept) -> tuple[ChannelState, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from ralph.events import Event, EventKind, EventValue
@@ -51,7 +51,7 @@ def draw(folder: Path) -> list[Path]:
     written = []
     for name, scene in SCENES.items():
         path = folder / f"{name}.svg"
-        path.write_text(_svg(scene(events)), encoding="utf-8")
+        path.write_text(svg(Group(*scene(events)), "ralph run"), encoding="utf-8")
         written.append(path)
     return written
 
@@ -153,10 +153,11 @@ def _picture(events: Sequence[Recorded]) -> list[Text]:
     return lines(_state(events), Panel(), SIZE, events[-1].at_s + 1.0)
 
 
-def _svg(picture: Sequence[Text]) -> str:
+def svg(picture: RenderableType, title: str) -> str:
+    """What a terminal of 80 columns shows."""
     console = Console(record=True, width=SIZE.width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Group(*picture))
-    return WEB_FONTS.sub("", console.export_svg(title="ralph run"))
+    console.print(picture)
+    return WEB_FONTS.sub("", console.export_svg(title=title))
 
 
 def _main(arguments: Sequence[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from ralph.history.explain import VERIFIED
 from ralph.history.looks import UNREADABLE, Look, looks, open_reservations, pointed
 from ralph.home import Home
 from ralph.settings.load import load_settings
+from ralph.ui.notices import Notice, notices
 from tracing.budget import Ledger, Spend, day_scope
 from tracing.span import TraceStatus
 from tracing.store import TraceFilter, TraceRow, TraceStore
@@ -91,6 +92,7 @@ class Overview:
     words: str  # what "last night" is: "since 18:00 yesterday"
     tried: int  # tries at stories that have ended, and other agents' traces that have
     passed: int
+    notices: tuple[Notice, ...]
     sessions: tuple[Session, ...]
     more_sessions: int
     looks: tuple[Look, ...]
@@ -115,6 +117,7 @@ def overview(query: Query, home: Home) -> Overview:
         words=words,
         tried=len(tried),
         passed=_done(tried),
+        notices=notices(home, now_ns),
         sessions=sessions[:MOST_SESSIONS],
         more_sessions=max(len(sessions) - MOST_SESSIONS, 0),
         looks=tuple(pointed(store, one) for one in found[:MOST_LOOKS]),

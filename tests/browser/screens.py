@@ -3,18 +3,27 @@
 python -m tests.browser.screens docs/screens
 """
 
+import base64
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from rich.text import Text
 
 from ralph.demo.play import AttemptEnd, Summary, play
+from ralph.errors import ExitCode
+from ralph.home import Home
+from ralph.live.screenshots import svg
+from ralph.report.gather import gather
+from ralph.report.render import Form, rendered
+from tests.browser.nights import Play, a_fortnight, belongs_to_last_night
 from tests.browser.viewing import PHONE, Viewer, ralph_ui
 from tracing.span import SpanKind
 from tracing.store import TraceStore
@@ -69,6 +78,12 @@ SCENES = {
 }
 
 
+NIGHTS = {
+    "schedules": Scene(lambda _: "/schedules"),
+    "alerts": Scene(lambda _: "/alerts"),
+}
+
+
 def take(folder: Path) -> Iterator[Path]:
     """Write one PNG file for each scene."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,11 +94,69 @@ def take(folder: Path) -> Iterator[Path]:
         demo = _demo(summary, summary.home)
         with ralph_ui(summary.home, os.environ) as viewer, sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=_chromium(), args=FLAGS)
-            for name, scene in SCENES.items():
-                path = folder / f"{name}.png"
-                path.write_bytes(_picture(browser, viewer, scene, demo))
-                yield path
+            yield from _pictures(folder, SCENES, browser, viewer, demo)
+            _two_weeks(Home(summary.home), summary.repo, demo)
+            yield from _pictures(folder, NIGHTS, browser, viewer, demo)
+            yield from _reports(folder, Home(summary.home), browser)
             browser.close()
+
+
+def _pictures(
+    folder: Path, scenes: Mapping[str, Scene], browser: Browser, viewer: Viewer, demo: Demo
+) -> Iterator[Path]:
+    for name, scene in scenes.items():
+        path = folder / f"{name}.png"
+        path.write_bytes(_picture(browser, viewer, scene, demo))
+        yield path
+
+
+def _two_weeks(home: Home, repo: Path, demo: Demo) -> None:
+    """Nights before the demo, which becomes the last of them."""
+    last = Play(ExitCode.STORIES_REMAIN, 41)
+    a_fortnight(home, repo, time.time_ns(), demo.circles.trace_id, demo.told, last=last)
+    [run] = [path.name for path in (home.root / "runs").iterdir() if _is_the_demos(path)]
+    belongs_to_last_night(home, run)
+
+
+def _is_the_demos(folder: Path) -> bool:
+    log = folder / "events.jsonl"
+    return log.is_file() and '"due": ""' in log.read_text().partition("\n")[0]
+
+
+def _reports(folder: Path, home: Home, browser: Browser) -> Iterator[Path]:
+    """The report as it is mailed, wide and on a phone side by side, and in a terminal."""
+    report = gather(home)
+    document = rendered(report, Form.HTML)
+    wide = _document(browser, document, {"width": 700, "height": 844}, dark=False)
+    phone, dark = (_document(browser, document, PHONE, dark=dark) for dark in (False, True))
+    for name, png in (("report-phone", phone), ("report-phone-dark", dark)):
+        (folder / f"{name}.png").write_bytes(png)
+        yield folder / f"{name}.png"
+    path = folder / "report.png"
+    path.write_bytes(_side_by_side(browser, wide, phone))
+    yield path
+    path = folder / "report-terminal.svg"
+    path.write_text(svg(Text.from_ansi(rendered(report, Form.TERMINAL, coloured=True)), "ralph report"), "utf-8")
+    yield path
+
+
+def _document(browser: Browser, document: str, size: ViewportSize, *, dark: bool) -> bytes:
+    page = browser.new_page(viewport=size, color_scheme="dark" if dark else "light")
+    page.set_content(document)
+    png = page.screenshot()
+    page.close()
+    return png
+
+
+def _side_by_side(browser: Browser, *pictures: bytes) -> bytes:
+    images = "".join(f'<img src="data:image/png;base64,{base64.b64encode(one).decode()}">' for one in pictures)
+    style = "body{margin:0;display:flex;gap:20px;background:#d9dce1;padding:20px;width:max-content}img{display:block;border-radius:8px}"
+    page = browser.new_page(viewport={"width": 1160, "height": 884})
+    page.set_content(f"<style>{style}</style>{images}")
+    png = page.locator("body").screenshot()
+    page.close()
+    assert len(png) <= 2 * MOST_BYTES, f"{len(png)} bytes are too much for a page of documentation"
+    return png
 
 
 def _demo(summary: Summary, home: Path) -> Demo:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ralph.home import Home
 from ralph.replay.scripted import Turn, calls, finish_blocked, finish_done
+from tests.browser.nights import a_fortnight
 from tests.browser.payloads import PAYLOADS
 from tracing import Tracer, TraceStore
 from tracing import attributes as names
@@ -86,6 +89,9 @@ def a_morning(folder: Path, runs: SimpleNamespace) -> Morning:
     looped = next((trace_id for (story, _), trace_id in rows.items() if story == "US-002"), "")
     assert looped, f"{done.exit_code}\n{done.out}\n{done.err}"
     first, second = (row.trace_id for row in reversed(store.traces()) if row.story == "US-001")
+    others = folder / "others" / "kitty"
+    others.mkdir(parents=True)
+    a_fortnight(Home(world.home), others, time.time_ns(), looped)
     return Morning(
         world.home, str(world.root), second, first, looped, "night/shift 7", "a session, of many", _others(store), store
     )

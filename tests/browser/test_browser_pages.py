@@ -32,7 +32,7 @@ def addresses(morning: Any) -> list[str]:
         site = ralph_site(store, Home(morning.home))
         found = store.findings(morning.looped)[0]
     given = {
-        "trace_id": morning.looped, "span_id": found.span_id, "agent": slug(morning.agent), "session_id": slug(morning.session)
+        "trace_id": morning.looped, "span_id": found.span_id, "agent": slug(morning.agent), "session_id": slug(morning.session), "schedule": "nightly"
     }  # fmt: skip
     asked = "/traces?text=heron&agent=night%2Fshift+7"
     return [
