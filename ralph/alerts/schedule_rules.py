@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ralph.alerts.story_rules import sentence
 from ralph.durations import duration_text
 from ralph.errors import ExitCode
 from ralph.home import Home
@@ -114,7 +115,7 @@ class Failed:
         code = "" if outcome.exit_code is None else f" (exit code {outcome.exit_code})"
         sentences = (
             MEANS.get(ExitCode(outcome.exit_code), "") if outcome.exit_code in set(ExitCode) else "",
-            f"{cut(plain(outcome.note), LINE_CHARS)}." if outcome.note else "",
+            sentence(cut(plain(outcome.note), LINE_CHARS)),
             f"Its last words: {said}" if said else "",
             f"What is wrong there: ralph doctor --repo {shlex.quote(str(schedule.repo))}" if not skipped else "",
             f"To run it now: ralph schedule run-now {shlex.quote(schedule.name)}",

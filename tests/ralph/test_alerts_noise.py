@@ -39,6 +39,7 @@ def test_an_ordinary_week_tells_of_the_parked_story_and_little_else(tmp_path: Pa
 
         assert life.told() == {
             "story_parked (warning)": 1,
+            "day_cost (warning)": 1,  # that night: $2.40 after $1.20
             "limit_used (note)": 1,  # half of that story's $2
             # seven tried again, seven out of time, and the two attempts before the one that parked its story
             "trace_failed (note)": 16,
@@ -261,7 +262,7 @@ TROUBLES = {
         a_daemon_does_not_begin, "schedule_missed firing (warning)", "ralph schedule list", begins_at_last
     ),
     "could-not-begin": Trouble(could_not_begin, "schedule_failed (warning)", "ralph doctor"),
-    "window-closed": Trouble(window_closed, "schedule_failed (warning)", "its window closed"),
+    "window-closed": Trouble(window_closed, "schedule_failed (warning)", "Its window closed"),
     "skipped-as-set": Trouble(skipped_as_set, "schedule_failed (note)", "ralph schedule run-now"),
 }
 
