@@ -59,7 +59,7 @@ class Told:
     """What people have to hear of, written down by who did it."""
 
     parked: list[tuple[str, str]] = field(default_factory=list)  # repository, story
-    failed: list[str] = field(default_factory=list)  # traces
+    failed: list[str] = field(default_factory=list)  # traces of attempts that parked nothing
 
 
 @dataclass
@@ -229,7 +229,7 @@ class Night:
         if status == "blocked" or states.attempts(repo_id, story) >= MOST_ATTEMPTS:
             states.park(repo_id, story, "the agent says it is blocked: which currency?")
             self.told.parked.append((repo_id, story.id))
-        if status == "error":
+        elif status == "error":
             self.told.failed.append(trace_id)
 
     def _end(self, code: ExitCode, words: str = "", **facts: EventValue) -> None:
