@@ -44,7 +44,7 @@ NO_LASTING_EFFECT = {
     "ralph/github/issues.py": "asks gh for issues",
     "ralph/tools/listing.py": "asks git for names",
     "ralph/schedule/execute.py::run_in_subprocess": "starts the keeper, between two transactions that have failpoints",
-    "ralph/schedule/daemon.py::_only_one": "a lock file's owner is advice",
+    "ralph/schedule/serving.py::serving_alone": "a lock file's owner is advice",
     "ralph/prepare/services.py::_in_use": "a lock file without content",
     "ralph/workspace/worktree.py::_alone": "a lock file without content",
     "tracing/alerts/courier.py::_alone": "a lock file without content",
