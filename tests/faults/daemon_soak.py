@@ -67,6 +67,13 @@ BLOWS = {  # how often, beside each other
     "two daemons": 2,
     "ask for a run": 4,
 }
+DAEMONS_END = {  # killed, asked to stop once, twice, or before Python could listen; the second of two
+    -signal.SIGKILL,
+    ExitCode.TERMINATED,
+    ExitCode.INTERRUPTED,
+    -signal.SIGTERM,
+    ExitCode.BUSY,
+}
 ENDS_WELL = {ExitCode.ALL_DONE, ExitCode.STORIES_REMAIN, ExitCode.LIMIT}
 
 
@@ -187,7 +194,7 @@ class Soak:
     def assert_sound(self) -> dict[str, object]:
         """Returns figures."""
         assert (left := living(str(self.home.root))) == [], left
-        assert self.exits.keys() <= {143, -9, int(ExitCode.BUSY)}, self.exits
+        assert self.exits.keys() <= DAEMONS_END, self.exits
         figures = self._assert_runs() | self._assert_stories() | self._assert_money() | self._assert_told()
         for path in (self.home.ledger_db, self.home.traces_db):
             with closing(sqlite3.connect(path)) as db:
