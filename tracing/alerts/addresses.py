@@ -51,8 +51,8 @@ NEVER = tuple(  # of no use for a message even on a private network: link-local,
         "ff00::/8",
     )
 )
-NAT64 = ip_network("64:ff9b::/96")
-TRANSLATED = 4  # the last bytes of a NAT64 address are the IPv4 address
+TRANSLATING = (ip_network("64:ff9b::/96"), ip_network("::ffff:0:0:0/96"))  # NAT64 and SIIT
+TRANSLATED = 4  # the last bytes of such an address are the IPv4 address
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _embedded(address: Ip) -> IPv4Address | None:
     """The IPv4 address that an IPv6 address leads to."""
     if isinstance(address, IPv4Address):
         return None
-    if address in NAT64:
+    if any(address in network for network in TRANSLATING):
         return IPv4Address(address.packed[-TRANSLATED:])
     return address.ipv4_mapped or address.sixtofour
 
