@@ -6,7 +6,9 @@ the store's transaction; knows nothing about who carries a run out.
 
 import sqlite3
 from dataclasses import dataclass
+from functools import lru_cache
 
+from ralph.schedule.cron import Cron
 from ralph.schedule.rows import Missed, Schedule, schedule_of
 from ralph.schedule.window import closes_ns
 from ralph.schedule.words import day_and_time
@@ -42,10 +44,12 @@ def write_down(db: sqlite3.Connection, now_ns: int, rule: str) -> list[int]:
 
 def write_down_one(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, rule: str, off: str) -> list[int]:
     """The same of one schedule; `off` says why it was not written down in time."""
-    schedule, low_ns = schedule_of(row), lower_bound_ns(db, row, now_ns)
-    due_ns = schedule.cron.latest_due_ns(low_ns, now_ns)
-    if due_ns is None:
+    low_ns = lower_bound_ns(db, row, now_ns)
+    if not _is_due(Cron(row["cron"], row["timezone"]), low_ns, now_ns):
         return []
+    schedule = schedule_of(row)
+    due_ns = schedule.cron.latest_due_ns(low_ns, now_ns)
+    assert due_ns is not None
     db.execute("UPDATE schedules SET considered_ns = ? WHERE name = ?", (due_ns, schedule.name))
     if not _is_free(db, schedule.name, due_ns):
         return []
@@ -53,6 +57,17 @@ def write_down_one(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, rule: 
     if _joined(db, schedule.name, 1 + earlier):
         return []
     return _insert(db, row, earlier, _judged(schedule, due_ns, now_ns, rule, off))
+
+
+def _is_due(cron: Cron, low_ns: int, now_ns: int) -> bool:
+    first_ns = _first_due_ns(cron, low_ns)
+    return first_ns is not None and first_ns <= now_ns
+
+
+@lru_cache(maxsize=4096)
+def _first_due_ns(cron: Cron, low_ns: int) -> int | None:
+    """Kept: a daemon asks every few seconds, inside a transaction, and the answer stays until it is due."""
+    return cron.next_due_ns(low_ns)
 
 
 def lower_bound_ns(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int) -> int:
