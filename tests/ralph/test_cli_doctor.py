@@ -244,7 +244,7 @@ def test_schedules_that_nobody_carries_out_are_a_warning(repo: Path) -> None:
     assert one(repo, "schedules") == (
         Status.WARN,
         "nightly, but nobody carries them out",
-        "from boot on: ralph schedule install",
+        "from boot on: ralph schedule install; in this terminal: ralph daemon",
     )
 
 
