@@ -125,6 +125,7 @@ def _is_the_demos(folder: Path) -> bool:
 
 def _reports(folder: Path, home: Home, browser: Browser) -> Iterator[Path]:
     """The report as it is mailed, wide and on a phone side by side, and in a terminal."""
+    os.environ["RALPH_HOME"] = str(home.root)  # attempts are read where the user's own state is
     report = gather(home)
     document = rendered(report, Form.HTML)
     wide = _document(browser, document, {"width": 700, "height": 844}, dark=False)
