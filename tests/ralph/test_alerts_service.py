@@ -88,6 +88,15 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_end(home: Home, receiver: Re
     released.set()
 
 
+def test_where_nothing_is_to_be_sent_the_end_waits_for_nothing(home: Home) -> None:
+    Alerting(home).once()
+    began_s = time.monotonic()
+    with Alerting(home, every_s=600, soon_s=600, last_s=600) as alerting:
+        alerting.poke()
+
+    assert time.monotonic() - began_s < 60
+
+
 def test_settings_that_cannot_be_read_end_nothing_and_are_said_once(
     home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
