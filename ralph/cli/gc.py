@@ -83,8 +83,12 @@ def _day(at_ns: int | None) -> str:
 
 def _age_s(text: str) -> int:
     from ralph.durations import parse_duration_s  # noqa: PLC0415
+    from ralph.housekeeping.plan import DAY_S  # noqa: PLC0415
 
     try:
-        return parse_duration_s(text)
+        age_s = parse_duration_s(text)
     except ValueError as error:
         raise click.UsageError(f"--older-than: {error}") from error
+    if age_s < DAY_S:
+        raise click.UsageError("--older-than: at least 1d; what is younger than a day always stays.")
+    return age_s

@@ -298,3 +298,14 @@ def test_a_sandbox_that_is_required_and_missing_fails_and_shows_what_there_is(re
     status, what, remedy = one(repo, "sandbox", PATH=str(tmp_path / "bin"))
     assert (status, what) == (Status.FAIL, 'sandbox = "bwrap" was asked for, but bubblewrap is not installed')
     assert "--sandbox auto" in remedy
+
+
+def test_a_rule_or_a_channel_that_is_misspelt_in_the_settings_is_named(repo: Path) -> None:
+    find_home().config.write_text(
+        '[alerts]\noff = ["limit_usd"]\n[report]\nto = ["mial"]\n[[channels]]\nname = "me"\nkind = "desktop"\n'
+    )
+
+    assert [(one.status, one.what) for one in found(repo, "alerts")][:2] == [
+        (Status.WARN, 'alerts.off: there is no rule "limit_usd"'),
+        (Status.WARN, 'report.to: there is no channel "mial"'),
+    ]

@@ -86,3 +86,10 @@ def test_a_file_that_is_no_trace_is_refused_with_its_name(tmp_path: Path) -> Non
     assert isinstance(result.exception, RalphError)
     assert "notes.txt: is no file that `ralph export` wrote" in str(result.exception)
     assert str(result.exception).endswith("Nothing of it was taken in.")
+
+
+def test_an_age_of_less_than_a_day_is_refused() -> None:
+    result = CliRunner().invoke(cli, ["gc", "--dry-run", "--older-than", "1h"])
+
+    assert result.exit_code == 2
+    assert "--older-than: at least 1d; what is younger than a day always stays." in result.output
