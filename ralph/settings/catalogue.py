@@ -17,6 +17,14 @@ from tracing.alerts.channels import NAMED_PLACE, Channel
 from tracing.prices import ModelPrice
 
 ANY_KEY = "*"  # stands for a check's or service's number, a model's name or a variable's name
+OF_NO_REPO = {
+    "channels",
+    "ui",
+    "schedules",
+    "alerts",
+    "report",
+    "retention",
+}  # `ralph trust` changes nothing about them
 REPEATED = {"checks", "services", "channels", "prices"}
 PRICE = "a number of US dollars per million tokens, 0 or more"
 OPTIONS = {

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path as FilePath
 
 from ralph.home import Home
-from ralph.settings.catalogue import OPTIONS, entries, generic, spelled
+from ralph.settings.catalogue import OF_NO_REPO, OPTIONS, entries, generic, spelled
 from ralph.settings.changes import changes
 from ralph.settings.kinds import Repo
 from ralph.settings.layers import Layer, Origin, SettingsFile, Source, command_line_source, file_source, merged
@@ -104,6 +104,8 @@ def resolve(
     user, repo, line = _source(Layer.USER, user_file), _source(Layer.REPO, repo_file), command_line_source(overrides)
     for source in (line, user, repo):
         validated(source)
+    for source in (line, repo):
+        _refuse_what_is_no_repos(source, user_path)
     change = change_lines(trust, repo_file)
     if trust.state is not TrustState.TRUSTED:
         _refuse_loosening(repo, user, line, change, user_path)
@@ -119,6 +121,19 @@ def _source(layer: Layer, file: SettingsFile | None) -> Source:
     except TomlError as error:
         where = f"{file.name}:{error.line}:{error.column}"
         raise SettingsError(f"{where}: {error}. Correct it; the file is TOML (https://toml.io).") from error
+
+
+def _refuse_what_is_no_repos(source: Source, user_path: FilePath) -> None:
+    """What is about this user's machine is read from config.toml alone: anywhere else it would be heard by nobody."""
+    found = [path for path in source.values() if path[0] in OF_NO_REPO]
+    if found:
+        raise SettingsError(
+            "\n".join(
+                f"{source.place(path)}: {spelled(path)} is about this machine and no repository, so it is not heard here. "
+                f"Write it into {user_path}."
+                for path in sorted(found, key=lambda path: line_of(source.lines, path))
+            )
+        )
 
 
 def _refuse_loosening(repo: Source, user: Source, line: Source, change: list[str], user_path: FilePath) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from ralph.settings.catalogue import OPTIONS, Entry, default_of, entries
+from ralph.settings.catalogue import OF_NO_REPO, OPTIONS, Entry, default_of, entries
 from ralph.settings.kinds import Repo
 
 TITLES = {
@@ -71,6 +71,9 @@ three ways to let it through:
 2. The same setting in your own `config.toml`, for every repo.
 3. The same setting on the command line, for one run.
 
+What is about this machine and no repository ("config.toml alone" in the tables: channels, alerts, schedules, the report, retention, the
+viewer) is refused anywhere else, trusted or not.
+
 The bytes of `ralph.toml` are read once, before the agent starts; what the agent does to the file changes nothing in the run.
 
 ## What a fresh worktree gets
@@ -127,7 +130,8 @@ def _row(entry: Entry) -> str:
     meaning = f"{entry.about.meaning} Write {entry.about.write}."
     option = OPTIONS.get(entry.name)
     meaning += f" Command line: `{option}`." if option else ""
-    return f"| `{entry.key}` | {shown} | {entry.about.unit or '-'} | {meaning} | {MAY[entry.about.repo]} |"
+    may = "config.toml alone" if entry.name.partition(".")[0] in OF_NO_REPO else MAY[entry.about.repo]
+    return f"| `{entry.key}` | {shown} | {entry.about.unit or '-'} | {meaning} | {may} |"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from ralph.home import Home
 from ralph.settings import Effort, Layer, Loaded, SettingsError, SettingsFile, load_settings, parse_set_option, resolve
 from ralph.settings.changes import changes
 from ralph.settings.places import find_lines, parse
-from ralph.trust import TrustState, forget_file, trust_file, verdict
+from ralph.trust import TrustState, Verdict, forget_file, trust_file, verdict
 
 USD = "Write a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan), for example per_run_usd = 5.00."
 CHECK = '[[checks]]\nname = "tests"\ncommand = "true"\n'
@@ -610,3 +610,21 @@ def test_a_repo_may_lower_a_limit_protect_files_and_not_name_caches() -> None:
     for refused in ('[resources]\nmemory = "8GB"\n', 'caches = ["~/.cache/pip"]\n'):
         with pytest.raises(SettingsError, match="ralph trust"):
             loaded(refused, user)
+
+
+@pytest.mark.parametrize("trust", [TrustState.UNKNOWN, TrustState.TRUSTED])
+def test_what_is_about_this_machine_is_not_heard_from_a_repo_trusted_or_not(trust: TrustState) -> None:
+    file = SettingsFile(Path("ralph.toml"), b'[ui]\nport = 3\n[alerts]\noff = ["finding"]\n', "ralph.toml")
+    with pytest.raises(SettingsError) as refused:
+        resolve(file, None, {}, trust=Verdict(trust), user_path=Path("/home/me/config.toml"))
+    assert str(refused.value) == (
+        "ralph.toml:2: ui.port is about this machine and no repository, so it is not heard here. "
+        "Write it into /home/me/config.toml.\n"
+        "ralph.toml:4: alerts.off is about this machine and no repository, so it is not heard here. "
+        "Write it into /home/me/config.toml."
+    )
+
+
+def test_nor_from_the_command_line_of_a_run() -> None:
+    with pytest.raises(SettingsError, match=r"--set report\.at: report\.at is about this machine"):
+        resolve(None, None, {"report.at": "07:30"})
