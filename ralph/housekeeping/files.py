@@ -17,7 +17,7 @@ from ralph.workspace.recover import recover
 from ralph.workspace.repo import Repo
 from ralph.workspace.worktree import PREFIX
 
-OF_SCHEDULE = re.compile(r".+-\d{8}T\d{6}Z-\d+(\..*)?")
+OF_SCHEDULE = re.compile(r".+-\d{8}T\d{6}Z-\d+(-\d+)?(\..*)?")  # a second leg has its number behind the run's
 LEAST_S = 86_400
 
 

@@ -204,6 +204,15 @@ def test_old_logs_outputs_and_lock_files_go_and_those_in_use_stay(home: Home, se
     assert left == {"20250101-000001-run-long", "daemon.lock", "nightly-20260101T020000Z-8.out", "held.lock"}
 
 
+def test_what_a_second_leg_of_a_scheduled_run_left_goes_too(home: Home, settings: Settings) -> None:
+    for suffix in ("log", "exit", "lock"):
+        path = home.folder("schedule") / f"nightly-20250101T020000Z-7-2.{suffix}"
+        path.write_text("0")
+        age(path, 90)
+    carry_out(plan(home, settings, NOW_NS))
+    assert list((home.root / "schedule").iterdir()) == []
+
+
 def test_the_files_of_a_scheduled_run_that_goes_on_stay_however_long_it_has_said_nothing(
     home: Home, settings: Settings
 ) -> None:
