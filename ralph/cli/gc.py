@@ -36,17 +36,20 @@ def gc_command(*, dry_run: bool, older_than: str | None, as_json: bool) -> None:
     `ralph vacuum` gives it back to the disk.
     """
     import time  # noqa: PLC0415  # with the rest, when it is used
+    from contextlib import nullcontext  # noqa: PLC0415
 
     from ralph.home import find_home  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.housekeeping import plan as housekeeping  # noqa: PLC0415
+    from ralph.housekeeping.alone import alone  # noqa: PLC0415
     from ralph.settings.load import user_settings  # noqa: PLC0415
 
     home, now_ns = find_home(), time.time_ns()
     settings = user_settings(home)
     if older_than:
         settings = housekeeping.older_than(settings, _age_s(older_than))
-    planned = housekeeping.plan(home, settings, now_ns)
-    done = None if dry_run else housekeeping.carry_out(planned)
+    with nullcontext() if dry_run else alone(home):
+        planned = housekeeping.plan(home, settings, now_ns)
+        done = None if dry_run else housekeeping.carry_out(planned)
     if as_json:
         echo_json(as_facts(planned, done))
     else:

@@ -17,12 +17,14 @@ def import_command(files: tuple[Path, ...]) -> None:
     """
     from ralph.errors import RalphError  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.home import find_home  # noqa: PLC0415
+    from ralph.housekeeping.alone import alone  # noqa: PLC0415
     from tracing.bundle import BundleError, import_trace  # noqa: PLC0415
 
     home = find_home()
     for file in files:
         try:
-            taken = import_trace(home.traces_db, file, time.time_ns())
+            with alone(home):
+                taken = import_trace(home.traces_db, file, time.time_ns())
         except BundleError as error:
             raise RalphError(f"{error} Nothing of it was taken in.") from error
         what = "taken in" if taken.is_new else "here already, the same"

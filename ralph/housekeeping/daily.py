@@ -7,10 +7,10 @@ from datetime import datetime
 from ralph.files import write_private
 from ralph.history.event_log import RunFolders
 from ralph.home import Home
+from ralph.housekeeping.alone import try_alone
 from ralph.housekeeping.pile import Done
 from ralph.housekeeping.plan import carry_out, plan
 from ralph.settings.schema import Settings
-from ralph.workspace.lock import try_hold
 
 EVERY_NS = 86_400 * 10**9
 LEAP_NS = (
@@ -32,7 +32,7 @@ def gc_if_due(
     now_ns = clock()
     if not _is_due(home, now_ns) or _is_starting(home, now_ns):
         return None
-    held = try_hold(home.folder("locks") / "housekeeping.lock")
+    held = try_alone(home)
     if held is None:
         return None
     try:

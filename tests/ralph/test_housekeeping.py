@@ -12,6 +12,7 @@ import pytest
 from prd.read import read_prd
 from ralph.history.event_log import EventLog, RunHead
 from ralph.home import Home
+from ralph.housekeeping.alone import TendedError, alone, try_alone
 from ralph.housekeeping.daily import EVERY_NS, gc_if_due
 from ralph.housekeeping.pile import Plan
 from ralph.housekeeping.plan import carry_out, older_than, plan
@@ -290,3 +291,18 @@ def test_it_waits_while_a_run_is_starting(home: Home, settings: Settings, repo: 
     with closing(EventLog(home, head, clock_ns=lambda: NOW_NS)):
         assert gc_if_due(home, settings, lambda: NOW_NS + 10**9) is None
         assert gc_if_due(home, settings, lambda: NOW_NS + 200 * 10**9)
+
+
+def test_who_tends_the_stores_is_waited_for_and_then_named(home: Home) -> None:
+    held = try_alone(home)
+    assert held
+    with (
+        pytest.raises(TendedError, match=r"another `ralph gc` or `ralph import` is at work in .*; try again"),
+        alone(home, patience_s=0),
+    ):
+        pass
+    with alone(home, sleep=lambda _s: held.release()):
+        assert try_alone(home) is None
+    free = try_alone(home)
+    assert free
+    free.release()
