@@ -1,1 +1,1 @@
-"""Alerts about Ralph's own work (stories, limits, schedules), and the service that evaluates every rule and sends what they say."""
+"""Alerts about Ralph's own work (stories, limits, schedules, settings), and the service that evaluates every rule and sends what they say."""

@@ -8,6 +8,7 @@ from ralph.alerts.attempts import Attempts
 from ralph.alerts.known_runs import KnownRuns
 from ralph.alerts.money_rules import money_rules
 from ralph.alerts.schedule_rules import schedule_rules
+from ralph.alerts.settings_rule import settings_rule
 from ralph.alerts.story_rules import story_rules
 from ralph.home import Home
 from ralph.settings.schema import Settings
@@ -18,9 +19,14 @@ from tracing.redact import Redactor
 
 
 def ralph_rules(home: Home, settings: Settings, clock: Callable[[], int] = time.time_ns) -> tuple[Rule, ...]:
-    """What only Ralph knows of. Each reads the ledger, the logs of runs or the schedules when it is asked."""
+    """What only Ralph knows of. Each reads the ledger, the logs of runs, the schedules or config.toml when it is asked."""
     runs = KnownRuns(home)
-    return (*story_rules(runs), *money_rules(runs, settings), *schedule_rules(home, settings, clock))
+    return (
+        *story_rules(runs),
+        *money_rules(runs, settings),
+        *schedule_rules(home, settings, clock),
+        settings_rule(home),
+    )
 
 
 def every_rule(home: Home, settings: Settings, clock: Callable[[], int] = time.time_ns) -> tuple[Rule, ...]:

@@ -1,7 +1,8 @@
 """Alerts beside a run, the viewer or the daemon: every rule is asked about every 15 seconds, and soon after something ended.
 
 All of it happens in a thread of its own, imports too: the agent never waits for it, and a failure in here ends no run. What is
-not sent when the process ends waits in the outbox for the next one.
+not sent when the process ends waits in the outbox for the next one. A config.toml that goes wrong meanwhile changes nothing: the
+settings read last stay in force, and the rule `settings_broken` tells people through their channels.
 """
 
 import logging
@@ -93,7 +94,7 @@ class Alerting:
         """Ask every rule, and send what is due.
 
         Raises:
-            RalphError, StateError, sqlite3.Error, OSError: config.toml is wrong, or the state cannot be used.
+            RalphError, StateError, sqlite3.Error, OSError: config.toml is wrong and never was right, or the state cannot be used.
         """
         with self._busy:
             desk = self._opened()
@@ -141,16 +142,25 @@ class Alerting:
     def _opened(self) -> "Desk":
         from ralph.alerts.desk import Desk  # noqa: PLC0415  # heavy: in the thread, not where a run begins
         from ralph.known_secrets import own_secrets  # noqa: PLC0415
-        from ralph.settings.load import user_settings  # noqa: PLC0415
         from tracing.redact import Redactor  # noqa: PLC0415
 
-        settings = user_settings(self._home)
+        settings = self._settings()
         if self._desk is None or settings != self._made_from:
             self._let_go()
             redact = self._redact or Redactor(own_secrets(self._environment, self._home))
             self._desk = Desk.open(self._home, settings, redact, clock=self._clock, environment=self._environment)
             self._made_from = settings
         return self._desk
+
+    def _settings(self) -> "Settings":
+        from ralph.settings.load import user_settings  # noqa: PLC0415
+
+        try:
+            return user_settings(self._home)
+        except RalphError:
+            if self._made_from is None:
+                raise
+            return self._made_from
 
     def _let_go(self) -> None:
         desk, self._desk = self._desk, None

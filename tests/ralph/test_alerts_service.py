@@ -123,6 +123,52 @@ def test_settings_are_read_again_when_they_change(home: Home, receiver: Receiver
     assert len(receiver.got) == 1
 
 
+def test_settings_that_go_wrong_leave_those_before_in_force_and_are_told_once_until_they_are_mended(
+    home: Home, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    now_ns = time.time_ns()
+    good = home.config.read_text("utf-8")
+    alerting = Alerting(home, clock=lambda: now_ns)
+    alerting.once()
+    home.config.write_text(good + "alerts = 3\n", encoding="utf-8")
+    for _ in range(5):
+        alerting.try_once()
+        now_ns += 30 * 10**9
+    fail_a_trace(home)
+    alerting.try_once()
+
+    told = [one.json["data"] for one in receiver.got]
+    assert [one["title"] for one in told] == [
+        "config.toml is wrong; the settings before stay in force",
+        told[1]["title"],
+    ]
+    assert f"{home.config}:6: " in told[0]["text"]
+    assert told[1]["data"]["rule"] == "trace_failed"
+    assert caplog.records == []
+
+    home.config.write_text(good, encoding="utf-8")
+    for _ in range(12):
+        alerting.try_once()
+        now_ns += 30 * 10**9
+
+    assert [one.json["type"] for one in receiver.got[2:]] == ["alert.resolved"]
+    alerting.close()
+
+
+def test_settings_that_are_mended_within_a_minute_are_told_to_nobody(home: Home, receiver: Receiver) -> None:
+    now_ns = time.time_ns()
+    good = home.config.read_text("utf-8")
+    alerting = Alerting(home, clock=lambda: now_ns)
+    alerting.once()
+    for text in (good + "alerts = ", good + "alerts = 3\n", good):
+        home.config.write_text(text, encoding="utf-8")
+        alerting.once()
+        now_ns += 25 * 10**9
+    alerting.close()
+
+    assert receiver.got == []
+
+
 def test_a_rule_that_is_off_says_nothing(home: Home, receiver: Receiver) -> None:
     home.config.write_text(home.config.read_text("utf-8") + '[alerts]\noff = ["trace_failed"]\n', encoding="utf-8")
     Alerting(home).once()
