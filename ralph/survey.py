@@ -68,13 +68,13 @@ class Ground(Look):
     prices: PriceBook
 
 
-def look(request: RunRequest) -> Look:
-    """Read the repo, its PRD and the settings; change nothing.
+def look(request: RunRequest, home: Home | None = None) -> Look:
+    """Read the repo, its PRD and the settings; change nothing. `home` None: the one that the environment names.
 
     Raises:
         RalphError, PrdError: something is not usable; the message says what to do.
     """
-    home = find_home()
+    home = home or find_home()
     repo = Repo.open(request.repo)
     found = find(repo.root, request.prd)
     place = locate_prd(repo, found.path)

@@ -139,7 +139,7 @@ def read_board(store: TraceStore, home: Home, repo: str, prd: str = "") -> Board
     if prd and prd not in known:
         return no_board(repo, f"No run in {repo} worked on {prd}. Choose one of its PRDs above.")
     try:
-        status = read_status(Path(repo), wanted)
+        status = read_status(Path(repo), wanted, home)
     except (RalphError, PrdError, StateError, sqlite3.DatabaseError) as error:
         return no_board(repo, str(error))
     rows = store.traces(TraceFilter(repo=repo, limit=MOST_TRACES, own=True))

@@ -66,13 +66,13 @@ class Status:
         return ExitCode.ALL_DONE if self.all_done else ExitCode.STORIES_REMAIN
 
 
-def read_status(repo_path: Path, prd: Path | None) -> Status:
-    """Changes nothing.
+def read_status(repo_path: Path, prd: Path | None, home: Home | None = None) -> Status:
+    """Changes nothing. `home` None: the one that the environment names.
 
     Raises:
         RalphError, PrdError: the repo or its PRD is not usable.
     """
-    seen = look(RunRequest(repo_path, prd))
+    seen = look(RunRequest(repo_path, prd), home)
     last = last_run(seen)
     with closing(StoryStates.open(seen.home.ledger_db)) as states:
         board = read_board(seen.repo, seen.place, seen.plan, states)

@@ -162,6 +162,19 @@ def test_a_night_is_told_from_its_commits_traces_log_and_prd(home: Home, repo: P
     assert report.days[0].known_micros == 320_000
 
 
+def test_what_is_parked_is_read_from_the_home_that_was_asked_for(repo: Path, tmp_path: Path) -> None:
+    other = Home(tmp_path / "other-home")
+    park(find_home(), repo, 1, "parked in the home of the environment")
+    park(other, repo, 3, "parked in this one")
+    with closing(TraceStore.open(other.traces_db)) as store:
+        a_try(store, repo, "US-003", TraceStatus.ERROR, title="Invoice")
+    a_run(other, repo, end={})
+
+    (work,) = reported(other).works
+
+    assert [(one.story, one.why) for one in work.parked] == [("US-003", "parked in this one")]
+
+
 def test_a_repository_that_is_gone_is_told_from_what_is_known(home: Home, repo: Path, store: TraceStore) -> None:
     sha = a_commit(repo, "US-001", "Cart", "It works.")
     a_try(store, repo, "US-001", TraceStatus.SUCCESS, commit=sha)
