@@ -172,7 +172,7 @@ def test_what_is_parked_is_read_from_the_home_that_was_asked_for(repo: Path, tmp
 
     (work,) = reported(other).works
 
-    assert [(one.story, one.why) for one in work.parked] == [("US-003", "parked in this one")]
+    assert [(one.story, one.why) for one in work.parked] == [("US-003", "parked in this one.")]
 
 
 def test_a_repository_that_is_gone_is_told_from_what_is_known(home: Home, repo: Path, store: TraceStore) -> None:
