@@ -39,6 +39,7 @@ class Look:
     span_id: str
     story: str = ""  # or whose trace it is, of an agent without stories
     command: str = ""
+    repo: str = ""  # of a finding: the root of the checkout that its trace is about
 
 
 def looks(
@@ -102,6 +103,7 @@ def _findings(store: TraceStore, since_ns: int, rows: Mapping[str, TraceRow]) ->
                 row.trace_id,
                 one.span_id,
                 trace.story or _named(trace),
+                repo=trace.repo,
             )
         told.add(about)
 

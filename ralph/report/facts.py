@@ -182,6 +182,7 @@ class Finding:
     trace_id: str
     span_id: str
     about: str  # the story, or whose trace it is
+    repo: str = ""  # the root of the checkout; "": none, or it is not known
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def gather_from(store: TraceStore, home: Home, repo: str | None, window: Window,
     found, boards = works(store, home, logs, tonight, lambda log: spent[log.head.run])
     looked = [] if repo and not rows else looks(store, home, window.since_ns, recent, boards)
     findings = [
-        Finding(look.severity, look.title, look.cost_micros, look.trace_id, look.span_id, look.story)
+        Finding(look.severity, look.title, look.cost_micros, look.trace_id, look.span_id, look.story, look.repo)
         for look in looked
         if look.kind == "finding" and (repo is None or look.trace_id in {row.trace_id for row in recent})
     ]

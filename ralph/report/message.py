@@ -11,6 +11,7 @@ from ralph.report.as_json import as_facts
 from ralph.report.facts import Report
 from ralph.report.gather import gather
 from ralph.report.html import as_html
+from ralph.report.naming import need_title, repo_names
 from ralph.report.sent import Sent, last_sent, note_sent
 from ralph.report.told import cost_words, subtitle, title, told, what_of
 from ralph.screen_text import one_line
@@ -107,7 +108,8 @@ def _text(report: Report) -> Iterator[str]:
     yield one_line(subtitle(report))
     if report.quiet:
         yield report.quiet
-    needs = [": ".join(filter(None, (what_of(need), need.title))) for need in report.needs]
+    names = repo_names(report)
+    needs = [": ".join(filter(None, (what_of(need), need_title(need, names)))) for need in report.needs]
     done = [f"{one.story} {one.title}" for work in report.works for one in work.done]
     for heading, lines in (("Needs you first", needs), ("Done", done)):
         if lines:

@@ -45,7 +45,7 @@ def work_needs(home: Home, work: Work) -> Iterator[Need]:
         if story.tries:
             yield _parked(work, story)
     if earlier := sum(not story.tries for story in work.parked):
-        title = f"{counted(earlier, 'story', 'stories')} of {work.name} {'is' if earlier == 1 else 'are'} parked since earlier"
+        title = f"{counted(earlier, 'story', 'stories')} {'is' if earlier == 1 else 'are'} parked since earlier"
         yield Need(Why.PARKED, title, "", f"ralph status --repo {place(work.repo)}", work.repo)
     if changed := _untrusted(home, work):
         yield changed

@@ -1,6 +1,6 @@
 """A report put into words: what stands where, and how it is said. Every layout takes its words from here."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ralph.report.facts import (
     Why,
     Work,
 )
+from ralph.report.naming import need_title, repo_names
 from ralph.report.needs import BLOCKED
 from ralph.report.outline import Item, Outline, Part, Section, Tone
 from ralph.report.told_money import money_section
@@ -120,19 +121,17 @@ def _spent(cost: Cost) -> str:
 def _needs(report: Report) -> Iterator[Section]:
     if report.quiet:
         yield Section("Why", (), report.quiet)
-    many = len({work.repo for work in report.works}) > 1
-    items = tuple(_need(need, many=many) for need in report.needs)
+    names = repo_names(report)
+    items = tuple(_need(need, names) for need in report.needs)
     if items:
         yield Section("Needs you first", (Part("", items),))
     elif not report.quiet:
         yield Section("Needs you first", (), "Nothing does.")
 
 
-def _need(need: Need, *, many: bool) -> Item:
-    name = Path(need.repo).name if many and need.repo else ""
-    head = need.title if not name or name in need.title else f"{name}: {need.title}"
+def _need(need: Need, names: Mapping[str, str]) -> Item:
     return Item(
-        head,
+        need_title(need, names),
         what_of(need),
         cut(need.text, TEXT_CHARS),
         need.command,
@@ -240,13 +239,17 @@ def _firing(one: Firing, now_ns: int) -> Item:
 
 def _findings(report: Report, *, is_public: bool = False) -> Iterator[Section]:
     more = f"{report.more_findings} more: ralph ui shows them all." if report.more_findings and not is_public else ""
-    items = tuple(_finding(one, is_public=is_public) for one in report.findings)
+    names = {} if is_public else repo_names(report)
+    items = tuple(_finding(one, names.get(one.repo, ""), is_public=is_public) for one in report.findings)
     if items:
         yield Section("Findings", (Part("", items),), more)
 
 
-def _finding(one: Finding, *, is_public: bool) -> Item:
-    facts = [one.about, f"{money(one.wasted_micros)} wasted" if one.wasted_micros else ""]
+def _finding(one: Finding, repo: str, *, is_public: bool) -> Item:
+    facts = [
+        f"{repo}: {one.about}" if repo else one.about,
+        f"{money(one.wasted_micros)} wasted" if one.wasted_micros else "",
+    ]
     span = f" --span {one.span_id[:8]}" if one.span_id else ""
     command = "" if is_public or not one.trace_id else f"ralph trace {one.trace_id[:8]}{span}"
     aside = ", ".join(fact for fact in facts if fact)

@@ -103,7 +103,7 @@ def a_report() -> Report:
         made_at_ns=NOW_NS, since_ns=SINCE_NS, since_why="yesterday evening", needs=needs, works=(a_shop(), a_gone_repo()),
         cost=usd(3.6042, 0.25), days=(Day("2026-11-21", 500_000, 500_000, 20_000_000), Day("2026-11-22", 3_104_200, 3_354_200, 4_000_000)),
         nights=nights, change=Change(2, 4, None, 3, 12, 20, 1_654_166),
-        findings=(Finding(Severity.CRITICAL, "The same bash call brought the same result 6 times", 412_000, "7" * 32, "9c1e" * 4, "US-014"),),
+        findings=(Finding(Severity.CRITICAL, "The same bash call brought the same result 6 times", 412_000, "7" * 32, "9c1e" * 4, "US-014", "/home/sam/shop"),),
         more_findings=3,
         schedules=(Firing("nightly", "/home/sam/shop", NOW_NS + 18 * HOUR_NS + HOUR_NS // 2, "goes on Sun 09:00", "Sun 05:00: the model service failed"),
                    Firing("weekly", "/home/sam/docs", None, "paused", "")),
@@ -234,6 +234,23 @@ def test_small_numbers_are_counts_and_no_percentages(change: Change, words: str)
     text = " ".join(rendered(replace(a_report(), change=change), Form.TERMINAL).split())
     assert f"· {words} " in text
     assert ("%, before" in text) == ("%" in words)
+
+
+def test_each_need_and_finding_names_its_repository_where_there_are_several_and_only_there() -> None:
+    report = a_report()
+    many, one = rendered(report, Form.TERMINAL), rendered(replace(report, works=report.works[:1], needs=report.needs[2:]), Form.TERMINAL)  # fmt: skip
+    assert "shop: 2 commits of ralph/shop to merge" in many
+    assert "shop: US-014, $0.4120 wasted" in many
+    assert many.count("blog: a run was cut off") == 1
+    assert "shop: " not in one.partition("Next")[0]
+    assert "- the agent asks: shop: US-013 Pay by invoice" in as_message(report).text
+
+
+def test_repositories_of_the_same_name_are_told_apart_by_their_paths() -> None:
+    report = a_report()
+    twin = replace(report.works[1], repo="/mnt/usb/shop", name="shop")
+    text = rendered(replace(report, works=(report.works[0], twin), needs=report.needs[2:]), Form.MARKDOWN)
+    assert "/home/sam/shop: 2 commits of" in text
 
 
 def test_a_run_that_goes_on_is_in_the_title() -> None:
