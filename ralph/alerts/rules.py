@@ -7,6 +7,7 @@ from dataclasses import replace
 from ralph.alerts.attempts import Attempts
 from ralph.alerts.known_runs import KnownRuns
 from ralph.alerts.money_rules import money_rules
+from ralph.alerts.own_findings import OwnFindings
 from ralph.alerts.schedule_rules import schedule_rules
 from ralph.alerts.settings_rule import settings_rule
 from ralph.alerts.story_rules import story_rules
@@ -36,8 +37,10 @@ def every_rule(home: Home, settings: Settings, clock: Callable[[], int] = time.t
 
 
 def calmed(home: Home, rule: Rule) -> Rule:
-    """A failed attempt of Ralph's own is not what a failed trace of another agent is."""
-    return replace(rule, look=Attempts(home, rule).look) if rule.name == "trace_failed" else rule
+    """What is about Ralph's own traces in Ralph's words: a failed attempt is not what a failed trace of another agent is."""
+    if rule.name == "trace_failed":
+        return replace(rule, look=Attempts(home, rule).look)
+    return replace(rule, look=OwnFindings(rule).look) if rule.name == "finding" else rule
 
 
 def without_secrets(rule: Rule, redact: Redactor) -> Rule:

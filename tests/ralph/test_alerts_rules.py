@@ -12,6 +12,7 @@ import pytest
 from prd.story import Story
 from ralph.alerts.known_runs import KnownRuns
 from ralph.alerts.money_rules import money_rules
+from ralph.alerts.rules import every_rule
 from ralph.alerts.schedule_rules import WAKING_NS, schedule_rules
 from ralph.alerts.story_rules import story_rules
 from ralph.events import Event, EventKind
@@ -22,10 +23,11 @@ from ralph.settings.schema import Settings
 from ralph.state import StoryStates
 from tracing.alerts.rule import Happened, Seen, View
 from tracing.budget import Ledger, Limit, day_scope
-from tracing.finding import Severity
+from tracing.finding import Finding, Severity, Waste
 from tracing.span import SpanKind
 from tracing.sqlite import connect
 from tracing.store import TraceStore
+from tracing.store.writes import PutFindings
 from tracing.tracer import Trace, Tracer
 
 S = 10**9
@@ -383,3 +385,20 @@ def test_a_scheduled_run_that_could_not_do_its_work_is_told_with_its_last_words(
 
     assert [title.split(" ", 6)[-1].partition(" ")[2] for title in words(seen)] == told
     assert all("ralph.toml:3: no such setting" in one.alert.text for one in seen)
+
+
+def test_a_finding_in_a_story_s_trace_names_the_repository_and_the_story_and_another_agent_s_its_agent(
+    world: World,
+) -> None:
+    helper = world.tracer().start_trace("answer", agent_id="helper")
+    for trace in (world.trace(), helper):
+        trace.end()
+        finding = Finding("loop", Severity.CRITICAL, "Ran in circles", "6 times", "End it", ("a" * 16,), Waste())
+        world.store.write([PutFindings(trace.trace_id, (finding,), 1, START)])
+    rule = next(rule for rule in every_rule(world.home, world.settings, world.clock) if rule.name == "finding")
+
+    seen = list(rule.look(View(world.store, world.now_ns, world.now_ns - 900 * S)))
+
+    assert sorted(words(seen)) == ["helper: Ran in circles", "shop, US-003: Ran in circles"]
+    facts = next({fact.label: fact.value for fact in one.alert.facts} for one in seen if one.alert.agent == "ralph")
+    assert (facts["Repository"], facts["Story"]) == ("shop", "US-003")
