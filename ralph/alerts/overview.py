@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ralph.alerts.desk import Desk
+from ralph.durations import duration_text
 from ralph.home import Home
 from ralph.settings.schema import Settings
 from tracing.alerts import memory
@@ -15,8 +16,12 @@ from tracing.alerts.outbox import MIGRATIONS as OF_OUTBOX
 from tracing.alerts.outbox import Entry, Outbox, State
 from tracing.alerts.rule import Rule
 from tracing.alerts.state import Condition
+from tracing.budget import MICROS_PER_USD
 from tracing.sqlite import connect_to_read
+from tracing.words import money
 
+UNSET = "none"
+NAMED = re.compile(r"(\[alerts\] )?\b([a-z0-9_]+)\b")
 NEWEST = 1_000  # messages among which a channel's last ones are looked for
 STATE_WORDS = {
     State.WAITING: "waiting",
@@ -30,7 +35,7 @@ STATE_WORDS = {
 
 @dataclass(frozen=True)
 class RuleState:
-    """`firing` are titles, each with the time since when it holds; `about` completes "Tells when ..."."""
+    """`firing` are titles, each with the time since when it holds; `about` completes "Tells when ...", and so does `words`."""
 
     name: str
     about: str
@@ -38,6 +43,17 @@ class RuleState:
     silenced_until_ns: int | None
     firing: tuple[tuple[str, int], ...]
     thresholds: tuple[tuple[str, str], ...] = ()  # settings of [alerts] that `about` names, with their values
+
+    @property
+    def is_unset(self) -> bool:
+        """Whether it says nothing because no threshold of it is set."""
+        return bool(self.thresholds) and all(value == UNSET for _, value in self.thresholds)
+
+    @property
+    def words(self) -> str:
+        """`about` with the values in place of the names; without a value the name stays: it is what to set."""
+        values = {name: value for name, value in self.thresholds if value != UNSET}
+        return NAMED.sub(lambda found: values.get(found[2], found[0]), self.about)
 
 
 @dataclass(frozen=True)
@@ -100,9 +116,32 @@ def rule_states(rules: Sequence[Rule], settings: Settings, kept: Kept) -> tuple[
 
 def _thresholds(rule: Rule, settings: Settings) -> Iterator[tuple[str, str]]:
     named = set(re.findall(r"\w+", rule.about))
-    for name, value in settings.alerts.model_dump().items():
+    for field, about in type(settings.alerts).model_fields.items():
+        name = about.alias or field
         if name in named:
-            yield name, "none" if value is None or value in ((), {}) else str(value)
+            yield name, _value(field, getattr(settings.alerts, field))
+
+
+def _value(field: str, value: object) -> str:
+    """With its unit."""
+    match value:
+        case None | "none":
+            return UNSET
+        case float() | int():
+            return _amount(field, value)
+        case Mapping():
+            return ", ".join(f"{name} {bound:g}" for name, bound in value.items()) or UNSET
+        case tuple():
+            return ", ".join(map(str, value)) or UNSET
+    return str(value)
+
+
+def _amount(field: str, value: float) -> str:
+    if field.endswith("_s"):
+        return duration_text(value)
+    if field.endswith("_usd"):
+        return money(round(value * MICROS_PER_USD))
+    return f"{value:g} %" if field.endswith("_percent") else f"{value:g}"
 
 
 def channel_states(channels: Sequence[Channel], kept: Kept) -> tuple[ChannelState, ...]:

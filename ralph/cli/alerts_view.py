@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from ralph.alerts.desk import SHORT
-from ralph.alerts.overview import STATE_WORDS, ChannelState, RuleState
+from ralph.alerts.overview import STATE_WORDS, UNSET, ChannelState, RuleState
 from ralph.cli.table import Column, screen_width, table
 from tracing.alerts.outbox import NOBODY, Entry, State
 from tracing.alerts.senders.wording import word
@@ -25,7 +25,7 @@ def list_lines(rules: Sequence[RuleState], channels: Sequence[ChannelState]) -> 
     yield "Rules; each tells when:"
     width = max((len(rule.name) for rule in rules), default=0)
     for rule in rules:
-        yield f"{MARGIN}{rule.name:<{width}}  {rule.about}{_quiet(rule)}"
+        yield f"{MARGIN}{rule.name:<{width}}  {rule.words}{_quiet(rule)}"
     yield ""
     yield (
         "Channels:"
@@ -42,6 +42,8 @@ def list_lines(rules: Sequence[RuleState], channels: Sequence[ChannelState]) -> 
 def _quiet(rule: RuleState) -> str:
     if rule.is_off:
         return " [off]"
+    if rule.is_unset:
+        return " [off: no threshold is set]"
     return f" [silent until {local_time(rule.silenced_until_ns)}]" if rule.silenced_until_ns is not None else ""
 
 
@@ -56,8 +58,9 @@ def list_facts(rules: Sequence[RuleState], channels: Sequence[ChannelState]) -> 
         "rules": [
             {
                 "name": rule.name,
-                "tells_when": rule.about,
-                "off": rule.is_off,
+                "tells_when": rule.words,
+                "thresholds": {name: None if value == UNSET else value for name, value in rule.thresholds},
+                "off": rule.is_off or rule.is_unset,
                 "silenced_until": iso_time(rule.silenced_until_ns),
                 "firing": [{"title": title, "since": iso_time(since)} for title, since in rule.firing],
             }

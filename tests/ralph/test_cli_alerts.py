@@ -126,6 +126,24 @@ def test_history_says_to_whom_and_whether_it_arrived_and_why_not(home: Home, rec
         assert [entry.state for entry in outbox.history()] == ["sent"]
 
 
+def test_the_list_shows_the_values_of_thresholds_and_which_rules_have_none(home: Home) -> None:
+    home.config.write_text(
+        '[alerts]\nsession_usd = 2.5\ncall_median = "90s"\nscores = { helpful = 0.7 }\n', encoding="utf-8"
+    )
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in ralph("list").output.splitlines() if "  " in line}
+
+    assert lines["session_cost"] == "one session costs more than $2.5000"
+    assert lines["tool_errors"] == "more of an agent's tool calls fail than 5 %"
+    assert "longer than 1m30s in the median" in lines["call_latency"]
+    assert lines["score"] == "the average of a score falls below its bound (helpful 0.7)"
+    assert lines["session_latency"].endswith("[off: no threshold is set]")
+    assert [name for name, words in lines.items() if "[off" in words] == ["session_latency"]
+    rules = {rule["name"]: rule for rule in json.loads(ralph("list", "--json").output)["rules"]}
+    assert rules["session_latency"]["off"]
+    assert rules["session_latency"]["thresholds"] == {"session_median": None, "session_p95": None}
+    assert rules["call_latency"]["thresholds"] == {"call_median": "1m30s", "call_p95": "5m"}
+
+
 def test_every_rule_is_in_the_docs(home: Home) -> None:
     page = PAGE.read_text("utf-8")
 

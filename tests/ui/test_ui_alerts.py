@@ -45,7 +45,7 @@ def test_what_fires_says_since_when_and_the_rule_says_its_threshold(told: TraceS
     assert [one.rule for one in view.firing] == ["limit_used", "tool_errors"]
     rules = {rule.name: rule for rule in view.rules}
     assert rules["call_latency"].silenced_until_ns is not None
-    assert dict(rules["tool_errors"].thresholds) == {"tool_error_percent": "5.0"}
+    assert dict(rules["tool_errors"].thresholds) == {"tool_error_percent": "5 %"}
 
 
 def test_each_message_says_whether_it_arrived_and_why_not(told: TraceStore) -> None:

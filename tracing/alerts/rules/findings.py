@@ -30,7 +30,11 @@ def finding(thresholds: Thresholds) -> Rule:
         for one in found:
             yield _happened(one, float(thresholds.failed_every_s))
 
-    return Rule("finding", "a detector finds something grave in a trace, or of [alerts] finding_kinds", look)
+    return Rule(
+        "finding",
+        "a detector finds something as grave as [alerts] findings, or of the kinds [alerts] finding_kinds",
+        look,
+    )
 
 
 def _happened(found: RecentFinding, quiet_s: float) -> Happened:

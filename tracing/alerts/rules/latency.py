@@ -21,7 +21,11 @@ def session_latency(thresholds: Thresholds) -> Rule:
             times = session_times(view.store, view.now_ns - thresholds.latency_window_s * S_NS)
             yield from _slow("session_latency", "sessions", times, bounds, thresholds)
 
-    return Rule("session_latency", "an agent's sessions take longer than [alerts] session_median or session_p95", look)
+    return Rule(
+        "session_latency",
+        "an agent's sessions take longer than [alerts] session_median in the median, or session_p95 in their 95th percentile",
+        look,
+    )
 
 
 def call_latency(thresholds: Thresholds) -> Rule:
@@ -32,7 +36,11 @@ def call_latency(thresholds: Thresholds) -> Rule:
             times = call_times(view.store, view.now_ns - thresholds.latency_window_s * S_NS)
             yield from _slow("call_latency", "model calls", times, bounds, thresholds)
 
-    return Rule("call_latency", "an agent's model calls take longer than [alerts] call_median or call_p95", look)
+    return Rule(
+        "call_latency",
+        "an agent's model calls take longer than [alerts] call_median in the median, or call_p95 in their 95th percentile",
+        look,
+    )
 
 
 def _slow(

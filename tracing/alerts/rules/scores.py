@@ -22,7 +22,7 @@ def score(thresholds: Thresholds) -> Rule:
                 if average.count >= least and average.average < bound:
                     yield Holds(_alert(average, bound))
 
-    return Rule("score", "the average of a score falls below its bound in [alerts] scores", look)
+    return Rule("score", "the average of a score falls below its bound ([alerts] scores)", look)
 
 
 def _alert(average: ScoreAverage, bound: float) -> Alert:
