@@ -1,6 +1,5 @@
 """What is told of limits that fill up: of the day, of a run, of a story; each part of each once."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,9 +14,8 @@ from tracing.alerts.message import Alert, Fact
 from tracing.alerts.rule import Happened, View
 from tracing.budget import Ledger, Spend
 from tracing.finding import Severity
+from tracing.ledger_lately import changed_scopes, under_way_micros
 from tracing.ledger_schema import MIGRATIONS
-from tracing.owner import is_alive
-from tracing.span import Owner
 from tracing.sqlite import connect, migrate
 from tracing.store import TraceFilter
 from tracing.words import money, plain
@@ -28,21 +26,12 @@ END = {
     "run": "at the limit the run stops, and keeps what is done",
     "story": "at the limit the attempt ends, its work is kept, and the run goes on with another story",
 }
-LATEST = 500  # reservations: the scopes that anything can have changed in since the last look; and traces of one scope
+LATEST = 500  # traces of one scope
 GRAVE_PERCENT = {
     "day": 80,
     "run": 95,
     "story": 95,
 }  # a run and a story end by themselves; after a day's limit nothing runs
-SCOPES = f"""
-SELECT DISTINCT scope FROM reservation_scopes JOIN reservations ON id = reservation_id
-WHERE reservation_id > (SELECT coalesce(max(id), 0) FROM reservations) - {LATEST}
-AND coalesce(closed_at_ns, reserved_at_ns) >= ? AND scope NOT LIKE 'trace:%' ORDER BY scope
-"""  # noqa: S608  a constant
-HELD = """
-SELECT reserved_micros, owner_pid, owner_started, owner_boot_id FROM reservations
-JOIN reservation_scopes ON id = reservation_id WHERE state = 'held' AND scope = ?
-"""
 RECONCILE = "ralph costs reconcile"
 
 
@@ -58,12 +47,12 @@ class LimitUsed:
             return
         with closing(connect(self.runs.home.ledger_db, synchronous="FULL")) as db:
             migrate(db, "ledger", MIGRATIONS)
-            scopes = [str(row["scope"]) for row in db.execute(SCOPES, (view.since_ns,))]
+            scopes = changed_scopes(db, view.since_ns)
             known = list(self.runs.touched(view.since_ns - DAY_NS)) if scopes else []
             ledger = Ledger(db, lambda: view.now_ns)
             for scope in scopes:
                 if limit := limit_of(scope, known, self.settings):
-                    yield from self._of(view, Use(scope, limit, ledger.spent(scope), _under_way(db, scope)))
+                    yield from self._of(view, Use(scope, limit, ledger.spent(scope), under_way_micros(db, scope)))
 
     def _of(self, view: View, use: "Use") -> Iterator[Happened]:
         passed = [
@@ -158,9 +147,3 @@ def _subject(scope: str) -> tuple[str, str, TraceFilter]:
     story_id = rest.split(":", 1)[1].rpartition(":")[0]
     remedy = "To allow more: [limits] per_story_usd; a story that costs so much is often two stories."
     return f"Story {plain(story_id)}", remedy, TraceFilter(story=story_id, limit=LATEST, own=True)
-
-
-def _under_way(db: sqlite3.Connection, scope: str) -> int:
-    """Held by calls whose process lives: most of it is given back in a moment."""
-    rows = db.execute(HELD, (scope,)).fetchall()
-    return sum(int(micros) for micros, *owner in rows if is_alive(Owner(*owner)))

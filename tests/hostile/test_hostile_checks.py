@@ -196,4 +196,4 @@ def test_every_python_that_ralph_starts_itself_leaves_the_folder_out_of_its_path
         if "sys.executable" in text and '"-m"' in text:
             starts.append(file.name)
             assert '"-P"' in text, file
-    assert starts == ["daemon.py"]
+    assert starts == ["execute.py"]
