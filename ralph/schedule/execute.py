@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ralph.errors import ExitCode, RalphError
 from ralph.events import EventKind, EventValue
-from ralph.history.event_log import RunFolders, is_locked
+from ralph.history.event_log import RunFolder, RunFolders, is_locked
+from ralph.home import Home
 from ralph.schedule.environment import DUE_RUN, FileVariables
 from ralph.schedule.outcome import End
 from ralph.schedule.rows import DueRun
@@ -99,6 +100,25 @@ def read_end(run: DueRun, exit_code: int) -> End:
         fields = next(_last_words(run), {})
     again_at, trouble = fields.get("again_at"), fields.get("trouble")
     return End(exit_code, trouble=str(trouble or ""), again_at_ns=_ns(again_at) if again_at else None)
+
+
+def ended_since(since_s: float, environment: Mapping[str, str] = os.environ) -> int | None:
+    """The exit code in the log of the due run's newest run, asked in its own environment; None: it began before `since_s` (when its
+    keeper was started, in Unix seconds), or said nothing of its end, as one that was killed.
+    """
+    home, key = Home(Path(environment["RALPH_HOME"])), environment[DUE_RUN]
+    with suppress(OSError, ValueError):
+        for folder in RunFolders(home).all():
+            if folder.head and folder.head.due == key:
+                is_newer = datetime.fromisoformat(folder.head.at).timestamp() >= since_s - 1
+                return _exit_code(folder) if is_newer else None
+    return None
+
+
+def _exit_code(folder: RunFolder) -> int | None:
+    ended = [logged.event for _, logged in folder.events() if logged.event.kind is EventKind.RUN_ENDED]
+    code = ended[-1].fields.get("exit_code") if ended else None
+    return code if isinstance(code, int) else None
 
 
 def _last_words(run: DueRun) -> Iterator[Mapping[str, EventValue]]:

@@ -1,7 +1,8 @@
 """Runs one due run's command and writes its exit code down, so that the run outlives a killed daemon and is not repeated.
 
-`python -m ralph.schedule.keeper BASE CWD COMMAND...` holds BASE.lock while it works. A second keeper of the same run waits
-for the first one and takes over its exit code. Knows nothing about schedules.
+`python -m ralph.schedule.keeper BASE CWD COMMAND...` holds BASE.lock while it works, and so does the command. A second keeper of
+the same run waits for both, and takes over the exit code: the first keeper's, or, where that was killed alone, the one in the run's
+own log. Knows nothing about schedules.
 """
 
 import fcntl
@@ -14,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 STOPPED = 143  # before the command was started
 
@@ -40,12 +42,11 @@ def keep(base: Path, cwd: Path, command: Sequence[str], stopping: Stopping) -> i
     with base.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not code_file.exists():
-            if stopping.is_asked:
+            code = _ended_alone(lock)
+            if code is None and stopping.is_asked:
                 return STOPPED
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            code = _run(base.with_suffix(".log"), cwd, command, stopping)
+            if code is None:
+                code = _run(base.with_suffix(".log"), cwd, command, stopping, lock)
             part = base.with_suffix(".part")
             part.write_text(str(code), encoding="ascii")
             part.replace(code_file)
@@ -58,15 +59,50 @@ def ask_to_stop(base: Path) -> bool:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.kill(int(lock.read()), signal.SIGTERM)
-            return True
+            return _told(*map(int, lock.read().split()))
     return False
 
 
-def _run(log: Path, cwd: Path, command: Sequence[str], stopping: Stopping) -> int:
+def _told(keeper: int, child: int | None = None) -> bool:
+    """The keeper, or the command where its keeper was killed: it holds the lock, so its pid is its own still."""
+    try:
+        os.kill(keeper, signal.SIGTERM)
+    except ProcessLookupError:
+        if child is None:
+            raise
+        os.kill(child, signal.SIGHUP)
+    return True
+
+
+def _ended_alone(lock: TextIO) -> int | None:
+    """How a command ended whose keeper was killed; None where there was none, or nobody knows."""
+    found = os.fstat(lock.fileno())
+    if not found.st_size:
+        return None
+    from ralph.schedule.execute import ended_since  # noqa: PLC0415 - a keeper starts without them
+
+    return ended_since(found.st_mtime)
+
+
+def _sign(lock: TextIO, *pids: int) -> None:
+    lock.truncate(0)
+    lock.write(" ".join(map(str, pids)))
+    lock.flush()
+
+
+def _run(log: Path, cwd: Path, command: Sequence[str], stopping: Stopping, lock: TextIO) -> int:
+    _sign(lock, os.getpid())
     with log.open("ab") as output:
         try:
-            child = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            child = subprocess.Popen(
+                command,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[lock.fileno()],  # so that it is known to live, though its keeper is killed
+            )
+            _sign(lock, os.getpid(), child.pid)
         except OSError as error:
             output.write(f"{error}\nThe run could not be started in {cwd}.\n".encode())
             return 2

@@ -3,6 +3,7 @@
 Tables from the exit code, and from what the run said of the model service. Knows nothing about the store or processes.
 """
 
+import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,9 @@ LONGEST_WAIT_S = 3600
 BUSY_WAIT_S = 300
 PATIENCE_S = 6 * 3600  # a run without a window goes on until so long after it was due, or begun where that was later
 STOPPED = "the daemon was stopped"
+
+KILLED = {128 + number for number in (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV)}  # for want of memory, say
+MOST_KILLS = 5  # legs: what dies so often would die again
 
 CUT_SHORT = {ExitCode.TERMINATED, ExitCode.HUNG_UP, ExitCode.INTERRUPTED}
 
@@ -72,12 +76,18 @@ def what_follows(run: DueRun, end: End, now_ns: int, *, stopped: bool = False) -
     if stopped and end.exit_code in CUT_SHORT:
         follow = _within(run, now_ns, STOPPED, now_ns)
         return follow if follow.at_ns is None else Follow(now_ns, f"{STOPPED}; the next one carries it on")
-    next_, why = _after(end)
+    next_, why = _after_kill(run) if end.exit_code in KILLED else _after(end)
     if next_ is Next.DONE:
         return Follow(None, "; ".join(filter(None, (end.note, why))))
     if next_ is Next.SOON:
         return _within(run, now_ns + BUSY_WAIT_S * S_NS, why, now_ns)
     return _within(run, _reset_ns(run, end, now_ns), why, now_ns)
+
+
+def _after_kill(run: DueRun) -> tuple[Next, str]:
+    if run.leg >= MOST_KILLS:
+        return Next.DONE, f"given up: it was killed, and begun {run.leg} times"
+    return Next.SOON, "the run was killed"
 
 
 def _after(end: End) -> tuple[Next, str]:

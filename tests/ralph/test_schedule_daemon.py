@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from ralph.errors import ExitCode
+from ralph.history.event_log import is_locked
 from ralph.home import Home
 from ralph.schedule.cron import ScheduleError
 from ralph.schedule.daemon import Daemon, daemon, run_now
 from ralph.schedule.execute import confinement, run_files, run_in_subprocess
+from ralph.schedule.keeper import ask_to_stop
 from ralph.schedule.serving import DaemonBusyError
 from ralph.schedule.store import DueRun, Schedules
 from ralph.settings.unwatched import Schedules as ScheduleSettings
@@ -294,6 +296,51 @@ def test_a_run_that_outlives_its_daemon_is_not_repeated_and_its_outcome_is_taken
 
     assert (orphaned.wait(PATIENCE_S), successor.wait(PATIENCE_S)) == (3, 3)
     assert (tmp_path / "ran").read_text() == "x"
+
+
+A_RUN = """
+import os, pathlib, sys
+from contextlib import closing
+from ralph.events import Event, EventKind
+from ralph.history.event_log import EventLog, RunHead
+from ralph.home import Home
+head = RunHead("20300101-000000-x", "id", "/repo", "main", "prd.json", os.getpid(), due="nightly/1")
+with closing(EventLog(Home(pathlib.Path(os.environ["RALPH_HOME"])), head)) as log:
+    open("ran", "a").write("x")
+    while not pathlib.Path("go").exists(): pass
+    if ENDS: log(Event(EventKind.RUN_ENDED, "over", {"exit_code": 3}))
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize(("ends", "code", "times"), [(True, 3, "x"), (False, 9, "xx")])
+def test_a_run_whose_keeper_and_daemon_were_killed_is_waited_for_and_its_own_log_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, ends: bool, code: int, times: str
+) -> None:
+    monkeypatch.setenv("RALPH_HOME", str(tmp_path))
+    monkeypatch.setenv("RALPH_DUE_RUN", "nightly/1")
+    script = A_RUN.replace("ENDS", str(ends))
+    killed = keeper(tmp_path / "run-1", script)
+    until(lambda: (tmp_path / "ran").exists() and len((tmp_path / "run-1.lock").read_text().split()) == 2)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    successor = keeper(tmp_path / "run-1", script)
+    assert is_locked(tmp_path / "run-1.lock")
+    (tmp_path / "go").touch()
+
+    assert successor.wait(PATIENCE_S) == code
+    assert (tmp_path / "ran").read_text() == times
+    assert (tmp_path / "run-1.exit").read_text() == str(code)
+
+
+def test_a_run_whose_keeper_was_killed_can_be_asked_to_stop(tmp_path: Path) -> None:
+    killed = keeper(tmp_path / "run-1", "import time; open('ran', 'w').close(); time.sleep(600)")
+    until(lambda: (tmp_path / "ran").exists() and len((tmp_path / "run-1.lock").read_text().split()) == 2)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert ask_to_stop(tmp_path / "run-1")
+    until(lambda: not is_locked(tmp_path / "run-1.lock"))
+    assert not ask_to_stop(tmp_path / "run-1")
 
 
 def test_a_signal_to_the_run_is_recorded_as_its_exit_code(tmp_path: Path) -> None:

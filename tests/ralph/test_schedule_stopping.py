@@ -133,7 +133,7 @@ def test_a_run_that_is_killed_with_its_keeper_is_resumed(
     first.kill()
     [lock] = (tmp_path / "home/schedule").glob("nightly-*.lock")
     with suppress(ProcessLookupError):
-        os.killpg(int(lock.read_text()), signal.SIGKILL)
+        os.killpg(int(lock.read_text().split()[0]), signal.SIGKILL)
     (tmp_path / "go").touch()
     start()
     until(lambda: store.history("nightly")[0].state is State.DONE)
