@@ -145,6 +145,8 @@ Examples:
   ralph run --max-cost 5          work on the stories, never above $5
   ralph say "use the old helper"  steer the agent while it works
   ralph explain US-003            what happened to this story, and what to do next
+  ralph schedule add nightly --cron "0 2 * * *" --until 07:00 --max-cost 5
+  ralph report                    what the night brought, and what needs you first
 """
 
 

@@ -23,7 +23,7 @@ missed_help = "When the machine was off: run late, or not at all. [default: as s
 @click.command(
     "add",
     context_settings=RUN_OPTIONS,
-    epilog='Example: ralph schedule add nightly --cron "0 2 * * *" --until 07:00 --repo ~/code/shop --max-cost 5',
+    epilog='\b\nExample:\n  ralph schedule add nightly --cron "0 2 * * *" --until 07:00 --repo ~/code/shop --max-cost 5',
 )
 @click.argument("name")
 @click.option(
@@ -45,12 +45,13 @@ def add_command(
     run_args: tuple[str, ...],
 ) -> None:
     """Add a schedule called NAME. Every other option and argument is one of `ralph run`; they, the repository and its PRD are checked at once."""
-    from ralph.cli.schedule_check import check_run_args  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.cli.schedule_check import check_run_args, check_times  # noqa: PLC0415  # heavy, and --help must be fast
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.schedule.store import Schedules  # noqa: PLC0415
 
     if name.startswith("-"):
         raise click.UsageError(f'the schedule\'s name comes first: ralph schedule add NAME --cron "{cron}" {name} ...')
+    check_times(cron, timezone, until)
     check_run_args(run_args, repo)
     with closing(Schedules(find_home())) as schedules:
         schedules.add(name, repo, cron, run_args, timezone, until=until, missed=missed)
@@ -84,7 +85,7 @@ def edit_command(
     run_args: tuple[str, ...],
 ) -> None:
     """Change a schedule: only what is given; options of `ralph run` replace all that were there. A run that has begun keeps its own."""
-    from ralph.cli.schedule_check import check_run_args  # noqa: PLC0415
+    from ralph.cli.schedule_check import check_run_args, check_times  # noqa: PLC0415
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.schedule.store import Schedules  # noqa: PLC0415
 
@@ -93,6 +94,7 @@ def edit_command(
     new_args = run_args if run_args or no_run_options else None
     if new_args is None and not (cron or timezone or repo or until or no_until or missed):
         raise click.UsageError(f"Say what to change, for example: ralph schedule edit {name} --until 06:30")
+    check_times(cron, timezone, until)
     with closing(Schedules(find_home())) as schedules:
         before = row_of(schedules, name).schedule
         check_run_args(before.run_args if new_args is None else new_args, repo or before.repo)

@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 UNTIL = "--until is the schedule's own here, and not one of its run's options: give it before the `--`, as in --until 07:00."
 
 
+def check_times(cron: str | None, timezone: str | None, until: str | None) -> None:
+    """What was typed comes first: only then what it is about.
+
+    Raises:
+        ScheduleError: one of them can never be one.
+    """
+    from ralph.schedule.cron import parse_cron  # noqa: PLC0415  # heavy, and --help must be fast
+    from ralph.schedule.window import parse_until  # noqa: PLC0415
+
+    if cron is not None or timezone is not None:
+        parse_cron("0 2 * * *" if cron is None else cron, timezone or "UTC")
+    if until:
+        parse_until(until)
+
+
 def check_run_args(run_args: tuple[str, ...], repo: Path) -> None:
     """Read them as `ralph run` will.
 

@@ -89,13 +89,13 @@ def parse_cron(line: str, timezone: str) -> Cron:
             f'cron "{line}" has {len(fields)} field{"s" * (len(fields) != 1)} instead of 5 (minute, hour, day of month, month, day of week). '
             'Write for example "0 2 * * *" for 02:00 every night.'
         )
+    for position, field in enumerate(_in_trigger_words(line).split()):
+        _check_field(line, position, field)
     if fields[2] != "*" and fields[4] != "*":
         raise ScheduleError(
             f'cron "{line}" names both a day of month and a day of week, which schedulers read in two ways. '
             'Make one of them "*", and add a second schedule for the other.'
         )
-    for position, field in enumerate(_in_trigger_words(line).split()):
-        _check_field(line, position, field)
     cron = Cron(" ".join(fields), timezone)
     if cron.next_due_ns(int(datetime.now().astimezone().timestamp()) * 10**9) is None:
         raise ScheduleError(f'cron "{line}" is never due. Choose a day that its month has.')

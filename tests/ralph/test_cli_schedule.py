@@ -163,6 +163,23 @@ def test_an_edit_is_checked_as_a_new_schedule_is(repo: Path, change: tuple[str, 
     assert shown() == before
 
 
+@pytest.mark.parametrize("command", ["add", "edit"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        pytest.param(("--cron", "a b c d e"), 'minute "a" is not valid', id="cron"),
+        pytest.param(("--cron", ""), "has 0 fields", id="empty"),
+        pytest.param(("--cron", "0 2 * * *", "--timezone", "Mars"), 'timezone "Mars" is not known', id="timezone"),
+        pytest.param(("--cron", "0 2 * * *", "--until", "25:00"), "25:00", id="until"),
+    ],
+)
+def test_a_wrong_value_is_told_before_what_is_wrong_elsewhere(
+    tmp_path: Path, command: str, wrong: tuple[str, ...], message: str
+) -> None:
+    error = ralph("schedule", command, "nowhere", "--repo", str(tmp_path), "--missed", "skip", *wrong).exception
+    assert message in str(error)
+
+
 def test_what_contradicts_itself_is_refused(repo: Path) -> None:
     result = ralph("schedule", "edit", "nightly", "--until", "07:00", "--no-until")
     assert (result.exit_code, "contradict each other" in result.output) == (ExitCode.USAGE, True)
