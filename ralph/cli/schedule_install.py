@@ -1,6 +1,7 @@
 """`ralph schedule install` and `uninstall`: the plan is shown, or carried out."""
 
 import os
+import time
 
 import click
 
@@ -80,8 +81,10 @@ def _lacking() -> list[str]:
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.schedule.environment import env_file, read_variables  # noqa: PLC0415
     from ralph.schedule.install.missing import advice, lacking  # noqa: PLC0415
+    from ralph.schedule.reading import read_plans  # noqa: PLC0415
     from ralph.settings.load import user_settings  # noqa: PLC0415
 
     home = find_home()
-    missing = lacking(user_settings(home), read_variables(env_file(home)), os.environ)
+    schedules = [plan.row.schedule.run_args for plan in read_plans(home, time.time_ns())]
+    missing = lacking(user_settings(home), read_variables(env_file(home)), os.environ, schedules)
     return ["", *advice(missing, env_file(home), os.environ)] if missing else []

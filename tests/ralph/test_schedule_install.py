@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,13 @@ from click.testing import CliRunner, Result
 
 from ralph.cli.main import cli
 from ralph.errors import RalphError
-from ralph.home import Home
+from ralph.home import Home, find_home
 from ralph.schedule.environment import EnvFileError, FileVariables, read_variables
 from ralph.schedule.install import crontab, launchd, systemd
 from ralph.schedule.install.machine import Machine, Manager, choose, is_ours, service_for
 from ralph.schedule.install.missing import WHILE_HERE, advice, lacking
 from ralph.schedule.install.plan import InstallError, Service
+from ralph.schedule.store import Schedules
 from ralph.settings.schema import Settings
 
 ODD = '/srv/50% "of" $HOME\'s\\state & <more>'
@@ -379,6 +381,19 @@ def test_an_install_says_which_keys_a_night_would_not_find(fakes: Path, monkeypa
     file.touch(0o600)
     file.write_text("ANTHROPIC_API_KEY=sk-secret\nHTTPS_PROXY=x\n")
     assert "will not find" not in ralph("install").output
+
+
+def test_no_key_is_asked_for_where_every_schedule_plays_a_recording(fakes: Path, tmp_path: Path) -> None:
+    with closing(Schedules(find_home())) as schedules:
+        schedules.add("played", tmp_path, "0 2 * * *", ("--recording", "a.json"), "UTC")
+        assert "ANTHROPIC_API_KEY" not in ralph("install", "--dry-run").output
+        schedules.add("nightly", tmp_path, "0 3 * * *", (), "UTC")
+    assert "ANTHROPIC_API_KEY" in ralph("install", "--dry-run").output
+
+
+def test_a_place_of_the_path_is_written_once(tmp_path: Path) -> None:
+    service = service_for(Home(tmp_path), {"PATH": "/venv/bin:/usr/bin:/venv/bin:/bin:/usr/bin"})
+    assert service.search_path == "/venv/bin:/usr/bin:/bin"
 
 
 def test_what_channels_need_is_asked_for_too() -> None:

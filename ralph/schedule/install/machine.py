@@ -85,7 +85,10 @@ class Machine:
 
 def service_for(home: Home, environ: Mapping[str, str]) -> Service:
     """Raises: InstallError for a path that no service manager can be told."""
-    found = Service(sys.executable, home.root, environ.get("PATH") or os.defpath, _instance(home))
+    places = dict.fromkeys(
+        (environ.get("PATH") or os.defpath).split(os.pathsep)
+    )  # each once: a venv in a venv repeats them
+    found = Service(sys.executable, home.root, os.pathsep.join(places), _instance(home))
     if any(CONTROL.search(text) for text in (found.python, str(found.home), found.search_path)):
         raise InstallError(
             "RALPH_HOME, PATH or the path of Python holds a line break or another control character. Use a path without one."

@@ -1,7 +1,7 @@
 """What a run that no shell starts will not find: keys and variables that are set here and not in RALPH_HOME/env."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ralph.errors import RalphError
@@ -17,9 +17,11 @@ WHILE_HERE = (
 )
 
 
-def lacking(settings: Settings, given: Mapping[str, str], shell: Mapping[str, str]) -> dict[str, str]:
-    """Variable -> what it is for. `given` is what the file names, `shell` what is set here."""
-    found = dict(_keys(settings, given))
+def lacking(
+    settings: Settings, given: Mapping[str, str], shell: Mapping[str, str], schedules: Sequence[Sequence[str]] = ()
+) -> dict[str, str]:
+    """Variable -> what it is for. `given` is what the file names, `shell` what is set here, `schedules` the options of each one's runs."""
+    found = {} if schedules and all(map(_is_played, schedules)) else dict(_keys(settings, given))
     found |= {name: f"channel {channel}" for channel, name in _of_channels(settings) if not given.get(name)}
     found |= {name: "set in this shell" for name in WHILE_HERE if shell.get(name) and name not in given}
     return found
@@ -41,6 +43,11 @@ def advice(missing: Mapping[str, str], file: Path, shell: Mapping[str, str]) -> 
 def _append(name: str, file: Path, shell: Mapping[str, str]) -> str:
     value = f"${name}" if shell.get(name) else "..."
     return f'(umask 077; echo "{name}={value}" >> {shlex.quote(str(file))})'
+
+
+def _is_played(run_args: Sequence[str]) -> bool:
+    """Whether a recording is the model, which needs no key."""
+    return any(word == "--recording" or word.startswith("--recording=") for word in run_args)
 
 
 def _keys(settings: Settings, given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
