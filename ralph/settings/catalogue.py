@@ -9,10 +9,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ralph.checks.check import Check
+from ralph.durations import duration_text
 from ralph.prepare.services import Service
 from ralph.settings.kinds import About, Repo, Section
 from ralph.settings.places import Path
 from ralph.settings.schema import Settings
+from ralph.settings.sizes import size_text
 from tracing.alerts.channels import NAMED_PLACE, Channel
 from tracing.prices import ModelPrice
 
@@ -25,6 +27,7 @@ OF_NO_REPO = {
     "report",
     "retention",
 }  # `ralph trust` changes nothing about them
+TIME_UNIT, SIZE_UNIT = "time with its unit", "size with its unit"
 REPEATED = {"checks", "services", "channels", "prices"}
 PRICE = "a number of US dollars per million tokens, 0 or more"
 OPTIONS = {
@@ -176,7 +179,18 @@ def default_of(entry: Entry) -> str:
     """The default as TOML, or in words what it means when it is not set."""
     if entry.required:
         return "required"
-    return entry.about.unset or _toml(entry.default)
+    if entry.about.unset and entry.default in (None, (), ""):
+        return entry.about.unset
+    return _toml(_as_written(entry))
+
+
+def _as_written(entry: Entry) -> object:
+    """Times and sizes with their unit, as a file has them."""
+    if isinstance(entry.default, int) and entry.about.unit == TIME_UNIT:
+        return duration_text(entry.default)
+    if isinstance(entry.default, int) and entry.about.unit == SIZE_UNIT:
+        return size_text(entry.default)
+    return entry.default
 
 
 def _of_model(model: type[BaseModel], prefix: str) -> Iterator[Entry]:

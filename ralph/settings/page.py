@@ -126,7 +126,7 @@ def _table(section: str, members: list[Entry]) -> str:
 
 def _row(entry: Entry) -> str:
     default = default_of(entry)
-    shown = default if entry.required or entry.about.unset else f"`{default}`"
+    shown = default if entry.required or default == entry.about.unset else f"`{default}`"
     meaning = f"{entry.about.meaning} Write {entry.about.write}."
     option = OPTIONS.get(entry.name)
     meaning += f" Command line: `{option}`." if option else ""
