@@ -106,9 +106,9 @@ def ended_since(since_s: float, environment: Mapping[str, str] = os.environ) -> 
     """The exit code in the log of the due run's newest run, asked in its own environment; None: it began before `since_s` (when its
     keeper was started, in Unix seconds), or said nothing of its end, as one that was killed.
     """
-    home, key = Home(Path(environment["RALPH_HOME"])), environment[DUE_RUN]
+    home, key = environment.get("RALPH_HOME"), environment.get(DUE_RUN)
     with suppress(OSError, ValueError):
-        for folder in RunFolders(home).all():
+        for folder in RunFolders(Home(Path(home))).all() if home and key else ():
             if folder.head and folder.head.due == key:
                 is_newer = datetime.fromisoformat(folder.head.at).timestamp() >= since_s - 1
                 return _exit_code(folder) if is_newer else None

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TextIO
 
 STOPPED = 143  # before the command was started
+KILLED = 137
 
 
 @dataclass
@@ -47,6 +48,9 @@ def keep(base: Path, cwd: Path, command: Sequence[str], stopping: Stopping) -> i
                 return STOPPED
             if code is None:
                 code = _run(base.with_suffix(".log"), cwd, command, stopping, lock)
+                if code == KILLED:  # perhaps after its last word
+                    said = _ended_alone(lock)
+                    code = code if said is None else said
             part = base.with_suffix(".part")
             part.write_text(str(code), encoding="ascii")
             part.replace(code_file)
@@ -75,7 +79,7 @@ def _told(keeper: int, child: int | None = None) -> bool:
 
 
 def _ended_alone(lock: TextIO) -> int | None:
-    """How a command ended whose keeper was killed; None where there was none, or nobody knows."""
+    """How a command ended that nobody could see end; None where there was none, or it said nothing of it."""
     found = os.fstat(lock.fileno())
     if not found.st_size:
         return None

@@ -20,6 +20,7 @@ STOPPED = "the daemon was stopped"
 
 KILLED = {128 + number for number in (signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV)}  # for want of memory, say
 MOST_KILLS = 5  # legs: what dies so often would die again
+KILLED_WAIT_S = 120  # longer by so much with each
 
 CUT_SHORT = {ExitCode.TERMINATED, ExitCode.HUNG_UP, ExitCode.INTERRUPTED}
 
@@ -76,7 +77,9 @@ def what_follows(run: DueRun, end: End, now_ns: int, *, stopped: bool = False) -
     if stopped and end.exit_code in CUT_SHORT:
         follow = _within(run, now_ns, STOPPED, now_ns)
         return follow if follow.at_ns is None else Follow(now_ns, f"{STOPPED}; the next one carries it on")
-    next_, why = _after_kill(run) if end.exit_code in KILLED else _after(end)
+    if end.exit_code in KILLED:
+        return _after_kill(run, now_ns)
+    next_, why = _after(end)
     if next_ is Next.DONE:
         return Follow(None, "; ".join(filter(None, (end.note, why))))
     if next_ is Next.SOON:
@@ -84,10 +87,10 @@ def what_follows(run: DueRun, end: End, now_ns: int, *, stopped: bool = False) -
     return _within(run, _reset_ns(run, end, now_ns), why, now_ns)
 
 
-def _after_kill(run: DueRun) -> tuple[Next, str]:
+def _after_kill(run: DueRun, now_ns: int) -> Follow:
     if run.leg >= MOST_KILLS:
-        return Next.DONE, f"given up: it was killed, and begun {run.leg} times"
-    return Next.SOON, "the run was killed"
+        return Follow(None, f"given up: it was killed, and begun {run.leg} times")
+    return _within(run, now_ns + KILLED_WAIT_S * (run.leg - 1) * S_NS, "the run was killed", now_ns)
 
 
 def _after(end: End) -> tuple[Next, str]:

@@ -57,7 +57,8 @@ def test_every_exit_code_and_every_trouble_has_what_follows() -> None:
         pytest.param(End(4, trouble="rate", again_at_ns=NOW_NS + 9 * HOUR_NS), 1, None, id="rate-beyond-the-window"),
         pytest.param(End(4, trouble="spent", again_at_ns=NOW_NS + HOUR_NS), 1, None, id="spent"),
         pytest.param(End(4, trouble="refused"), 1, None, id="refused"),
-        pytest.param(End(137), 1, 5, id="killed"),
+        pytest.param(End(137), 1, 0, id="killed"),
+        pytest.param(End(137), 3, 4, id="killed-again"),
         pytest.param(End(137), 5, None, id="killed-again-and-again"),
     ],
 )
