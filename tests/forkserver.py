@@ -17,6 +17,7 @@ from tracing import failpoint
 WARM = (
     "anthropic",
     "git.cmd",
+    "ralph.alerts.desk",
     "ralph.assembly",
     "ralph.cli.lines",
     "ralph.cli.reporting",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ralph.errors import RalphError
 from tracing.failpoint import effect
+from tracing.sqlite import REMEDY
 
 HARDENED = (
     "core.hooksPath=/dev/null",
@@ -60,11 +61,16 @@ WRITING = {
 KEPT = {*IDENTITY, "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH", "GIT_SSL_CAINFO"}
 
 
+FULL = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+
+
 class GitError(RalphError):
-    """Git refused; the message has its own words."""
+    """Git refused; the message has its own words, and what to do about a disk."""
 
     def __init__(self, command: str, exit_code: int, stderr: str) -> None:
-        super().__init__(f"git {command} failed (exit {exit_code}): {stderr.strip() or 'it printed nothing'}")
+        is_full = any(words in stderr for words in FULL)
+        remedy = f". Nothing that is committed is lost. {REMEDY}" if is_full else ""
+        super().__init__(f"git {command} failed (exit {exit_code}): {stderr.strip() or 'it printed nothing'}{remedy}")
         self.git_exit_code = exit_code
         self.stderr = stderr
 

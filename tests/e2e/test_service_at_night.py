@@ -172,6 +172,7 @@ def test_a_network_that_stays_away_until_the_deadline_uses_no_attempt_and_the_ne
     assert found.attempt() == 1
 
 
+@pytest.mark.slow
 def test_a_network_that_goes_away_just_before_the_deadline_is_no_trouble_of_the_service(night: Any) -> None:
     found = night([])
     outcome = found.run(until=TWO_AT_NIGHT + timedelta(minutes=10))
@@ -179,6 +180,7 @@ def test_a_network_that_goes_away_just_before_the_deadline_is_no_trouble_of_the_
     assert "trouble" not in found.ended().fields
 
 
+@pytest.mark.slow
 def test_without_a_deadline_patience_is_a_quarter_of_an_hour_as_ever(night: Any) -> None:
     found = night([])
     assert found.run().exit_code == ExitCode.SERVICE
@@ -198,6 +200,7 @@ MONTH = "You have reached your specified API usage limits. You will regain acces
 MONTH_DAY = "You have reached your specified API usage limits. You will regain access on 2026-12-01."
 
 
+@pytest.mark.slow  # each is a whole run; tests/ralph/test_model_outage.py has the table
 @pytest.mark.parametrize(
     ("turn", "trouble", "again_at", "words"),
     [
@@ -242,6 +245,7 @@ def test_a_limit_and_a_refusal_end_the_night_at_once_in_their_own_words(
     assert "the work is kept" in ended.text.lower()
 
 
+@pytest.mark.slow
 def test_an_overloaded_service_is_borne_until_the_deadline_and_is_down(night: Any) -> None:
     found = night([fails(529)] * 400)
     found.arrive()
@@ -266,6 +270,7 @@ def test_a_limit_that_ends_before_seven_is_waited_for(night: Any, tools: Any, tu
     assert found.waits_s == [3 * HOUR_S]
 
 
+@pytest.mark.slow
 def test_a_scheduled_run_gives_the_facts_and_leaves_to_its_schedule_when_it_goes_on(
     night: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +282,7 @@ def test_a_scheduled_run_gives_the_facts_and_leaves_to_its_schedule_when_it_goes
     assert "rate limited until" in found.ended().text
 
 
+@pytest.mark.slow
 def test_a_machine_that_slept_past_seven_ends_the_run_when_it_wakes(night: Any, tools: Any) -> None:
     found = night([calls(*WRITE), *tools.solves(1)])
     found.arrive()

@@ -63,7 +63,7 @@ def assert_calm(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert "Traceback" not in said
     assert "bug" not in said
     for word in words:
-        assert word in done.stderr
+        assert word in done.stderr, said
 
 
 def assert_the_next_run_finishes(repo: World, done: subprocess.CompletedProcess[str]) -> None:

@@ -163,7 +163,8 @@ def memory() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
+@pytest.mark.slow  # tests/faults/test_faults_year.py plays weeks over all parts
+@pytest.mark.parametrize("seed", range(6))
 def test_a_year_loses_no_night_and_doubles_none(tmp_path: Path, memory: Path, seed: int) -> None:
     dice = random.Random(seed)
     machine = Machine(Home(memory), dice, ns(START))
