@@ -150,6 +150,7 @@ def test_a_network_that_is_gone_for_three_hours_costs_no_attempt_and_is_told_in_
     assert sum(event.name == "attempt_failed" for event in span.events) == 60
 
 
+@pytest.mark.slow
 def test_a_network_that_stays_away_until_the_deadline_uses_no_attempt_and_the_next_run_goes_on(
     night: Any, tools: Any
 ) -> None:
@@ -188,6 +189,7 @@ def test_without_a_deadline_patience_is_a_quarter_of_an_hour_as_ever(night: Any)
     assert len(found.retries()) == len(found.waits_s) == 19
 
 
+@pytest.mark.slow
 def test_a_name_that_nobody_knows_is_offline_too(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found = night([])
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://no-such-host.invalid")
@@ -294,6 +296,7 @@ def test_a_machine_that_slept_past_seven_ends_the_run_when_it_wakes(night: Any, 
     assert len(found.world.attempts()) == 1
 
 
+@pytest.mark.slow
 def test_until_is_told_at_the_start_and_by_a_dry_run(night: Any, world: World) -> None:
     found = night([])
     soon = (datetime.now().astimezone() + timedelta(hours=2)).replace(second=0, microsecond=0)
