@@ -59,17 +59,20 @@ WRITING = {
     "write-tree",
 }
 KEPT = {*IDENTITY, "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH", "GIT_SSL_CAINFO"}
-
-
-FULL = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+OF_THE_DISK = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "Read-only file system",
+    "unable to write file",  # git's `entry.c` has lost the errno by then
+)
 
 
 class GitError(RalphError):
     """Git refused; the message has its own words, and what to do about a disk."""
 
     def __init__(self, command: str, exit_code: int, stderr: str) -> None:
-        is_full = any(words in stderr for words in FULL)
-        remedy = f". Nothing that is committed is lost. {REMEDY}" if is_full else ""
+        self.is_of_the_disk = any(words in stderr for words in OF_THE_DISK)
+        remedy = f". Nothing that is committed is lost. {REMEDY}" if self.is_of_the_disk else ""
         super().__init__(f"git {command} failed (exit {exit_code}): {stderr.strip() or 'it printed nothing'}{remedy}")
         self.git_exit_code = exit_code
         self.stderr = stderr

@@ -165,6 +165,8 @@ def _fill(repo: Repo, path: Path, admin_dir: Path, treeish: str) -> None:
     try:
         git.run("read-tree", "--reset", "-u", treeish)
     except GitError as error:
+        if error.is_of_the_disk:
+            raise
         raise RalphError(
             f"{repo.root}: cannot check out {treeish[:10]}: {error.stderr.strip()}. If this is a partial clone, "
             "fetch the missing objects first: git fetch --refetch --no-filter"
