@@ -1,6 +1,6 @@
 """Sessions, or calls of one model, take longer than they should: the median and the 95th percentile of a rolling window."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from statistics import median
 
 from tracing.alerts.message import Alert, Fact
@@ -10,42 +10,42 @@ from tracing.alerts.thresholds import Thresholds
 from tracing.finding import Severity
 from tracing.store.agents import percentile
 from tracing.store.lately import Times, call_times, session_times
+from tracing.store.store import TraceStore
 from tracing.words import cut, length, plain
+
+Bounds = tuple[int | None, int | None]  # of the median and of the 95th percentile, in seconds; None: any length is fine
 
 
 def session_latency(thresholds: Thresholds) -> Rule:
+    about = "an agent's sessions take longer than [alerts] session_median in the median, or session_p95 in their 95th percentile"
     bounds = (thresholds.session_median_s, thresholds.session_p95_s)
-
-    def look(view: View) -> Iterator[Seen]:
-        if any(bounds):
-            times = session_times(view.store, view.now_ns - thresholds.latency_window_s * S_NS)
-            yield from _slow("session_latency", "sessions", times, bounds, thresholds)
-
-    return Rule(
-        "session_latency",
-        "an agent's sessions take longer than [alerts] session_median in the median, or session_p95 in their 95th percentile",
-        look,
-    )
+    return Rule("session_latency", about, _look("session_latency", "sessions", session_times, bounds, thresholds))
 
 
 def call_latency(thresholds: Thresholds) -> Rule:
+    about = "an agent's model calls take longer than [alerts] call_median in the median, or call_p95 in their 95th percentile"
     bounds = (thresholds.call_median_s, thresholds.call_p95_s)
+    return Rule("call_latency", about, _look("call_latency", "model calls", call_times, bounds, thresholds))
+
+
+def _look(
+    rule: str,
+    of_what: str,
+    times: Callable[[TraceStore, int], Iterable[Times]],
+    bounds: Bounds,
+    thresholds: Thresholds,
+) -> Callable[[View], Iterator[Seen]]:
+    """What is slow in the window; nothing is read where there is no bound."""
 
     def look(view: View) -> Iterator[Seen]:
         if any(bounds):
-            times = call_times(view.store, view.now_ns - thresholds.latency_window_s * S_NS)
-            yield from _slow("call_latency", "model calls", times, bounds, thresholds)
+            groups = times(view.store, view.now_ns - thresholds.latency_window_s * S_NS)
+            yield from _slow(rule, of_what, groups, bounds, thresholds)
 
-    return Rule(
-        "call_latency",
-        "an agent's model calls take longer than [alerts] call_median in the median, or call_p95 in their 95th percentile",
-        look,
-    )
+    return look
 
 
-def _slow(
-    rule: str, of_what: str, groups: Iterable[Times], bounds: tuple[int | None, int | None], thresholds: Thresholds
-) -> Iterator[Seen]:
+def _slow(rule: str, of_what: str, groups: Iterable[Times], bounds: Bounds, thresholds: Thresholds) -> Iterator[Seen]:
     for times in groups:
         if len(times.lengths_ns) < thresholds.latency_least:
             continue
