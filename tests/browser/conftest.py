@@ -1,7 +1,6 @@
 """A real Chromium, a real `ralph ui`, and stores for it to show: one of real runs, one of an attacker's texts."""
 
 import importlib.util
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser import chromium as chromium_here
 from tests.browser.stores import a_morning
 from tests.browser.viewing import Browsing, Viewer, clean_environment, ralph_ui
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
 
 
 def _load(name: str, path: Path) -> ModuleType:
@@ -44,15 +42,12 @@ def runs() -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator["Browser"]:
-    """The system's own; Playwright's download is not needed."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = chromium_here.path()
     if found is None:
-        pytest.skip(
-            f"no Chromium: install one (Debian: apt install chromium), so that one of {', '.join(NAMES)} is on PATH"
-        )
+        pytest.skip(chromium_here.MISSING)
     playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install -e '.[browser]'")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=FLAGS)
+        browser = chromium_here.started(driver, found)
         yield browser
         browser.close()
 

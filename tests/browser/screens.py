@@ -5,7 +5,6 @@ python -m tests.browser.screens docs/screens
 
 import base64
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, sync_playwright
 from rich.text import Text
 
 from ralph.demo.play import AttemptEnd, Summary, play
@@ -23,19 +22,13 @@ from ralph.home import Home
 from ralph.live.screenshots import svg
 from ralph.report.gather import gather
 from ralph.report.render import Form, rendered
+from tests.browser import chromium
 from tests.browser.nights import Play, a_fortnight, belongs_to_last_night
 from tests.browser.viewing import PHONE, Viewer, ralph_ui
 from tracing.span import SpanKind
 from tracing.store import TraceStore
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-dev-shm-usage",
-    "--force-color-profile=srgb",
-    "--disable-lcd-text",
-]
+SAME_EVERYWHERE = ["--force-color-profile=srgb", "--disable-lcd-text"]  # pictures do not tell one machine from another
 SIZE: ViewportSize = {"width": 1120, "height": 760}
 MOST_BYTES = 200_000
 BELOW_THE_BAR_PX = 56  # the navigation stays at the top of the window
@@ -93,7 +86,7 @@ def take(folder: Path) -> Iterator[Path]:
         assert summary.home is not None
         demo = _demo(summary, summary.home)
         with ralph_ui(summary.home, os.environ) as viewer, sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=_chromium(), args=FLAGS)
+            browser = _started(driver)
             yield from _pictures(folder, SCENES, browser, viewer, demo)
             _two_weeks(Home(summary.home), summary.repo, demo)
             yield from _pictures(folder, NIGHTS, browser, viewer, demo)
@@ -168,13 +161,11 @@ def _demo(summary: Summary, home: Path) -> Demo:
     return Demo(repaired, circles, summary.attempts[-1], turns[-2])
 
 
-def _chromium() -> str:
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+def _started(driver: Playwright) -> Browser:
+    found = chromium.path()
     if found is None:
-        sys.exit(
-            f"No Chromium: install one (Debian: apt install chromium), so that one of {', '.join(CHROMIUM)} is on PATH"
-        )
-    return found
+        sys.exit(chromium.MISSING)
+    return chromium.started(driver, found, *SAME_EVERYWHERE)
 
 
 def _picture(browser: Browser, viewer: Viewer, scene: Scene, demo: Demo) -> bytes:
