@@ -7,17 +7,17 @@ import contextvars
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Protocol
 
 from tracing import attributes as names
+from tracing.block_end import ended_after
 from tracing.calls_log import log_call
 from tracing.contents import Contents, Kept
 from tracing.conversation import Conversation
 from tracing.recorder import Recorder, unbreakable
-from tracing.scores import ScoreSource
-from tracing.scoring import put_score
+from tracing.scoring import Scorable
 from tracing.span import (
     AttributeValue,
     Ids,
@@ -90,7 +90,7 @@ class OpenTrace(Protocol):
     def keep_once(self, value: object) -> Kept: ...
 
 
-class Span:
+class Span(Scorable):
     """One step. What is set while it is open is on disk after `flush()`, `set(..., flush=True)` or `end()`."""
 
     def __init__(
@@ -227,21 +227,6 @@ class Span:
         )
         self.error(message, kind)
 
-    @unbreakable
-    def score(
-        self,
-        name: str,
-        value: float,
-        comment: str = "",
-        *,
-        source: ScoreSource | str = ScoreSource.CODE,
-        id: str = "",  # noqa: A002  the field's word
-    ) -> None:
-        """What somebody says of this step as a number, on disk at once; also after its end. The same `id` again replaces it."""
-        self.recorder.now(
-            put_score(self.trace, name, value, comment=comment, source=source, id=id, span_id=self.span_id)
-        )
-
     def began(self) -> None:
         """On disk, and known to the detectors."""
         self.flush()
@@ -267,19 +252,12 @@ class Span:
         if self._state.kind is SpanKind.LLM:
             log_call(self._state, input_preview=self._previews["input"], output_preview=self._previews["output"])
 
-    @contextmanager
-    def ending(self) -> Iterator[None]:
-        """Ended after the block; an exception is recorded and goes on. A generator that is closed early is no failure."""
-        try:
-            yield
-        except GeneratorExit:
-            self.end()
-            raise
-        except BaseException as error:
-            self.exception(error)
-            self.end(None if isinstance(error, Exception) else SpanStatus.INTERRUPTED)
-            raise
-        self.end()
+    def ending(self) -> AbstractContextManager[None]:
+        """Ended after the block; an exception is recorded and goes on."""
+        return ended_after(self.end, self._fail)
+
+    def _scored(self) -> tuple[OpenTrace, str]:
+        return self.trace, self.span_id
 
     def write(self) -> PutSpan:
         with self._lock:
@@ -296,6 +274,10 @@ class Span:
         if status is not None:
             return SpanStatus(status)
         return SpanStatus.OK if self._state.status is SpanStatus.UNSET else self._state.status
+
+    def _fail(self, error: BaseException) -> None:
+        self.exception(error)
+        self.end(None if isinstance(error, Exception) else SpanStatus.INTERRUPTED)
 
     def _describe(self, gist: str) -> None:
         with self._lock:

@@ -6,12 +6,13 @@ Knows nothing about models or PRDs. Everything passes the redactor first; a fail
 import contextvars
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from tracing import attributes as names
+from tracing.block_end import ended_after
 from tracing.contents import SEARCHED_CHARS, Content, Contents, Kept
 from tracing.conversation import Conversation
 from tracing.failures.trace_facts import outcome
@@ -21,8 +22,7 @@ from tracing.open_span import Span, current_span, enter, leave, use_span
 from tracing.owner import this_process
 from tracing.recorder import Recorder, unbreakable
 from tracing.redact import Redactor
-from tracing.scores import ScoreSource
-from tracing.scoring import put_score
+from tracing.scoring import Scorable
 from tracing.span import (
     ROOT_STATUS,
     AttributeValue,
@@ -85,7 +85,7 @@ class Tracer:
         return self.recorder.catch_up()
 
 
-class Trace:
+class Trace(Scorable):
     """One piece of work. Also a context manager: an exception ends it as error (and goes on), else success."""
 
     def __init__(
@@ -234,19 +234,6 @@ class Trace:
         self.set_metadata(outcome(passed=passed, words=words))
 
     @unbreakable
-    def score(
-        self,
-        name: str,
-        value: float,
-        comment: str = "",
-        *,
-        source: ScoreSource | str = ScoreSource.CODE,
-        id: str = "",  # noqa: A002  the field's word
-    ) -> None:
-        """What somebody says of the whole trace as a number, on disk at once; also after its end. The same `id` again replaces it."""
-        self.recorder.now(put_score(self, name, value, comment=comment, source=source, id=id))
-
-    @unbreakable
     def end(self, status: TraceStatus | str = TraceStatus.SUCCESS, error: str | None = None) -> None:
         """Close it and whatever is still open in it. Ending twice changes nothing."""
         if self._state.ended_at_ns is not None:
@@ -276,22 +263,16 @@ class Trace:
         with self._lock:
             self._open.pop(span.span_id, None)
 
+    def _scored(self) -> "tuple[Trace, str]":
+        return self, ""
+
     def keep_once(self, value: object) -> Kept:
         """As `Contents.keep`, for what comes again with each call."""
         return self._once.keep(value)
 
-    @contextmanager
-    def ending(self) -> Iterator[None]:
+    def ending(self) -> AbstractContextManager[None]:
         """Ended after the block; an exception ends it as error (or interrupted) and goes on."""
-        try:
-            yield
-        except GeneratorExit:
-            self.end()
-            raise
-        except BaseException as error:
-            self._fail(error)
-            raise
-        self.end()
+        return ended_after(self.end, self._fail)
 
     def __enter__(self) -> Self:
         self._token = enter(self.root)
