@@ -20,6 +20,7 @@ from ralph.home import Home
 
 if TYPE_CHECKING:
     from ralph.alerts.desk import Desk
+    from ralph.settings.last import LastSettings
     from ralph.settings.schema import Settings
     from tracing.redact import Redactor
 
@@ -48,20 +49,23 @@ class Told:
 
 
 class Alerting:
-    """A context manager; `once` works without entering it. `redact` knows secrets beside those of the environment."""
+    """A context manager; `once` works without entering it. `redact` knows secrets beside those of the environment, `settings`
+    are those of a process that does more than this.
+    """
 
     def __init__(
         self,
         home: Home,
         *,
         redact: "Redactor | None" = None,
+        settings: "LastSettings | None" = None,
         clock: Callable[[], int] = time.time_ns,
         environment: Mapping[str, str] | None = None,
         every_s: float = EVERY_S,
         soon_s: float = SOON_S,
         last_s: float = LAST_S,
     ) -> None:
-        self._home, self._redact, self._clock = home, redact, clock
+        self._home, self._redact, self._settings, self._clock = home, redact, settings, clock
         self._environment = os.environ if environment is None else environment
         self._every_s, self._soon_s, self._last_s = every_s, soon_s, last_s
         self._desk: Desk | None = None
@@ -142,8 +146,10 @@ class Alerting:
     def _opened(self) -> "Desk":
         from ralph.alerts.desk import Desk  # noqa: PLC0415  # heavy: in the thread, not where a run begins
         from ralph.known_secrets import own_secrets  # noqa: PLC0415
+        from ralph.settings.last import LastSettings  # noqa: PLC0415
         from tracing.redact import Redactor  # noqa: PLC0415
 
+        self._settings = self._settings or LastSettings(self._home)
         settings = self._settings()
         if self._desk is None or settings != self._made_from:
             self._let_go()
@@ -151,16 +157,6 @@ class Alerting:
             self._desk = Desk.open(self._home, settings, redact, clock=self._clock, environment=self._environment)
             self._made_from = settings
         return self._desk
-
-    def _settings(self) -> "Settings":
-        from ralph.settings.load import user_settings  # noqa: PLC0415
-
-        try:
-            return user_settings(self._home)
-        except RalphError:
-            if self._made_from is None:
-                raise
-            return self._made_from
 
     def _let_go(self) -> None:
         desk, self._desk = self._desk, None

@@ -45,7 +45,7 @@ def _broken(said: str) -> Alert:
     lines = [
         *(cut(plain(problem), PROBLEM_CHARS) for problem in problems[:MOST_PROBLEMS]),
         *([f"{more} more: ralph doctor shows them all."] if more > 0 else []),
-        "The settings before stay in force for what goes on. No run can begin and no report is sent until it is mended.",
+        "The settings before stay in force for what goes on: schedules, alerts, the report, housekeeping. No run can begin until it is mended.",
     ]
     return Alert(
         rule="settings_broken",

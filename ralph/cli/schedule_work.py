@@ -40,12 +40,17 @@ def once_command(name: str | None) -> int:
     from ralph.nightly import chores  # noqa: PLC0415
     from ralph.schedule.daemon import once  # noqa: PLC0415
     from ralph.schedule.environment import FileVariables  # noqa: PLC0415
+    from ralph.schedule.own_settings import own_settings  # noqa: PLC0415
     from ralph.schedule.serving import DaemonBusyError  # noqa: PLC0415
 
     home, aloud = find_home(), Aloud()
     FileVariables(home).refresh()
+    settings = own_settings(home)
+    settings()  # a wrong config.toml is told before anything is begun: no run could work with it
     try:
-        code = _once_of(home, name, aloud) if name else once(home, aloud, chores=chores(home))
+        code = (
+            _once_of(home, name, aloud) if name else once(home, aloud, settings=settings, chores=chores(home, settings))
+        )
     except DaemonBusyError:
         click.echo("nothing to do: a daemon, or an earlier `ralph schedule once`, carries the schedules out")
         return 0
@@ -67,21 +72,22 @@ def daemon_command(*, unless_running: bool) -> int:
     """
     from ralph.home import find_home  # noqa: PLC0415
     from ralph.nightly import chores  # noqa: PLC0415
+    from ralph.schedule.own_settings import own_settings  # noqa: PLC0415
     from ralph.schedule.serving import is_served  # noqa: PLC0415
-    from ralph.settings.load import user_settings  # noqa: PLC0415
 
     home = find_home()
     served = is_served(home)
     if unless_running and served:
         return 0
-    user_settings(home)  # a wrong config.toml is told at once: no night could begin with it
-    beside = chores(home)
+    settings = own_settings(home)
+    settings()  # a wrong config.toml is told at once: no night could begin with it
+    beside = chores(home, settings)
     from ralph.schedule.daemon import daemon, show_log  # noqa: PLC0415
 
     show_log()
     for line in [] if served else _served(home):
         click.echo(line)
-    return int(daemon(home, chores=beside))
+    return int(daemon(home, settings=settings, chores=beside))
 
 
 def _served(home: "Home") -> list[str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -21,13 +22,16 @@ from ralph.schedule.cron import ScheduleError
 from ralph.schedule.execute import outlives, read_end, run_files, run_in_subprocess
 from ralph.schedule.keeper import ask_to_stop
 from ralph.schedule.outcome import CUT_SHORT, End, Follow, what_follows
-from ralph.schedule.own_settings import OwnSettings
+from ralph.schedule.own_settings import own_settings
 from ralph.schedule.rows import Outcome
 from ralph.schedule.serving import serving_alone
 from ralph.schedule.store import LEASE_S, DueRun, DueRuns, Schedules
 from ralph.schedule.words import day_and_time, meaning
 from ralph.settings.unwatched import Schedules as ScheduleSettings
 from ralph.signals import StopSignal, listen
+
+if TYPE_CHECKING:
+    from ralph.settings.last import LastSettings
 
 TICK_S = 5.0
 POLL_S = 0.2
@@ -171,6 +175,7 @@ def daemon(
     execute: "Execute | None" = None,
     clock: Callable[[], int] = time.time_ns,
     *,
+    settings: "LastSettings | None" = None,
     chores: Sequence[Chore] = (),
     tick_s: float = TICK_S,
     lease_s: float = LEASE_S,
@@ -181,7 +186,7 @@ def daemon(
     Raises:
         DaemonBusyError: another daemon serves this state folder.
     """
-    with _serving(home, execute, clock, lease_s) as (serving, stop), doing(chores):
+    with _serving(home, settings, execute, clock, lease_s) as (serving, stop), doing(chores):
         with _ticking(serving.tick, tick_s):
             stop.event.wait()
         _wind_up(serving, tick_s)
@@ -193,6 +198,7 @@ def once(
     execute: "Execute | None" = None,
     clock: Callable[[], int] = time.time_ns,
     *,
+    settings: "LastSettings | None" = None,
     chores: Sequence[Chore] = (),
     tick_s: float = TICK_S,
     lease_s: float = LEASE_S,
@@ -202,7 +208,7 @@ def once(
     Raises:
         DaemonBusyError: a daemon serves this state folder already.
     """
-    with _serving(home, execute, clock, lease_s) as (serving, stop), doing(chores):
+    with _serving(home, settings, execute, clock, lease_s) as (serving, stop), doing(chores):
         return serve_once(serving, stop, tick_s)
 
 
@@ -262,14 +268,19 @@ def _wind_up(serving: Daemon, tick_s: float) -> None:
 
 @contextmanager
 def _serving(
-    home: Home, execute: Execute | None, clock: Callable[[], int], lease_s: float
+    home: Home,
+    settings: "LastSettings | None",
+    execute: Execute | None,
+    clock: Callable[[], int],
+    lease_s: float,
 ) -> Iterator[tuple[Daemon, StopSignal]]:
+    last = settings or own_settings(home)
     with (
         listen() as stop,  # first: whoever holds the lock can be asked to stop
         serving_alone(home),
         closing(Schedules(home, clock=clock, lease_s=lease_s, outlives=outlives)) as schedules,
     ):
-        yield Daemon(schedules, execute or run_in_subprocess, settings=OwnSettings(home), clock=clock), stop
+        yield Daemon(schedules, execute or run_in_subprocess, settings=lambda: last().schedules, clock=clock), stop
 
 
 @contextmanager

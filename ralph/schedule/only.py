@@ -10,7 +10,7 @@ from ralph.errors import ExitCode
 from ralph.home import Home
 from ralph.schedule.daemon import Daemon, Execute, serve_once
 from ralph.schedule.execute import outlives
-from ralph.schedule.own_settings import OwnSettings
+from ralph.schedule.own_settings import own_settings
 from ralph.schedule.rows import DueRun, Missed, Outcome, State
 from ralph.schedule.store import Schedules
 from ralph.signals import listen
@@ -21,8 +21,9 @@ OPEN = (State.PENDING, State.RUNNING)
 
 def once_of(home: Home, name: str, execute: Execute, clock: Callable[[], int] = time.time_ns) -> ExitCode:
     """Carry out what is due of this schedule, beside a daemon or without one. A signal lets it finish its step."""
+    last = own_settings(home)
     with closing(Schedules(home, clock=clock, outlives=outlives)) as schedules, listen() as stop:
-        serving = Daemon(OnlyOf(schedules, name, clock), execute, settings=OwnSettings(home), clock=clock)
+        serving = Daemon(OnlyOf(schedules, name, clock), execute, settings=lambda: last().schedules, clock=clock)
         return serve_once(serving, stop)
 
 

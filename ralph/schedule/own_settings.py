@@ -1,30 +1,17 @@
-"""`[schedules]` of the user's config.toml as it is now. A broken file is told once, and what was read last stays in force."""
+"""What a daemon, and all that it does beside its schedules, goes by: one for the process, and its log says when config.toml is wrong."""
 
 import logging
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ralph.errors import RalphError
 from ralph.home import Home
-from ralph.settings.unwatched import Schedules
+
+if TYPE_CHECKING:
+    from ralph.settings.last import LastSettings
 
 log = logging.getLogger("ralph.schedule")
 
 
-@dataclass
-class OwnSettings:
-    """Asked at every tick."""
+def own_settings(home: Home) -> "LastSettings":
+    from ralph.settings.last import LastSettings  # noqa: PLC0415  # heavy, and --help must be fast
 
-    home: Home
-    _known: Schedules = field(default_factory=Schedules)
-    _told: str = ""
-
-    def __call__(self) -> Schedules:
-        from ralph.settings.load import user_settings  # noqa: PLC0415  # heavy, and --help must be fast
-
-        try:
-            self._known, self._told = user_settings(self.home).schedules, ""
-        except RalphError as error:
-            if str(error) != self._told:
-                log.warning("the settings before stay in force: %s", error)
-            self._told = str(error)
-        return self._known
+    return LastSettings(home, lambda said: log.warning("the settings before stay in force: %s", said))

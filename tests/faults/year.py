@@ -30,7 +30,7 @@ from ralph.nightly import chores
 from ralph.schedule.chores import do
 from ralph.schedule.daemon import Daemon
 from ralph.schedule.execute import outlives, run_files
-from ralph.schedule.own_settings import OwnSettings
+from ralph.schedule.own_settings import own_settings
 from ralph.schedule.rows import DueRun, Missed, Outcome
 from ralph.schedule.store import Schedules
 from ralph.state import StoryStates
@@ -149,10 +149,11 @@ class Year:
         self.boots += 1
         self.owner = Owner(os.getpid(), str(self.boots), f"boot {self.boots}")
         self.store = Schedules(self.home, clock=self.clock, owner=self.owner, outlives=outlives)
+        settings = own_settings(self.home)
         self.daemon = Daemon(
-            Watched(self.store, self), self._execute, settings=OwnSettings(self.home), clock=self.clock
+            Watched(self.store, self), self._execute, settings=lambda: settings().schedules, clock=self.clock
         )
-        self._chores = chores(self.home, clock=self.clock)
+        self._chores = chores(self.home, settings, clock=self.clock)
         self._chores_said: dict[int, str] = {}
 
     # a run's processes

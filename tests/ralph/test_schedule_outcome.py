@@ -13,7 +13,7 @@ from ralph.model.trouble import Trouble
 from ralph.schedule.chores import do
 from ralph.schedule.execute import read_end, run_files, window
 from ralph.schedule.outcome import AFTER_EXIT, AFTER_TROUBLE, CUT_SHORT, End, what_follows
-from ralph.schedule.own_settings import OwnSettings
+from ralph.schedule.own_settings import own_settings
 from ralph.schedule.rows import DueRun
 from ralph.schedule.words import MEANING
 
@@ -131,16 +131,16 @@ def test_settings_are_read_again_and_broken_ones_leave_those_before_in_force(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     home = Home(tmp_path)
-    settings = OwnSettings(home)
-    assert settings().missed == "run"
+    settings = own_settings(home)
+    assert settings().schedules.missed == "run"
     home.config.write_text('[schedules]\nmissed = "skip"\n')
-    assert settings().missed == "skip"
+    assert settings().schedules.missed == "skip"
     home.config.write_text('[schedules]\nmissed = "perhaps"\n')
     for _ in range(3):
-        assert settings().missed == "skip"
+        assert settings().schedules.missed == "skip"
     assert caplog.text.count("the settings before stay in force") == 1
     home.config.unlink()
-    assert settings().missed == "run"
+    assert settings().schedules.missed == "run"
 
 
 def test_a_chore_that_fails_is_told_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
