@@ -7,15 +7,11 @@ import pytest
 
 from tracing.failures.answers import answer
 from tracing.failures.contradicted_claim import ContradictedClaim
+from tracing.failures.model_names import is_other_model
+from tracing.failures.no_answer import is_babble, is_provider_error, is_refusal
 from tracing.failures.observed import Ending, Observed, StopReason, Subject, stop_reason
 from tracing.failures.replaying import replay
-from tracing.failures.silent_model_error import (
-    SilentModelError,
-    is_babble,
-    is_other_model,
-    is_provider_error,
-    is_refusal,
-)
+from tracing.failures.silent_model_error import SilentModelError
 from tracing.failures.watch import Watch
 from tracing.finding import Finding, Severity, Verdict
 from tracing.span import AttributeValue, JsonValue, SpanKind, TraceStatus
