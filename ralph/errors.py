@@ -33,3 +33,16 @@ class LimitError(RalphError):
     """A limit of the run (iterations, cost, duration) was reached."""
 
     exit_code = ExitCode.LIMIT
+
+
+class StoppedNowError(KeyboardInterrupt):
+    """A second signal: leave at once, with the exit code of the first."""
+
+    def __init__(self, exit_code: ExitCode) -> None:
+        super().__init__()
+        self.exit_code = exit_code
+
+
+def interrupted(error: BaseException | None) -> ExitCode:
+    """What to leave with after a Ctrl-C, or after signals that were listened to."""
+    return error.exit_code if isinstance(error, StoppedNowError) else ExitCode.INTERRUPTED

@@ -1,4 +1,4 @@
-"""Ctrl-C once: finish the running step and keep the work. Twice: stop now; the next run recovers.
+"""Ctrl-C once: finish the running step and keep the work. Twice: stop now; the next run recovers. The first signal says the exit code.
 
 SIGTERM, and SIGHUP of a terminal that was closed, count as once each. A handler interrupts whatever the main thread does,
 also while it holds the very lock that `Event.set` needs, so it sets plain flags alone; a thread of its own hears of the
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from ralph.errors import ExitCode
+from ralph.errors import ExitCode, StoppedNowError
 from ralph.events import Event, EventKind, Reporter
 
 POLL_S = 0.2
@@ -51,7 +51,7 @@ def listen() -> Iterator[StopSignal]:
         count += signum != signal.SIGHUP  # of a terminal that closes, the shell and the kernel both tell
         stop.signum = stop.signum or signum
         if count > 1:
-            raise KeyboardInterrupt
+            raise StoppedNowError(stop.exit_code)
 
     heard = [number for number in EXIT_CODES if signal.getsignal(number) is not signal.SIG_IGN]
     with _woken(stop):

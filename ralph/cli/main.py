@@ -15,7 +15,7 @@ from typing import TextIO
 import click
 
 from ralph.cli.lazy import LazyRows
-from ralph.errors import ExitCode, RalphError
+from ralph.errors import ExitCode, RalphError, interrupted
 from ralph.version import VERSION
 
 
@@ -202,8 +202,8 @@ def _run() -> int:
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        return ExitCode.INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:  # Click makes the first of the second
+        return interrupted(error.__cause__ if isinstance(error, click.Abort) else error)
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.ALL_DONE

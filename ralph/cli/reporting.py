@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ralph.cli.lines import printer
-from ralph.errors import ExitCode
+from ralph.errors import interrupted
 
 if TYPE_CHECKING:
     from ralph.events import Reporter
@@ -22,8 +22,8 @@ def reporting(repo: Path, prd: Path | None = None, *, as_json: bool, plain: bool
     try:
         with _reporter(repo, prd, as_json=as_json, plain=plain) as report:
             yield report
-    except KeyboardInterrupt:  # the run's last line has said it
-        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+    except KeyboardInterrupt as error:  # the run's last line has said it
+        raise click.exceptions.Exit(interrupted(error)) from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ralph.schedule.own_settings import own_settings
 from tracing.alerts.outbox import Outbox
 
 NS = 10**9
-MORNING_NS = int(datetime(2026, 11, 22, 8, 0).astimezone().timestamp()) * NS  # noqa: DTZ001 - by this machine's clock
+MORNING_NS = int(datetime(2026, 11, 22, 8, 0).astimezone().timestamp()) * NS
 GOOD = """
 [report]
 at = "07:30"
@@ -32,14 +32,16 @@ private = true
 def test_all_of_it_goes_on_by_the_settings_that_were_read_last_and_the_log_says_so_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    home, now_ns, told = Home(tmp_path), MORNING_NS, dict[int, str]()
+    home, told = Home(tmp_path), dict[int, str]()
+    now_ns = MORNING_NS - 2 * 3600 * NS
     home.config.write_text(GOOD)
     settings = own_settings(home)
     beside = chores(home, settings, clock=lambda: now_ns)
     settings()
     home.config.write_text(GOOD + "report = 3\n")
     with caplog.at_level(logging.WARNING):
-        for now_ns in (MORNING_NS - 2 * 3600 * NS, MORNING_NS, MORNING_NS + NS):
+        for wait_s in (0, 2 * 3600, 1):
+            now_ns += wait_s * NS
             settings()
             for number, chore in enumerate(beside):
                 do(chore, number, told)

@@ -31,6 +31,23 @@ with listen() as stop:
 assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 """
 
+COMMAND = """
+import sys, threading
+import click
+from ralph.cli.main import cli, main
+from ralph.signals import listen
+@click.command()
+def hang():
+    with listen() as stop:
+        print("begun", flush=True)
+        stop.event.wait()
+        print("asked", flush=True)
+        threading.Event().wait()
+cli.rows["hang"] = ("__main__", "hang", "")
+sys.argv = ["ralph", "hang"]
+main()
+"""
+
 
 def test_a_signal_is_answered_at_once_whatever_goes_on() -> None:
     stop, told, heard = StopSignal(), list[Event](), threading.Event()
@@ -80,6 +97,25 @@ def test_a_second_ctrl_c_stops_at_once_and_a_second_hangup_does_not() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         assert stop.exit_code == 129
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "exit_code"),
+    [
+        pytest.param(signal.SIGTERM, signal.SIGTERM, 143, id="TERM twice"),
+        pytest.param(signal.SIGTERM, signal.SIGINT, 143, id="TERM and Ctrl-C"),
+        pytest.param(signal.SIGINT, signal.SIGINT, 130, id="Ctrl-C twice"),
+    ],
+)
+def test_a_command_that_is_stopped_twice_leaves_with_the_exit_code_of_the_first_signal(
+    first: signal.Signals, second: signal.Signals, exit_code: int
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for word, number in (("begun\n", first), ("asked\n", second)):
+            assert process.stdout.readline() == word
+            process.send_signal(number)
+        assert process.wait(PATIENCE_S) == exit_code
 
 
 def test_the_former_handlers_come_back() -> None:
