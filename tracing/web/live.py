@@ -5,7 +5,6 @@ Knows of traces only when they last changed. What changed, the browser fetches i
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -16,21 +15,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from tracing.store.pulses import Pulse, Pulses
+
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
 MOST_CLIENTS = 32
-
-
-@dataclass(frozen=True)
-class Pulse:
-    """When one trace, or any of them (trace_id ""), last changed."""
-
-    trace_id: str
-    updated_at_ns: int = 0
-    spans: int = 0
-    findings: int = 0  # of one trace how many; of all a number that grows with them
-    status: str = ""  # of one trace
-    running: bool = False
 
 
 @dataclass(eq=False)
@@ -105,14 +94,14 @@ class Live:
 
     async def _poll(self) -> None:
         """Until nobody watches any more."""
-        with closing(_read_only(self.path)) as connection:
+        with closing(Pulses(self.path)) as pulses:
             version, known = -1, set[str]()
             while self.watchers and not self._stopped:
                 wanted = {watcher.trace_id for watcher in self.watchers}
-                now = await run_in_threadpool(_version, connection)
+                now = await run_in_threadpool(pulses.version)
                 if now != version or wanted - known:
                     version, known = now, wanted
-                    self._pulses = await run_in_threadpool(_pulses, connection, wanted)
+                    self._pulses = await run_in_threadpool(pulses.of, wanted)
                     for watcher in self.watchers:
                         watcher.woken.set()
                 await asyncio.sleep(self.poll_s)
@@ -121,34 +110,3 @@ class Live:
 
 def _event(kind: str, pulse: Pulse) -> str:
     return f"event: {kind}\ndata: {json.dumps(asdict(pulse))}\n\n"
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    """Another number whenever another connection, of this process or any, has changed the file."""
-    return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-
-def _pulses(connection: sqlite3.Connection, wanted: set[str]) -> dict[str, Pulse]:
-    return {trace_id: _one(connection, trace_id) if trace_id else _all(connection) for trace_id in wanted}
-
-
-def _one(connection: sqlite3.Connection, trace_id: str) -> Pulse:
-    """A trace that is not there (any more) has ended."""
-    row = connection.execute(
-        "SELECT updated_at_ns, spans, findings, status, ended_at_ns IS NULL FROM trace WHERE trace_id = ?", (trace_id,)
-    ).fetchone()
-    return Pulse(trace_id, row[0], row[1], row[2], row[3], bool(row[4])) if row else Pulse(trace_id)
-
-
-def _all(connection: sqlite3.Connection) -> Pulse:
-    """Each from an index: it costs the same however many traces there are."""
-    running = connection.execute("SELECT max(updated_at_ns), sum(spans), count(*) FROM trace WHERE ended_at_ns IS NULL")
-    open_at, spans, count = running.fetchone()
-    last = connection.execute("SELECT updated_at_ns FROM trace ORDER BY started_at_ns DESC LIMIT 1").fetchone()
-    (finding,) = connection.execute("SELECT coalesce(max(id), 0) FROM finding").fetchone()
-    return Pulse("", max(open_at or 0, last[0] if last else 0), spans or 0, finding, running=bool(count))
