@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from statistics import median
 
-from ralph.live.state import LEFT, ViewState
+from ralph.live.parts import LEFT
+from ralph.live.state import ViewState
 from ralph.standings import StoryState
 
 

@@ -12,7 +12,8 @@ from rich.text import Text
 from ralph.events import EventKind
 from ralph.live.estimate import estimate
 from ralph.live.panel import Action, Panel
-from ralph.live.state import LEFT, LogLine, StoryRow, Tool, ViewState, Working
+from ralph.live.parts import LEFT, LogLine, StoryRow, Tool, Working
+from ralph.live.state import ViewState
 from ralph.screen_text import LAST_LINES, one_line
 from ralph.standings import StoryState
 

@@ -14,9 +14,10 @@ from ralph.errors import RalphError
 from ralph.events import Event, EventKind
 from ralph.live.keys import is_foreground, listening
 from ralph.live.panel import Order, Panel
+from ralph.live.parts import LogLine
 from ralph.live.region import Region
 from ralph.live.render import Size, last_lines_of, lines
-from ralph.live.state import LogLine, ViewState
+from ralph.live.state import ViewState
 
 REDRAW_S = 0.25
 NARROWEST, LOWEST = 20, 4
