@@ -12,7 +12,8 @@ from tracing import attributes as names
 from tracing.span import AttributeValue, JsonValue, SpanKind
 from tracing.tracer import Trace
 from tracing.web.app import create_app
-from tracing.web.conversation_view import BlockKind, conversation, message
+from tracing.web.blocks import BlockKind, message
+from tracing.web.conversation_view import conversation
 from tracing.web.page import NotFoundError, Query, Site
 from tracing.web.pages import span, trace
 from tracing.web.pages.span import SpanView, span_page

@@ -7,7 +7,7 @@ from tracing import attributes as names
 from tracing.diffs import FileDiff, between, parse
 from tracing.span import JsonValue
 from tracing.store import SpanRow
-from tracing.web.conversation_view import Argument, Text, arguments
+from tracing.web.blocks import Argument, Text, arguments
 from tracing.web.messages import given
 from tracing.web.visible import visible
 from tracing.words import plain

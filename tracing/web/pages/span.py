@@ -8,8 +8,8 @@ from tracing.finding import Finding
 from tracing.span import JsonValue, SpanKind
 from tracing.store import SpanLine, SpanRow, TraceNotFoundError, TraceRow, TraceStore
 from tracing.web.around import Around, Family
+from tracing.web.blocks import Text, as_text
 from tracing.web.call_view import CallView, call_view
-from tracing.web.conversation_view import Text, as_text
 from tracing.web.found import found_trace, spans_of, title
 from tracing.web.messages import brought, given
 from tracing.web.page import NotFoundError, Page, Query
