@@ -6,41 +6,13 @@ Reads spans as `ralph.verify` writes them; knows nothing of repos or pages.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ralph.checks.reports.printed.failing import tally
-from ralph.excerpts import clean_text
-from ralph.history.trace_reading import failing_lines, verdict_of
-from tracing import attributes as names
+from ralph.history.trace_reading import verdict_of
+from ralph.ui.check_run import CheckRun, check_runs
 from tracing.span import JsonValue, SpanKind
 from tracing.store import SpanRow, TraceDetail, TraceFilter, TraceNotFoundError, TraceStore
 
-FAILING_LINES = 12
 MOST_LOOKED_THROUGH = 20  # traces of the same repo, for the outputs of a baseline that was known from before
-CHECK = "check "
 UNSAID = "once more, with tests exchanged"
-
-
-@dataclass(frozen=True)
-class CheckRun:
-    """One check, run once."""
-
-    name: str
-    command: str
-    passed: bool | None  # None: it was not seen to its end
-    exit_code: int | None
-    duration_ns: int | None
-    failing: tuple[str, ...]  # names of tests, where the output has them
-    lines: tuple[str, ...]  # of a failed one: those that say what failed
-    output: str
-    trace_id: str  # where it was run: another trace, where the result was known from before
-    span_id: str
-    why: str = ""  # what it was run for; "" for the work itself
-    was_red: bool = False  # it failed before the work too, and is not blamed on the story
-
-    @property
-    def word(self) -> str:
-        if self.was_red:
-            return "failed as before"
-        return {True: "passed", False: "failed", None: "not finished"}[self.passed]
 
 
 @dataclass(frozen=True)
@@ -196,40 +168,14 @@ def _verifications(
             passed=bool(verdict["passed"]) if "passed" in verdict else None,
             text=str(verdict.get("text") or ""),
             on_top=on_top,
-            runs=tuple(_runs(below)),
+            runs=tuple(check_runs(below)),
             guard=_guard(guard, children) if guard else None,
             before=_before(store, detail, again, children) if again else None,
         )
 
 
-def _runs(spans: Sequence[SpanRow]) -> Iterator[CheckRun]:
-    """Checks, and a `setup` that failed."""
-    for span in spans:
-        if span.kind is SpanKind.EVALUATOR:
-            yield check_run(span)
-
-
-def check_run(span: SpanRow) -> CheckRun:
-    known, output = span.attributes, clean_text(_text(span.output()))
-    passed, code = known.get("ralph.check.passed"), known.get(names.CHECK_EXIT_CODE)
-    failed = passed is False
-    return CheckRun(
-        name=span.name.removeprefix(CHECK),
-        command=_text(span.input()),
-        passed=passed if isinstance(passed, bool) else None,
-        exit_code=code if isinstance(code, int) else None,
-        duration_ns=span.duration_ns,
-        failing=tally(output).failing if failed else (),
-        lines=tuple(failing_lines(output, FAILING_LINES)) if failed else (),
-        output=output,
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        why=str(known.get("ralph.check.why") or ""),
-    )
-
-
 def _before(store: TraceStore, detail: TraceDetail, span: SpanRow, children: Children) -> Before:
-    runs = tuple(_runs(children.get(span.span_id, ())))
+    runs = tuple(check_runs(children.get(span.span_id, ())))
     given, output = _mapping(span.input()), _mapping(span.output())
     commit, cached = str(given.get("commit") or ""), bool(span.attributes.get("ralph.baseline.cached"))
     if cached and not runs:
@@ -256,7 +202,7 @@ def _known_from_before(store: TraceStore, detail: TraceDetail, commit: str) -> t
             continue
         found = [span for span in other.spans if span.name == "baseline"]
         same = [span for span in found if _mapping(span.input()).get("commit") == commit]
-        if runs := tuple(run for span in same for run in _runs(other.children(span.span_id))):
+        if runs := tuple(run for span in same for run in check_runs(other.children(span.span_id))):
             return runs
     return ()
 
@@ -270,7 +216,7 @@ def _guard(span: SpanRow, children: Children) -> Guard:
         refused=bool(output["refused"]) if "refused" in output else None,
         weight=weight if isinstance(weight, int) else 0,
         findings=tuple(_finding(one) for one in listed if isinstance(one, Mapping)) if isinstance(listed, list) else (),
-        runs=tuple(Rerun(run.why or UNSAID, run) for run in _runs(children.get(span.span_id, ()))),
+        runs=tuple(Rerun(run.why or UNSAID, run) for run in check_runs(children.get(span.span_id, ()))),
     )
 
 
@@ -299,7 +245,3 @@ def _by_name(runs: Sequence[CheckRun]) -> dict[str, CheckRun]:
 
 def _mapping(value: JsonValue) -> Mapping[str, JsonValue]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
