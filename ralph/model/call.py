@@ -4,14 +4,14 @@ The span covers all attempts; its cost is what the ledger was charged for them t
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ralph.deadline import Left, forever
 from ralph.model.cache_health import CacheHealth
-from ralph.model.call_span import BROKEN_MICROS, EXCEEDED_MICROS, MOST_TOLD, Attempts, describe
+from ralph.model.call_span import MOST_TOLD, Attempts, costed, describe
 from ralph.model.client import credential_errors, decoding_errors
 from ralph.model.concessions import UNSUPPORTED, Concessions, Feature, Taken
 from ralph.model.dialogue import CACHED, Dialogue
@@ -99,7 +99,7 @@ class Model:
         with trace.span(f"chat {self.name}", kind=SpanKind.LLM, attributes=request) as span:
             span.set_request(dialogue.recorded.head, dialogue.system, dialogue.tools)
             attempts = Attempts(self.pace.clock(), Streak(self.pace.clock()))
-            with self._costed(span, attempts):
+            with costed(span, attempts, self._meter):
                 reply = self._persist(dialogue, terms, trace.trace_id, attempts, span)
             describe(span, reply, attempts, ended_s=self.pace.clock(), price_version=self._meter.price_version)
             self._note_cache(
@@ -252,33 +252,6 @@ class Model:
         if self._client is None:
             self._client = self._make_client()
         return self._client
-
-    @contextmanager
-    def _costed(self, span: "Span", attempts: Attempts) -> Iterator[None]:
-        """However the call ends, its span says what the failed attempts cost, and which cost too much."""
-        known = len(self._meter.broken_assumptions)
-        try:
-            yield
-        finally:
-            for broken in self._meter.broken_assumptions[known:]:
-                span.event(
-                    "worst_case_exceeded",
-                    {"reserved_micros": broken.reserved_micros, "charged_micros": broken.charged_micros},
-                )
-                span.set({EXCEEDED_MICROS: broken.charged_micros - broken.reserved_micros})
-            if not attempts.sent:
-                span.set({names.CALL_ATTEMPTS: 0})
-            if attempts.failed or attempts.broken_micros:
-                span.set(
-                    {
-                        BROKEN_MICROS: attempts.broken_micros,
-                        names.COST_MICROS: attempts.broken_micros,
-                        names.UNSEEN_MICROS: attempts.unseen_micros,
-                        names.USAGE_COST_USD: attempts.broken_micros / 1e6,
-                        names.CALL_ATTEMPTS: attempts.failed,
-                        names.CALL_ATTEMPT_ERRORS: attempts.errors,
-                    }
-                )
 
     def _note_cache(
         self, span: "Span", *, dialogue: Dialogue, terms: CallTerms, reply: Reply, started_s: float, health: CacheHealth

@@ -1,5 +1,7 @@
 """What the span of one model call says about its answer and its attempts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -7,6 +9,7 @@ from ralph.model.cache_health import hit_ratio
 from ralph.model.pace import Streak
 from ralph.model.reply import Reply
 from tracing import attributes as names
+from tracing.meter import Meter
 
 if TYPE_CHECKING:
     from tracing.tracer import Span
@@ -41,6 +44,34 @@ class Attempts:
         """One more attempt has failed."""
         self.failed += 1
         self.errors[MOST_TOLD - 1 :] = [error]
+
+
+@contextmanager
+def costed(span: "Span", attempts: Attempts, meter: Meter) -> Iterator[None]:
+    """However the call ends, its span says what the failed attempts cost, and which cost too much."""
+    known = len(meter.broken_assumptions)
+    try:
+        yield
+    finally:
+        for broken in meter.broken_assumptions[known:]:
+            span.event(
+                "worst_case_exceeded",
+                {"reserved_micros": broken.reserved_micros, "charged_micros": broken.charged_micros},
+            )
+            span.set({EXCEEDED_MICROS: broken.charged_micros - broken.reserved_micros})
+        if not attempts.sent:
+            span.set({names.CALL_ATTEMPTS: 0})
+        if attempts.failed or attempts.broken_micros:
+            span.set(
+                {
+                    BROKEN_MICROS: attempts.broken_micros,
+                    names.COST_MICROS: attempts.broken_micros,
+                    names.UNSEEN_MICROS: attempts.unseen_micros,
+                    names.USAGE_COST_USD: attempts.broken_micros / 1e6,
+                    names.CALL_ATTEMPTS: attempts.failed,
+                    names.CALL_ATTEMPT_ERRORS: attempts.errors,
+                }
+            )
 
 
 def describe(span: "Span", reply: Reply, attempts: Attempts, *, ended_s: float, price_version: str) -> None:
