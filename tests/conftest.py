@@ -3,14 +3,15 @@
 import functools
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ralph.home import Home
+from ralph.home import Home, find_home
 from ralph.sandbox.base import NoSandbox, Sandbox
 from ralph.sandbox.choose import LEVELS, Machine
 
@@ -35,6 +36,22 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         '[user]\n\tname = Sam Doe\n\temail = sam@example.com\n[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n',
         encoding="utf-8",
     )
+
+
+@pytest.fixture
+def home() -> Home:
+    """The test's own state folder."""
+    return find_home()
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For what a person reads, which is told in local time."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ The run's clock is the test's: it moves when the run waits, so hours pass in no 
 """
 
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from ralph.run import Outcome
 from ralph.survey import RunRequest
 
 World = Any
+pytestmark = pytest.mark.usefixtures("in_utc")
 HOUR_S = 3600.0
 TWO_AT_NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 SEVEN = TWO_AT_NIGHT + timedelta(hours=5)
@@ -93,16 +93,6 @@ class Night:
         if event.kind is self.goes_after:
             self.goes_after = None
             self.leave()
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a person reads is local time."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.fixture

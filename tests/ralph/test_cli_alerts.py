@@ -12,7 +12,7 @@ from ralph.alerts.rules import every_rule
 from ralph.alerts.service import Alerting
 from ralph.cli.main import cli
 from ralph.errors import RalphError
-from ralph.home import Home, find_home
+from ralph.home import Home
 from ralph.settings.schema import Settings
 from tests.tracing.alerts.receivers import Receiver, Reply, http_receiver
 from tracing.alerts.outbox import Outbox
@@ -25,11 +25,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "alerts.md"
 
 def ralph(*arguments: str) -> Result:
     return CliRunner(env={"COLUMNS": "160"}).invoke(cli, ["alerts", *arguments], standalone_mode=False)
-
-
-@pytest.fixture
-def home() -> Home:
-    return find_home()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from ralph.cli.main import cli
 from ralph.errors import RalphError
 from ralph.events import Event, EventKind
 from ralph.history.event_log import EventLog, RunFolder, RunFolders, RunHead, tee
-from ralph.home import Home, find_home
+from ralph.home import Home
 from tracing.redact import Redactor
 
 AT_NS = 1_795_277_120_123_000_000
@@ -33,11 +33,6 @@ def head(repo: Path, run: str = "20261121-160520-abcdef") -> RunHead:
 
 def note(text: str, kind: EventKind = EventKind.NOTE, **fields: str) -> Event:
     return Event(kind, text, fields)
-
-
-@pytest.fixture
-def home() -> Home:
-    return find_home()
 
 
 @pytest.fixture

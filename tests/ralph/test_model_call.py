@@ -3,7 +3,6 @@
 import math
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -62,6 +61,7 @@ from tracing.store import TraceStore
 from tracing.store.detail import SpanRow
 from tracing.tracer import Tracer
 
+pytestmark = pytest.mark.usefixtures("in_utc")
 MODEL = "claude-opus-5-5"
 RUN = "run:r1"
 TOOLS: list[dict[str, Any]] = [
@@ -164,16 +164,6 @@ class Bench:
     def _stall(self, _event: threading.Event, timeout_s: float | None) -> bool:
         self.stall_limits_s.append(timeout_s)
         return False
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a person reads is local time."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from tracing.span import SpanKind, TraceStatus
 from tracing.sqlite import connect
 from tracing.store.writes import PutFindings
 
+pytestmark = pytest.mark.usefixtures("in_utc")
 NOW_NS = 1_795_332_600 * 10**9  # Sun 22 Nov 2026, 07:30 UTC
 HOUR_NS = 3600 * 10**9
 NIGHT_NS = NOW_NS - 5 * HOUR_NS
@@ -46,20 +47,6 @@ PRD = {
         for number, title in enumerate(("Cart", "Delivery date", "Invoice", "Search"), 1)
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.fixture
-def home() -> Home:
-    return find_home()
 
 
 @pytest.fixture
@@ -267,10 +254,11 @@ def test_a_run_that_went_on_through_the_evening_is_told_whole(home: Home, repo: 
 
 
 def test_an_evening_is_18_o_clock_in_summer_and_winter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
     after_the_change_ns = 1_792_915_200 * 10**9 + 6 * HOUR_NS  # Sun 25 Oct 2026, when the clock went back
-    began = [datetime.fromtimestamp(at_ns / 1e9) for at_ns in evenings(after_the_change_ns, 7)]  # noqa: DTZ006
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        began = [datetime.fromtimestamp(at_ns / 1e9) for at_ns in evenings(after_the_change_ns, 7)]  # noqa: DTZ006
     assert {moment.hour for moment in began} == {18}
     assert len({moment.date() for moment in began}) == 7
 

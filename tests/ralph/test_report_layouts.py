@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -36,20 +34,12 @@ from ralph.report.told import title, told, told_to_all
 from tracing.alerts.message import Kind
 from tracing.finding import Severity
 
+pytestmark = pytest.mark.usefixtures("in_utc")
 GOLDEN = Path(__file__).parent / "report_golden"
 HOUR_NS = 3600 * 10**9
 NOW_NS = 1_795_332_600 * 10**9  # Sun 22 Nov 2026, 07:30 UTC
 SINCE_NS = NOW_NS - 13 * HOUR_NS - HOUR_NS // 2
 HOSTILE = "\x1b[2J\x1b]0;owned\x07<script>alert(1)</script> **bold** [x](https://evil.example) @sam #12\n# Heading | `rm` ~~no~~ $x$ www.evil.example <!-- end of ralph report -->"
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def usd(amount: float, unknown: float = 0) -> Cost:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from ralph.cli.main import cli
 from ralph.errors import RalphError
-from ralph.home import Home, find_home
+from ralph.home import Home
 from ralph.report.gather import gather
 from ralph.report.message import as_message, send_if_due, send_now
 from ralph.report.sent import last_sent
@@ -21,6 +21,7 @@ from ralph.settings.schema import Settings
 from tracing.alerts.message import Kind
 from tracing.alerts.outbox import Outbox
 
+pytestmark = pytest.mark.usefixtures("in_utc")
 HALF_PAST_SEVEN_NS = 1_795_332_600 * 10**9  # Sun 22 Nov 2026, 07:30 UTC
 MINUTE_NS = 60 * 10**9
 DAY_NS = 86_400 * 10**9
@@ -36,20 +37,6 @@ private = true
 name = "desk"
 kind = "desktop"
 """
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.fixture
-def home() -> Home:
-    return find_home()
 
 
 def settings(home: Home, text: str = CONFIG.format(port=9)) -> Settings:

@@ -130,31 +130,21 @@ def test_a_full_disk_costs_a_look_and_no_message(tmp_path: Path, point: str) -> 
     assert messages(folder) == expected
 
 
-def test_engines_in_many_threads_tell_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("worker", "count"),
+    [pytest.param(threading.Thread, 6, id="threads"), pytest.param(FORK.Process, 3, id="processes")],
+)
+def test_engines_at_once_tell_once(tmp_path: Path, worker: type, count: int) -> None:
     expected = told_undisturbed(tmp_path / "undisturbed")
     folder = tmp_path / "together"
     folder.mkdir()
     for look in STORY:
-        threads = [threading.Thread(target=look.evaluate, args=(folder,)) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    assert messages(folder) == expected
-
-
-def test_engines_in_many_processes_tell_once(tmp_path: Path) -> None:
-    expected = told_undisturbed(tmp_path / "undisturbed")
-    folder = tmp_path / "together"
-    folder.mkdir()
-    for look in STORY:
-        processes = [FORK.Process(target=look.evaluate, args=(folder,)) for _ in range(3)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join()
-        assert [process.exitcode for process in processes] == [0, 0, 0]
+        workers = [worker(target=look.evaluate, args=(folder,)) for _ in range(count)]
+        for one in workers:
+            one.start()
+        for one in workers:
+            one.join()
+        assert not any(getattr(one, "exitcode", 0) for one in workers)
 
     assert messages(folder) == expected
 
