@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictFloat, StrictInt, StrictStr
+from pydantic import Field, StrictInt, StrictStr
 
-from ralph.settings.kinds import LENGTH, USD, About, DurationSeconds, Repo, Section, Usd
+from ralph.settings.kinds import LENGTH, OR_NEVER, USD, About, DurationSeconds, OrNever, Repo, Section, Usd
 from tracing.alerts.thresholds import Thresholds
 from tracing.finding import Severity
 
 DEFAULTS = Thresholds()
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class Alerts(Section):
@@ -37,13 +38,14 @@ class Alerts(Section):
     ] = DEFAULTS.failed_every_s
     session_usd: Annotated[
         Usd | None,
-        About("Told when one session costs more.", USD, "10.00", "US dollars", Repo.NEVER, "never"),
+        OrNever,
+        About("Told when one session costs more.", USD + OR_NEVER, "10.00", "US dollars", Repo.NEVER, "never"),
     ] = DEFAULTS.session_usd
     day_usd: Annotated[
         Usd | None,
         About(
             "What a day is expected to cost.",
-            USD,
+            USD + '; `off = ["day_cost"]` switches the rule off',
             "20.00",
             "US dollars",
             Repo.NEVER,
@@ -51,7 +53,7 @@ class Alerts(Section):
         ),
     ] = DEFAULTS.day_usd
     day_over_percent: Annotated[
-        StrictFloat | StrictInt,
+        Number,
         Field(ge=0, le=10_000),
         About(
             "Told when a day costs so much more than expected.", "a number from 0 to 10000", "20", "percent", Repo.NEVER
@@ -61,7 +63,7 @@ class Alerts(Section):
         tuple[Annotated[StrictInt, Field(ge=1, le=100)], ...],
         About(
             "Told, once a period, when so much of a limit is used.",
-            "a list of whole numbers from 1 to 100",
+            "a list of whole numbers from 1 to 100, [] for none",
             "[80, 95]",
             "percent",
             Repo.NEVER,
@@ -69,9 +71,10 @@ class Alerts(Section):
     ] = DEFAULTS.limit_percents
     unknown_usd: Annotated[
         Usd | None,
+        OrNever,
         About(
             "Told when more is reserved of which nobody knows whether it was spent.",
-            USD,
+            USD + OR_NEVER,
             "1.00",
             "US dollars",
             Repo.NEVER,
@@ -80,10 +83,11 @@ class Alerts(Section):
     ] = DEFAULTS.unknown_usd
     session_median_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="session_median"),
         About(
             "Told when an agent's median session takes longer.",
-            LENGTH,
+            LENGTH + OR_NEVER,
             '"20m"',
             "time with its unit",
             Repo.NEVER,
@@ -92,17 +96,24 @@ class Alerts(Section):
     ] = DEFAULTS.session_median_s
     session_p95_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="session_p95"),
         About(
-            "Told when one session in twenty takes longer.", LENGTH, '"2h"', "time with its unit", Repo.NEVER, "never"
+            "Told when one session in twenty takes longer.",
+            LENGTH + OR_NEVER,
+            '"2h"',
+            "time with its unit",
+            Repo.NEVER,
+            "never",
         ),
     ] = DEFAULTS.session_p95_s
     call_median_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="call_median"),
         About(
             "Told when an agent's median model call takes longer.",
-            LENGTH,
+            LENGTH + OR_NEVER,
             '"1m"',
             "time with its unit",
             Repo.NEVER,
@@ -111,10 +122,11 @@ class Alerts(Section):
     ] = DEFAULTS.call_median_s
     call_p95_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="call_p95"),
         About(
             "Told when one model call in twenty takes longer.",
-            LENGTH,
+            LENGTH + OR_NEVER,
             '"5m"',
             "time with its unit",
             Repo.NEVER,
@@ -132,11 +144,11 @@ class Alerts(Section):
         About("With fewer in the window nothing is said.", "a whole number above 0", "20", repo=Repo.NEVER),
     ] = DEFAULTS.latency_least
     tool_error_percent: Annotated[
-        StrictFloat | StrictInt | None,
-        Field(ge=0, le=100),
+        Annotated[Number, Field(ge=0, le=100)] | None,
+        OrNever,
         About(
             "Told when more of an agent's tool calls fail in the window.",
-            "a number from 0 to 100",
+            "a number from 0 to 100" + OR_NEVER,
             "5",
             "percent",
             Repo.NEVER,
@@ -172,7 +184,7 @@ class Alerts(Section):
         ),
     ] = ()
     scores: Annotated[
-        Mapping[str, StrictFloat | StrictInt],
+        Mapping[str, Number],
         About(
             "Told when the average of a score falls below this.",
             "a table of scores and numbers",
@@ -192,7 +204,7 @@ class Alerts(Section):
         Field(alias="schedule_grace"),
         About(
             "Told when a scheduled run has not begun so long after it was due.",
-            LENGTH,
+            LENGTH + '; `off = ["schedule_missed"]` switches the rule off',
             '"30m"',
             "time with its unit",
             Repo.NEVER,

@@ -37,6 +37,7 @@ CREDENTIALS = (
     *(".config/gh", ".config/glab-cli", ".config/gcloud", ".config/git", ".local/share/keyrings", ".mozilla"),
     *("Library/Keychains", ".local/state/ralph"),
 )
+NEVER = "never"
 TOOLS: tuple[ToolName, ...] = ("bash", "read", "edit", "write", "grep", "glob", "finish")
 
 
@@ -62,6 +63,10 @@ def _as_time_of_day(text: str) -> str:
     if found is None:
         raise ValueError(text)
     return f"{found:%H:%M}"
+
+
+def _none_of_never(value: object) -> object:
+    return None if value == NEVER else value
 
 
 def _below_the_root(pattern: str) -> str:
@@ -90,11 +95,13 @@ Usd = Annotated[float, Field(strict=True, ge=1e-6, le=1e6, allow_inf_nan=False)]
 DurationSeconds = Annotated[StrictInt, Field(ge=1), BeforeValidator(_as_seconds)]
 TimeOfDay = Annotated[str, Field(strict=True), AfterValidator(_as_time_of_day)]
 ModelName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
+OrNever = BeforeValidator(_none_of_never)  # of a value that is None where the setting is switched off
 SizeBytes = Annotated[StrictInt, Field(ge=MIB), BeforeValidator(_as_bytes)]
 CacheFolder = Annotated[str, Field(strict=True), AfterValidator(_fit_to_be_written)]
 FilePattern = Annotated[str, Field(strict=True), AfterValidator(_below_the_root)]
 USD = "a number of US dollars from 0.000001 to 1000000 (never 0, negative, inf or nan)"
 LENGTH = "a length of time such as 30d, 12h or 5m"
+OR_NEVER = f', or "{NEVER}"'
 EFFORTS = "one of " + ", ".join(f'"{effort}"' for effort in Effort)
 
 

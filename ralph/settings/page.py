@@ -21,7 +21,7 @@ TITLES = {
     "channels": "`[[channels]]`, one for each place that messages go to",
     "alerts": "`[alerts]`: when a person is told",
     "report": "`[report]`: the morning report",
-    "retention": "`[retention]`: how long things are kept",
+    "retention": '`[retention]`: after how long things go; "never" keeps them',
     "prices": '`[prices."model"]`',
 }
 MAY = {Repo.ANY: "may set", Repo.TIGHTEN: "may tighten", Repo.NEVER: "may not set"}

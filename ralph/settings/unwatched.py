@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt, StrictStr
 
-from ralph.settings.kinds import LENGTH, About, DurationSeconds, Repo, Section, SizeBytes, TimeOfDay
+from ralph.settings.kinds import LENGTH, OR_NEVER, About, DurationSeconds, OrNever, Repo, Section, SizeBytes, TimeOfDay
 from ralph.settings.sizes import EXAMPLE as SIZE
 
 
@@ -67,19 +67,23 @@ class Report(Section):
 
 
 class Retention(Section):
-    """How long things are kept. What a person or a run still needs (an open trace, a kept attempt of an open story) stays."""
+    """After how long things go; "never" lets none of them go. What a person or a run still needs (an open trace, a kept attempt of
+    an open story) stays.
+    """
 
     traces_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="traces"),
-        About("Traces.", LENGTH, '"365d"', "time with its unit", Repo.NEVER, "for ever"),
+        About("Traces.", LENGTH + OR_NEVER, '"365d"', "time with its unit", Repo.NEVER, "for ever"),
     ] = 180 * 86_400
     texts_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="texts"),
         About(
             "The texts of traces (prompts, answers, outputs); the spans, times and costs stay.",
-            LENGTH,
+            LENGTH + OR_NEVER,
             '"60d"',
             "time with its unit",
             Repo.NEVER,
@@ -88,10 +92,11 @@ class Retention(Section):
     ] = 60 * 86_400
     traces_bytes: Annotated[
         SizeBytes | None,
+        OrNever,
         Field(alias="traces_size"),
         About(
             "The largest size of traces.db: beyond it the oldest texts go first, then the oldest traces.",
-            f"a size such as {SIZE}",
+            f"a size such as {SIZE}" + OR_NEVER,
             '"4GB"',
             "size with its unit",
             Repo.NEVER,
@@ -100,10 +105,11 @@ class Retention(Section):
     ] = 4 * 2**30
     failed_work_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="failed_work"),
         About(
             "Work of attempts that failed (`refs/ralph/attempts/`), once its story is done or gone from the PRD.",
-            LENGTH,
+            LENGTH + OR_NEVER,
             '"30d"',
             "time with its unit",
             Repo.NEVER,
@@ -112,10 +118,11 @@ class Retention(Section):
     ] = 30 * 86_400
     runs_s: Annotated[
         DurationSeconds | None,
+        OrNever,
         Field(alias="runs"),
         About(
             "Logs and outputs of runs, the outputs of scheduled runs, and which alerts were sent.",
-            LENGTH,
+            LENGTH + OR_NEVER,
             '"60d"',
             "time with its unit",
             Repo.NEVER,

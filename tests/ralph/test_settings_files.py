@@ -15,6 +15,7 @@ from ralph.errors import ExitCode, RalphError
 from ralph.home import Home
 from ralph.settings import Effort, Layer, Loaded, SettingsError, SettingsFile, load_settings, parse_set_option, resolve
 from ralph.settings.changes import changes
+from ralph.settings.loosening import ATTRIBUTES
 from ralph.settings.places import find_lines, parse
 from ralph.trust import TrustState, Verdict, forget_file, trust_file, verdict
 
@@ -359,6 +360,46 @@ def test_what_the_user_allows_in_his_own_file_a_repo_may_use() -> None:
     assert settings.limits.per_run_usd == 9
     assert settings.checks is not None
     assert settings.checks[0].network
+
+
+ALERTS_OFF = (
+    "session_usd",
+    "unknown_usd",
+    "session_median",
+    "session_p95",
+    "call_median",
+    "call_p95",
+    "tool_error_percent",
+)
+RETENTION_OFF = ("traces", "texts", "traces_size", "failed_work", "runs")
+
+
+@pytest.mark.parametrize(
+    "name", [*(f"alerts.{name}" for name in ALERTS_OFF), *(f"retention.{name}" for name in RETENTION_OFF)]
+)
+def test_a_threshold_and_an_age_can_be_switched_off_and_no_other_word_does(name: str) -> None:
+    table, key = name.split(".")
+    settings = loaded(user=f'[{table}]\n{key} = "never"\n').settings
+    section = getattr(settings, table)
+    assert getattr(section, ATTRIBUTES.get(key, key)) is None
+    for word in ("none", "off", "Never", ""):
+        with pytest.raises(SettingsError) as caught:
+            loaded(user=f'[{table}]\n{key} = "{word}"\n')
+        assert str(caught.value).startswith(f'config.toml:2: {name} cannot be "{word}". Write a ')
+        assert ', or "never", for example ' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        pytest.param("day_usd", '`off = ["day_cost"]` switches the rule off', id="expected-cost"),
+        pytest.param("schedule_grace", '`off = ["schedule_missed"]` switches the rule off', id="grace"),
+    ],
+)
+def test_where_never_would_say_nothing_it_is_told_what_switches_the_rule_off(key: str, remedy: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        loaded(user=f'[alerts]\n{key} = "never"\n')
+    assert remedy in str(caught.value)
 
 
 def test_services_and_files_to_copy_come_from_a_trusted_file_or_the_users_own() -> None:
