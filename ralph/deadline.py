@@ -7,10 +7,10 @@ time when it wakes, and one whose clock is set right ends at the right time.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from time import monotonic
 
-from ralph.durations import time_of_day
+from ralph.durations import next_time_of_day, time_of_day
 from ralph.errors import RalphError
 from tracing.words import length, local_time
 
@@ -52,7 +52,7 @@ def read_until(text: str, now: datetime, zone: tzinfo | None = None) -> datetime
         RalphError: it is no time, has no offset, is past, or is more than a year ahead.
     """
     if wanted := time_of_day(text):
-        return _next(wanted, now, zone)
+        return next_time_of_day(wanted, now, zone)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -66,16 +66,6 @@ def read_until(text: str, now: datetime, zone: tzinfo | None = None) -> datetime
     if moment - now > LONGEST_UNTIL:
         raise RalphError(f"--until {text} is more than a year ahead. Give an earlier moment, or leave it out.")
     return moment.astimezone(UTC)
-
-
-def _next(wanted: time, now: datetime, zone: tzinfo | None) -> datetime:
-    """Where the clocks skip the time of day, as much later as they skip; where it comes twice, the first one."""
-    today = now.astimezone(zone).date()
-    for day in (today, today + DAY):
-        moment = datetime.combine(day, wanted, zone).astimezone(UTC)
-        if moment > now:
-            return moment
-    raise AssertionError("tomorrow's time of day is past")
 
 
 def until_words(until: datetime, now: datetime) -> str:

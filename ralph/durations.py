@@ -1,7 +1,7 @@
 """Lengths of time as people write them ("2h", "90m", "1h30m", "45s"), and times of day ("07:00", "7:00")."""
 
 import re
-from datetime import time
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 EXAMPLE = "2h, 90m or 1h30m"
 SECONDS_PER_UNIT = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
@@ -38,6 +38,21 @@ def time_of_day(text: str) -> time | None:
     """None: it is no time of day. Hours from 0 to 23 and two digits of minutes."""
     found = OF_DAY.fullmatch(text.strip())
     return time(int(found[1]), int(found[2])) if found else None
+
+
+def next_time_of_day(wanted: time, after: datetime, zone: tzinfo | None) -> datetime:
+    """The first moment after `after`, in UTC, when clocks in `zone` show it; None is this machine's zone.
+
+    Where clocks show it twice in a night, each of the two counts; where they skip it, as long after the skip as it would have been.
+    """
+    day = after.astimezone(zone).date()
+    moments = [datetime.combine(day + timedelta(days=number), wanted, zone) for number in (0, 1)]
+    return min(shown for moment in moments for shown in _shown(moment) if shown > after)
+
+
+def _shown(moment: datetime) -> tuple[datetime, datetime]:
+    first, second = (moment.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first, max(first, second)
 
 
 def _pairs(found: re.Match[str]) -> list[tuple[str | None, int]]:

@@ -3,10 +3,10 @@
 Knows nothing about schedules or runs; times are Unix nanoseconds.
 """
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
-from ralph.durations import time_of_day
+from ralph.durations import next_time_of_day, time_of_day
 from ralph.schedule.cron import ScheduleError
 
 S_NS = 10**9
@@ -25,23 +25,11 @@ def parse_until(text: str) -> str:
 
 
 def closes_ns(due_ns: int, until: str | None, timezone: str) -> int | None:
-    """The first time after `due_ns` when the clocks show `until`; None without a window.
-
-    Where clocks show it twice in a night, the first of the two that lies ahead; where they skip it, as long after the
-    skip as it would have been.
-    """
+    """The first time after `due_ns` when the clocks show `until`, as `ralph run --until` has it; None without a window."""
     if until is None:
         return None
-    zone, wanted = ZoneInfo(timezone), time.fromisoformat(until)
-    day = datetime.fromtimestamp(due_ns // S_NS, zone).date()
-    moments = [datetime.combine(day + timedelta(days=number), wanted, zone) for number in (0, 1)]
-    return min(ns for moment in moments for ns in _shown_ns(moment) if ns > due_ns)
-
-
-def _shown_ns(moment: datetime) -> tuple[int, int]:
-    """When clocks show it: once, or twice where they are set back over it."""
-    first, second = (int(moment.replace(fold=fold).timestamp()) * S_NS for fold in (0, 1))
-    return first, max(first, second)
+    due = datetime.fromtimestamp(due_ns // S_NS, UTC)
+    return int(next_time_of_day(time.fromisoformat(until), due, ZoneInfo(timezone)).timestamp()) * S_NS
 
 
 def iso_until(until_ns: int) -> str:

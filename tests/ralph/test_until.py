@@ -8,6 +8,7 @@ import pytest
 
 from ralph.deadline import Deadline, read_until, until_words
 from ralph.errors import ExitCode, RalphError
+from ralph.schedule.window import closes_ns
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=BERLIN)
@@ -26,10 +27,24 @@ NIGHT = datetime(2026, 11, 22, 2, 0, tzinfo=BERLIN)
         pytest.param("07:00", datetime(2026, 10, 24, 22, tzinfo=BERLIN), "2026-10-25T07:00:00+01:00", id="autumn"),
         pytest.param("02:30", datetime(2026, 3, 29, 1, tzinfo=BERLIN), "2026-03-29T03:30:00+02:00", id="skipped"),
         pytest.param("02:30", datetime(2026, 10, 25, 1, tzinfo=BERLIN), "2026-10-25T02:30:00+02:00", id="twice"),
+        pytest.param(
+            "02:30", datetime(2026, 10, 25, 2, 45, tzinfo=BERLIN), "2026-10-25T02:30:00+01:00", id="second-of-two"
+        ),
     ],
 )
 def test_a_time_of_day_is_the_next_one_and_a_moment_is_itself(text: str, now: datetime, moment: str) -> None:
     assert read_until(text, now.astimezone(UTC), BERLIN) == datetime.fromisoformat(moment)
+
+
+@pytest.mark.parametrize("night", [datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)])
+def test_a_run_by_hand_and_a_scheduled_one_end_at_the_same_moment_in_nights_when_the_clocks_change(
+    night: datetime,
+) -> None:
+    for minutes in range(0, 12 * 60, 15):
+        now = night + timedelta(minutes=minutes)
+        for until in ("01:30", "02:00", "02:30", "02:59", "03:00", "03:30", "07:00"):
+            scheduled_ns = closes_ns(int(now.timestamp()) * 10**9, until, "Europe/Berlin")
+            assert int(read_until(until, now, BERLIN).timestamp()) * 10**9 == scheduled_ns
 
 
 @pytest.mark.parametrize(
