@@ -51,7 +51,8 @@ def next_time_of_day(wanted: time, after: datetime, zone: tzinfo | None) -> date
 
 
 def _shown(moment: datetime) -> tuple[datetime, datetime]:
-    first, second = (moment.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    """By `timestamp`: of a time that this machine's clocks skip, `astimezone` makes one before the skip."""
+    first, second = (datetime.fromtimestamp(moment.replace(fold=fold).timestamp(), UTC) for fold in (0, 1))
     return first, max(first, second)
 
 

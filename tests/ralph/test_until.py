@@ -1,6 +1,8 @@
 """`--until`: which moment it names, and that it is the wall clock's."""
 
 import math
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,6 +38,17 @@ def test_a_time_of_day_is_the_next_one_and_a_moment_is_itself(text: str, now: da
     assert read_until(text, now.astimezone(UTC), BERLIN) == datetime.fromisoformat(moment)
 
 
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's clock is set to it."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
 @pytest.mark.parametrize("night", [datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)])
 def test_a_run_by_hand_and_a_scheduled_one_end_at_the_same_moment_in_nights_when_the_clocks_change(
     night: datetime,
@@ -45,6 +58,7 @@ def test_a_run_by_hand_and_a_scheduled_one_end_at_the_same_moment_in_nights_when
         for until in ("01:30", "02:00", "02:30", "02:59", "03:00", "03:30", "07:00"):
             scheduled_ns = closes_ns(int(now.timestamp()) * 10**9, until, "Europe/Berlin")
             assert int(read_until(until, now, BERLIN).timestamp()) * 10**9 == scheduled_ns
+            assert int(read_until(until, now).timestamp()) * 10**9 == scheduled_ns
 
 
 @pytest.mark.parametrize(
