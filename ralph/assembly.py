@@ -15,7 +15,7 @@ from prd.errors import PrdError
 from ralph.agents.base import Session
 from ralph.agents.native import NativeAgent
 from ralph.agents.prepared_tools import PreparedTools
-from ralph.agents.turns import Task
+from ralph.agents.task import Task
 from ralph.alerts.service import Alerting
 from ralph.announcements import tell_end, tell_start
 from ralph.checks.baseline import BaselineCache

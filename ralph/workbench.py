@@ -11,7 +11,7 @@ from prd.read import parse_prd
 from prd.story import Story
 from prd.writeback import mark
 from ralph.agents.base import Session
-from ralph.agents.turns import Task
+from ralph.agents.task import Task
 from ralph.board import Board, PrdPlace, read_board
 from ralph.deadline import Deadline
 from ralph.events import Event, EventKind, Reporter

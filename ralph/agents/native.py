@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
+from ralph.agents.task import Task
 from ralph.agents.tool_calls import Tools
-from ralph.agents.turns import Task, TurnLoop
+from ralph.agents.turns import TurnLoop
 from ralph.events import Event, Reporter
 from ralph.finish import Finish
 from ralph.model.call import Model
@@ -68,7 +69,7 @@ class NativeSession:
     @property
     def cache_hit_ratio(self) -> float:
         """Share of all input so far that came from the prompt cache [0, 1]."""
-        return self._loop.cache_read_tokens / self._loop.input_tokens if self._loop.input_tokens else 0.0
+        return self._loop.cache_hit_ratio
 
     def close(self) -> None:
         self._tools.close()

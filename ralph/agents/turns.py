@@ -3,31 +3,29 @@
 Knows nothing about git, checks or commits; requests, retries and money live in `ralph.model`, tools in `ralph.agents.tool_calls`.
 """
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ralph.agents.endings import ending_of, finish_after
 from ralph.agents.loop_guard import NUDGE_AT_IDLE_TURNS, STOP_AT_FORMAT_ERRORS, LoopGuard
+from ralph.agents.task import Task
+from ralph.agents.telling import Telling
 from ralph.agents.tool_calls import FINISH, ToolCalls, Tools, answer
 from ralph.agents.verdicts import nudge_words, why_stopped
-from ralph.deadline import Left, forever
-from ralph.events import Event, EventKind, EventValue, Reporter
+from ralph.events import Event, EventKind, Reporter
 from ralph.finish import Ending, Finish, finish_of
 from ralph.model.blocks import Block, text, with_words
 from ralph.model.cache_health import CacheHealth
 from ralph.model.call import CallTerms, Model
 from ralph.model.dialogue import Dialogue
-from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, Failure, WorstCaseError
+from ralph.model.failures import CallCancelledError, ContextTooLongError, DeadlineError, WorstCaseError
 from ralph.model.reply import Reply
-from ralph.model.retry_notice import outage_notice, retry_notice
 from ralph.model.stop_reasons import NEXT_STEP, NextStep
 from ralph.model.trouble import ServiceError
 from ralph.prompts import SYSTEM, prompt
 from ralph.spending import Spending
-from ralph.steer.steering import Control, Helm, NobodySpeaks, as_said
-from tracing.budget import Limit, OverBudgetError
+from ralph.steer.steering import Helm, as_said
+from tracing.budget import OverBudgetError
 from tracing.finding import Verdict
 
 if TYPE_CHECKING:
@@ -41,23 +39,6 @@ MAX_TOKENS_AFTER_A_CUT = 128_000
 CUT_OFF = "Not run: your turn was cut off at the output limit before this call was complete. Call it again, in smaller pieces."
 NOT_HANDED_OVER = "Not run: the turn ended before its calls were handed over."
 STOPPED = "Not run: the run was stopped."
-
-
-@dataclass(frozen=True)
-class Task:
-    """One story's session: what it may use."""
-
-    story_id: str
-    limits: Callable[[], Sequence[Limit]]  # asked before each attempt: at midnight the day's limit is another one
-    model: str = ""  # which of the service's models; "" is left to whoever opens the session
-    effort: str | None = "medium"
-    left_s: Left = forever  # until the run's deadline
-    turns: int = 150  # over the whole session, repairs included
-    context_cap_tokens: int = 200_000
-    progress: Callable[[], str] = lambda: ""  # what a compacted conversation starts with: notes and diff stat
-    cancel: threading.Event = field(default_factory=threading.Event)
-    control: Control = field(default_factory=NobodySpeaks)  # how the user speaks to this session
-    criteria: int = 0  # how many acceptance criteria `finish` has to answer for
 
 
 class TurnLoop:
@@ -82,7 +63,7 @@ class TurnLoop:
         self._compacted = False
         self._unsent: list[Block] = []  # the next user message, until the moment it goes out
         self._helm = Helm(task.control, task.story_id, trace, report, task.cancel)
-        self.input_tokens = self.cache_read_tokens = 0
+        self._telling = Telling(task.story_id, spending, model.pace, report)
         self._steps: dict[NextStep, Callable[[Reply], Finish | None]] = {
             NextStep.RUN_TOOLS: self._run_tools,
             NextStep.NUDGE: self._nudge,
@@ -158,16 +139,14 @@ class TurnLoop:
             effort=task.effort,
             left_s=task.left_s,
             cancel=self._helm.wakes,
-            attempt_failed=self._tell_retry,
-            outage=self._tell_outage,
+            attempt_failed=self._telling.retry,
+            outage=self._telling.outage,
         )
         reply = self._model.call(self._dialogue, terms, trace=self._trace, health=self._health)
         self._dialogue.answered(reply.content, reply.usage)
         self._helm.answered()
         self._turns += 1
-        self.input_tokens += reply.usage.input_tokens
-        self.cache_read_tokens += reply.usage.cache_read_tokens
-        self._tell_turn(reply)
+        self._telling.turn(self._turns, reply, self._dialogue.reported_tokens)
         return reply
 
     def _send(self) -> None:
@@ -249,7 +228,7 @@ class TurnLoop:
         if self._compacted:
             return Finish(Ending.CONTEXT, detail=f"too long again after a compaction: {why}")
         self._compacted = True
-        self._report(Event(EventKind.NOTE, f"starting the conversation afresh: {why}", {"story": self._task.story_id}))
+        self._telling.note(f"starting the conversation afresh: {why}")
         self._start_afresh()
         progress = self._task.progress()
         words = prompt("compacted", first_message=self._first_message, progress=progress, failures=self._failures)
@@ -291,32 +270,10 @@ class TurnLoop:
     @property
     def cache_hit_ratio(self) -> float:
         """Share of all input so far that came from the prompt cache [0, 1]."""
-        return self.cache_read_tokens / self.input_tokens if self.input_tokens else 0.0
+        return self._telling.cache_hit_ratio
 
     def _time_is_up(self) -> bool:
         return self._task.left_s() <= 0
-
-    def _tell_turn(self, reply: Reply) -> None:
-        tools = ", ".join(str(call["name"]) for call in reply.tool_calls) or reply.raw_stop_reason
-        fields: dict[str, EventValue] = {
-            "story": self._task.story_id,
-            "turn": self._turns,
-            "tools": [str(call["name"]) for call in reply.tool_calls],
-            "cost_usd": reply.cost_micros / 1e6,
-            "context_tokens": self._dialogue.reported_tokens,
-            "cache_hit_ratio": round(self.cache_hit_ratio, 4),
-            **self._spending.fields(),
-        }
-        self._report(Event(EventKind.TURN, f"turn {self._turns}: {tools}, {self._spending.text()}", fields))
-
-    def _tell_retry(self, attempt: int, failure: Failure, wait_s: float) -> None:
-        words, fields = retry_notice(attempt, failure, wait_s, self._model.pace.now())
-        self._report(Event(EventKind.MODEL_RETRY, words, {"story": self._task.story_id, **fields}))
-
-    def _tell_outage(self, failure: Failure | None, away_s: float) -> None:
-        words, fields = outage_notice(failure, away_s)
-        kind = EventKind.MODEL_RETRY if failure else EventKind.NOTE
-        self._report(Event(kind, words, {"story": self._task.story_id, **fields}))
 
 
 def _last_words(reply: Reply) -> str:
