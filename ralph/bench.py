@@ -1,31 +1,28 @@
-"""The I/O behind one attempt: its worktree, trace, checks, landing on the branch and what is remembered of a failure.
+"""The I/O behind one attempt: its worktree, trace, session, checks and what is remembered of a failure.
 
-What an ending means is decided in `ralph.iteration`; this file does what it decides.
+What an ending means is decided in `ralph.iteration`; this file does what it decides, and `ralph.landing` the commit.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from prd.errors import PrdError
 from prd.story import Story
-from prd.writeback import mark
 from ralph.agents.base import Ending, Finish, Session
-from ralph.agents.turns import Task
+from ralph.agents.task import Task
 from ralph.agents.verdicts import is_told, told
+from ralph.attempt import Attempt
 from ralph.board import Board
 from ralph.brief.briefing import Brief, first_message
 from ralph.brief.feedback import repair_message
 from ralph.errors import RalphError
-from ralph.events import Event, EventKind, EventValue
+from ralph.events import EventKind
 from ralph.finish import without_secrets
-from ralph.notes.commit_text import CommitFacts, commit_message, progress_entry
+from ralph.landing import commit
 from ralph.notes.lessons import learnings, why_parked
-from ralph.notes.notebook import Note
 from ralph.roles import model_for, role_of
 from ralph.steer.steering import Control
 from ralph.verify import Verdict
 from ralph.workbench import Workbench
-from ralph.workspace.commit import commit_story, rescue
 from ralph.workspace.rebase import Conflict, rebase
 from ralph.workspace.snapshot import Snapshot, collect
 from ralph.workspace.worktree import Worktree, open_worktree
@@ -37,9 +34,6 @@ from tracing.tracer import Trace
 
 MOST_REFUSALS = 2
 WORDS = {Ending.BLOCKED: "is blocked", Ending.SKIPPED: "is left out"}
-UNCHECKED = (
-    "committed as {sha} without any check, so it stays open; look at it and set its flag yourself, or add checks"
-)
 
 
 @contextmanager
@@ -86,9 +80,10 @@ class Bench:
     def __init__(self, shared: Workbench, board: Board, story: Story, trace: Trace, worktree: Worktree) -> None:
         self._shared, self._board, self._story = shared, board, story
         self._trace, self._worktree = trace, worktree
-        self._attempt = shared.states.attempts(shared.repo.id, story) + 1
+        number = shared.states.attempts(shared.repo.id, story) + 1
+        self._attempt = Attempt(shared, story, trace, number)
         self._inspection = shared.verifier.inspection(worktree, trace, story)
-        self._prepared = shared.verifier.preparation.of(worktree, trace, self._report)
+        self._prepared = shared.verifier.preparation.of(worktree, trace, self._attempt.report)
         trace.watch.listen(self._tell_finding)
         self._snapshot: Snapshot | None = None
         self._last_failures = ""
@@ -142,7 +137,7 @@ class Bench:
         if verdict.stopped is None and shared.verifier.checks:
             self._trace.set_outcome(passed=verdict.passed, words=verdict.text)
         if verdict.distrusted:
-            reason = self._redact(verdict.text)
+            reason = self._attempt.redact(verdict.text)
             shared.states.note_refusal(shared.repo.id, self._story, self._trace.trace_id, reason)
         return verdict
 
@@ -153,7 +148,7 @@ class Bench:
 
     def ask_for_repair(self, number: int, verdict: Verdict) -> str:
         """The message to the agent; the user is told too."""
-        self._tell(EventKind.REPAIR, f"repair {number} of {self.repairs}: {verdict.text}", repair=number)
+        self._attempt.tell(EventKind.REPAIR, f"repair {number} of {self.repairs}: {verdict.text}", repair=number)
         return repair_message(verdict.feedback, number, self.repairs)
 
     def rebase(self) -> Verdict:
@@ -175,60 +170,21 @@ class Bench:
 
     def commit(self, finish: Finish) -> str:
         """Make the one commit, let the PRD's flag follow, and end the trace."""
-        shared, story, snapshot = self._shared, self._story, self._snapshot
-        assert snapshot is not None
-        finish = without_secrets(finish, self._redact)
-        cost_micros = self._cost_micros()
-        unchecked = not shared.verifier.checks
-        facts = CommitFacts(story, self._trace.trace_id, cost_micros, shared.model_label, unchecked)
-        entry = progress_entry(story, finish.summary, snapshot.changed, shared.now(), finish.learnings)
-        note = Note(entry, finish.patterns)
-        with self._trace.span("commit", kind=SpanKind.CHAIN, input={"files": list(snapshot.changed)}) as span:
-            message = commit_message(facts, finish.summary)
-            extra = {**self._flag_in_tree(), **shared.notebook.in_commit(shared.plan.tip, note)}
-            try:
-                with shared.files:  # in place, the checkout and the PRD in it change with the commit
-                    sha = commit_story(shared.repo, shared.plan, snapshot, message=message, extra_files=extra)
-            except RalphError:
-                self._rescue(snapshot)
-                raise
-            span.set_output({"commit": sha, "branch": shared.plan.name})
-        shared.plan = shared.plan.moved_to(sha)
-        self._follow(sha, note, unchecked=unchecked)
-        self._trace.set_metadata({"ralph.commit": sha})
-        self._trace.end(TraceStatus.SUCCESS)
-        word = "is unchecked and stays open" if unchecked else "passes"
-        text = f"committed {sha[:10]} on {shared.plan.name}: {story.id} {word} (${cost_micros / 1e6:.4f})"
-        self._tell(EventKind.COMMITTED, text, commit=sha, cost_usd=cost_micros / 1e6)
-        return sha
-
-    def _follow(self, sha: str, note: Note, *, unchecked: bool) -> None:
-        """What is kept outside of the commit: the flag of an untracked PRD, notes without a tracked log."""
-        shared = self._shared
-        if unchecked:
-            shared.states.park(shared.repo.id, self._story, UNCHECKED.format(sha=sha[:10]))
-        elif not shared.place.tracked:
-            shared.write_flag(self._story, sha)
-        try:
-            archived = shared.notebook.keep(self._trace.trace_id, note)
-        except OSError as error:
-            self._tell(EventKind.WARNING, f"{shared.notebook.log.name} could not be archived: {error}")
-            return
-        if archived:
-            self._tell(EventKind.NOTE, archived)
+        assert self._snapshot is not None
+        return commit(self._attempt, self._snapshot, finish)
 
     def set_aside(
         self, finish: Finish, status: TraceStatus, *, costs_attempt: bool, remembered: bool, parks: bool
     ) -> str:
         """Keep the work under a ref, remember why it failed, park the story if need be, and end the trace."""
         shared, story = self._shared, self._story
-        finish = without_secrets(finish, self._redact)
+        finish = without_secrets(finish, self._attempt.redact)
         reason = finish.blocked_reason or finish.detail or finish.ending.value
         snapshot = self._last_snapshot()
         if snapshot is not None and snapshot.refused:
             lost = ", ".join(f"{refusal.path} ({refusal.reason})" for refusal in snapshot.refused)
-            self._tell(EventKind.WARNING, f"these files are not kept: {lost}")
-        kept = self._rescue(snapshot) if snapshot is not None and not snapshot.is_empty else None
+            self._attempt.tell(EventKind.WARNING, f"these files are not kept: {lost}")
+        kept = self._attempt.rescue(snapshot) if snapshot is not None and not snapshot.is_empty else None
         trace_id = self._trace.trace_id
         shared.states.record_attempt(
             shared.repo.id,
@@ -236,7 +192,7 @@ class Bench:
             outcome=finish.ending.value,
             reason=reason,
             trace_id=trace_id,
-            learnings=learnings(finish, reason, self._redact(self._last_failures), snapshot, kept)
+            learnings=learnings(finish, reason, self._attempt.redact(self._last_failures), snapshot, kept)
             if remembered
             else "",
             counted=costs_attempt,
@@ -244,12 +200,12 @@ class Bench:
         allowed = shared.settings.agent.attempts
         if parks:
             shared.states.park(shared.repo.id, story, why_parked(finish.ending, reason))
-        elif costs_attempt and self._attempt >= allowed:
-            shared.states.park(shared.repo.id, story, f"{self._attempt} attempts failed, the last one: {reason}")
+        elif costs_attempt and self._attempt.number >= allowed:
+            shared.states.park(shared.repo.id, story, f"{self._attempt.number} attempts failed, the last one: {reason}")
         self._trace.end(status, error=None if parks and status is not TraceStatus.ERROR else reason)
         text = f"{story.id} {WORDS.get(finish.ending, 'did not pass')}: {reason}"
         text = f"{text.rstrip('.')}; the work is kept at {kept}" if kept else text
-        self._tell(EventKind.STORY_ENDED, text, status=status.value, reason=reason, kept=kept, trace=trace_id)
+        self._attempt.tell(EventKind.STORY_ENDED, text, status=status.value, reason=reason, kept=kept, trace=trace_id)
         return reason
 
     def keep_work(self) -> None:
@@ -259,16 +215,16 @@ class Bench:
             return
         with suppress(RalphError, OSError):  # the error that brought us here is the one to show
             self.is_kept = False
-            kept = self._rescue(snapshot)
+            kept = self._attempt.rescue(snapshot)
             self.is_kept = True
-            self._tell(EventKind.NOTE, f"the work on {self._story.id} is kept at {kept}", kept=kept)
+            self._attempt.tell(EventKind.NOTE, f"the work on {self._story.id} is kept at {kept}", kept=kept)
 
     def _task(self, control: Control) -> Task:
         shared, agent = self._shared, self._shared.settings.agent
-        model, effort = model_for(shared.settings, role_of(self._attempt))
+        model, effort = model_for(shared.settings, role_of(self._attempt.number))
         story_micros = shared.settings.limits.micros("per_story_usd") or NO_LIMIT_MICROS
         story_scope = f"story:{shared.repo.id[:16]}:{self._story.id}:{self._story.text_hash[:16]}"
-        own_limits = [Limit(story_scope, story_micros), Limit(self._trace_scope, NO_LIMIT_MICROS)]
+        own_limits = [Limit(story_scope, story_micros), Limit(self._attempt.scope, NO_LIMIT_MICROS)]
         return Task(
             story_id=self._story.id,
             limits=lambda: [*shared.limits(), *own_limits],
@@ -293,7 +249,7 @@ class Bench:
         )
         if files := [path for path in snapshot.discarded if path in owned]:
             text = f"changes to {', '.join(files)} are Ralph's or yours to make, so the agent's are left out"
-            self._tell(EventKind.NOTE, text)
+            self._attempt.tell(EventKind.NOTE, text)
         return snapshot
 
     def _last_snapshot(self) -> Snapshot | None:
@@ -301,49 +257,16 @@ class Bench:
         try:
             return self._collect()
         except (RalphError, OSError) as error:
-            self._tell(EventKind.WARNING, f"the work could not be kept, so it stays at {self._worktree.path}: {error}")
+            self._attempt.tell(
+                EventKind.WARNING, f"the work could not be kept, so it stays at {self._worktree.path}: {error}"
+            )
             self.is_kept = False
             return self._snapshot
-
-    def _rescue(self, snapshot: Snapshot) -> str:
-        return rescue(
-            self._shared.repo, snapshot, self._trace.trace_id, message=f"ralph: {self._story.id} {self._story.title}\n"
-        )
-
-    def _flag_in_tree(self) -> dict[str, bytes]:
-        """A tracked PRD with the flag set, from the branch's own version: the user's uncommitted edits stay theirs."""
-        shared = self._shared
-        data = shared.repo.show(f"{shared.plan.tip}:{shared.place.name}") if shared.place.tracked else None
-        if data is None or not shared.verifier.checks:
-            return {}
-        try:
-            return {shared.place.name: mark(data, self._story.id, passes=True, name=shared.place.name)}
-        except PrdError:
-            where = f"{shared.place.name} on {shared.plan.name}"
-            self._tell(EventKind.NOTE, f"{where} has no {self._story.id} yet; the commit says that it is done")
-            return {}
 
     def _tell_finding(self, finding: Finding) -> None:
         """What goes wrong is said while it goes wrong."""
         if is_told(finding):
-            self._tell(EventKind.WARNING, told(finding), detector=finding.detector, span=finding.span_id)
-
-    def _redact(self, text: str) -> str:
-        return self._shared.tracer.contents.redactor.text(text)
-
-    def _tell(self, kind: EventKind, text: str, **fields: EventValue) -> None:
-        self._report(Event(kind, text, fields))
-
-    def _report(self, event: Event) -> None:
-        """Every event of an attempt says which story it is about."""
-        self._shared.report(Event(event.kind, event.text, {"story": self._story.id, **event.fields}))
-
-    def _cost_micros(self) -> int:
-        return self._shared.ledger.spent(self._trace_scope).total_micros
-
-    @property
-    def _trace_scope(self) -> str:
-        return f"trace:{self._trace.trace_id}"
+            self._attempt.tell(EventKind.WARNING, told(finding), detector=finding.detector, span=finding.span_id)
 
     def _diff_stat(self) -> str:
         snapshot = self._collect()
