@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 SPANS = 20  # a step
-HASHES = 50
+HASHES = 50  # looked up at a time
 LONGEST_TAIL = 10_000  # messages behind a span's last one that no span was sent
 ALL = 1 << 62
 
@@ -55,13 +55,13 @@ def delete_texts(connection: sqlite3.Connection, traces: Sequence[Aged], now_ns:
 def delete_loose(connection: sqlite3.Connection) -> Iterator[None]:
     """The payloads and messages that nothing leads to any more; the longest conversations first, so that tails are short."""
     while rows := connection.execute(_LOOSE, (HASHES,)).fetchall():
-        connection.executemany("DELETE FROM loose WHERE is_node = ? AND length = ? AND hash = ?", map(tuple, rows))
         for row in rows:
+            connection.execute("DELETE FROM loose WHERE is_node = ? AND length = ? AND hash = ?", tuple(row))
             if row["is_node"]:
                 _delete_node(connection, row["hash"])
             else:
                 _delete_payload(connection, row["hash"])
-        yield
+            yield  # after each: a payload may have megabytes
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
