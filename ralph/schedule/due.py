@@ -1,10 +1,11 @@
 """What has become due since somebody looked last, written down: one row for each schedule, and a count of what it stands for.
 
-Nothing that was due is left out: it is a row that waits, a row that is skipped and says why, or counted in one. Runs inside
-the store's transaction; knows nothing about who carries a run out.
+Nothing that was due is left out: it is a row that waits, a row that is skipped and says why, or counted in one. What changes
+something runs inside the store's transactions. Knows nothing about who carries a run out.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ LATE_NS = 300 * S_NS  # nearer than that is on time: a daemon that was started a
 LOOK_NS = 60 * S_NS  # how exactly it is known when somebody looked last
 DAY_NS = 86_400 * S_NS
 MOST_COUNTED = 10_000
+SLICE = 100  # schedules, or rows, in one transaction
 DATED = "%a %Y-%m-%d %H:%M"
 
 
@@ -32,31 +34,55 @@ class Due:
     skipped_ns: int | None = None  # when that was decided; None: it is to run
 
 
-def write_down(db: sqlite3.Connection, now_ns: int, rule: str) -> list[int]:
-    """All that has become due; the ids of those that were closed or skipped on this occasion."""
-    off = _off_since(db, now_ns)
-    _after_a_clock_that_was_ahead(db, now_ns)
-    closed = _close_windows(db, now_ns)
-    for row in db.execute("SELECT * FROM schedules WHERE NOT paused ORDER BY name").fetchall():
-        closed += write_down_one(db, row, now_ns, rule, off)
-    return closed
+@dataclass(frozen=True)
+class Look:
+    """At what time somebody looks, and what becomes of what was missed."""
+
+    now_ns: int
+    rule: str = Missed.RUN
+    off: str = ""  # why it was not written down in time
 
 
-def write_down_one(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, rule: str, off: str) -> list[int]:
-    """The same of one schedule; `off` says why it was not written down in time."""
-    low_ns = lower_bound_ns(db, row, now_ns)
-    if not _is_due(Cron(row["cron"], row["timezone"]), low_ns, now_ns):
+@dataclass(frozen=True)
+class Active:
+    """A schedule that is not paused, and after when its due times count."""
+
+    name: str
+    cron: Cron
+    low_ns: int
+
+    def is_due(self, now_ns: int) -> bool:
+        return _is_due(self.cron, self.low_ns, now_ns)
+
+    def count(self, now_ns: int) -> None:
+        """Before the lock is taken: `write_down` finds it done, and does it again where the schedule was changed meanwhile."""
+        _passed(self.cron, self.low_ns, now_ns)
+
+
+def active(db: sqlite3.Connection, now_ns: int) -> list[Active]:
+    rows = db.execute("SELECT * FROM schedules WHERE NOT paused ORDER BY name").fetchall()
+    return [Active(row["name"], Cron(row["cron"], row["timezone"]), lower_bound_ns(db, row, now_ns)) for row in rows]
+
+
+def write_down(db: sqlite3.Connection, some: Sequence[Active], look: Look) -> list[int]:
+    """What has become due of these; the ids of those that are skipped."""
+    skipped: list[int] = []
+    for one in some:
+        row = db.execute("SELECT * FROM schedules WHERE name = ? AND NOT paused", (one.name,)).fetchone()
+        skipped += write_down_one(db, row, look) if row else []
+    return skipped
+
+
+def write_down_one(db: sqlite3.Connection, row: sqlite3.Row, look: Look) -> list[int]:
+    """The same of one schedule."""
+    schedule, low_ns = schedule_of(row), lower_bound_ns(db, row, look.now_ns)
+    if not _is_due(schedule.cron, low_ns, look.now_ns):
         return []
-    schedule = schedule_of(row)
-    due_ns = schedule.cron.latest_due_ns(low_ns, now_ns)
-    assert due_ns is not None
+    due_ns, earlier = _passed(schedule.cron, low_ns, look.now_ns)
     db.execute("UPDATE schedules SET considered_ns = ? WHERE name = ?", (due_ns, schedule.name))
-    if not _is_free(db, schedule.name, due_ns):
+    if not _is_free(db, schedule.name, due_ns) or _joined(db, schedule.name, 1 + earlier):
         return []
-    earlier = schedule.cron.count_due(low_ns, due_ns - 1, MOST_COUNTED)
-    if _joined(db, schedule.name, 1 + earlier):
-        return []
-    return _insert(db, row, earlier, _judged(schedule, due_ns, now_ns, rule, off))
+    return _insert(db, row, earlier, _judged(schedule, due_ns, look))
 
 
 def _is_due(cron: Cron, low_ns: int, now_ns: int) -> bool:
@@ -68,6 +94,14 @@ def _is_due(cron: Cron, low_ns: int, now_ns: int) -> bool:
 def _first_due_ns(cron: Cron, low_ns: int) -> int | None:
     """Kept: a daemon asks every few seconds, inside a transaction, and the answer stays until it is due."""
     return cron.next_due_ns(low_ns)
+
+
+@lru_cache(maxsize=2 * SLICE)
+def _passed(cron: Cron, low_ns: int, now_ns: int) -> tuple[int, int]:
+    """The last due time, and how many were before it; one there is."""
+    due_ns = cron.latest_due_ns(low_ns, now_ns)
+    assert due_ns is not None
+    return due_ns, cron.count_due(low_ns, due_ns - 1, MOST_COUNTED)
 
 
 def lower_bound_ns(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int) -> int:
@@ -93,7 +127,7 @@ def skip_unlooked(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, why: st
     """What became due and nobody has seen is not made up: its times change, or it is paused or removed."""
     if not row["paused"]:
         before = _newest_id(db)
-        write_down_one(db, row, now_ns, Missed.RUN, "")
+        write_down_one(db, row, Look(now_ns))
         change = "UPDATE due_runs SET state = 'skipped', ended_at_ns = ?, why = ? WHERE id > ? AND schedule = ?"
         db.execute(change, (now_ns, why, before, row["name"]))
 
@@ -110,27 +144,37 @@ def _newest_id(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT COALESCE(MAX(id), 0) FROM due_runs").fetchone()[0])
 
 
-def _off_since(db: sqlite3.Connection, now_ns: int) -> str:
-    """In words when nobody looked; remembers that somebody does now."""
-    row = db.execute("SELECT looked_ns FROM schedule_watch").fetchone()
-    looked_ns = row[0] if row else now_ns
-    if row is None or not 0 <= now_ns - looked_ns < LOOK_NS:
-        db.execute("INSERT OR REPLACE INTO schedule_watch VALUES (1, ?)", (now_ns,))
+def off_since(db: sqlite3.Connection, now_ns: int) -> str:
+    """In words when nobody looked."""
+    looked_ns = _looked_ns(db) or now_ns
     if now_ns - looked_ns <= LATE_NS:
         return "it was not looked at in time"
     return f"the machine or the daemon was off from {local_time(looked_ns, DATED)} to {local_time(now_ns, DATED)}"
 
 
-def _after_a_clock_that_was_ahead(db: sqlite3.Connection, now_ns: int) -> None:
+def remember_the_look(db: sqlite3.Connection, now_ns: int) -> None:
+    """Once all that was due is written down: a look that was broken off is none."""
+    looked_ns = _looked_ns(db)
+    if looked_ns is None or not 0 <= now_ns - looked_ns < LOOK_NS:
+        db.execute("INSERT OR REPLACE INTO schedule_watch VALUES (1, ?)", (now_ns,))
+
+
+def _looked_ns(db: sqlite3.Connection) -> int | None:
+    row = db.execute("SELECT looked_ns FROM schedule_watch").fetchone()
+    return int(row[0]) if row else None
+
+
+def after_a_clock_that_was_ahead(db: sqlite3.Connection, now_ns: int) -> None:
     """What a wrong clock made due becomes due again in its own time; by less than a day, it stays due."""
     db.execute("UPDATE schedules SET considered_ns = ?1 WHERE considered_ns > ?1", (now_ns,))
     far = "state = 'pending' AND started_at_ns IS NULL AND due_at_ns > ?"
     db.execute(f"DELETE FROM due_runs WHERE {far} AND NOT by_hand", (now_ns + DAY_NS,))  # noqa: S608 (ours)
 
 
-def _close_windows(db: sqlite3.Connection, now_ns: int) -> list[int]:
-    query = "SELECT * FROM due_runs WHERE state = 'pending' AND until_ns <= ?"
-    rows = db.execute(query, (now_ns,)).fetchall()
+def close_windows(db: sqlite3.Connection, now_ns: int) -> list[int]:
+    """A slice of them; the ids."""
+    query = "SELECT * FROM due_runs WHERE state = 'pending' AND until_ns <= ? LIMIT ?"
+    rows = db.execute(query, (now_ns, SLICE)).fetchall()
     for row in rows:
         go = "begin" if row["started_at_ns"] is None else "go on"
         _close(db, row, now_ns, f"its window closed at {day_and_time(row['until_ns'])} before it could {go}")
@@ -176,14 +220,15 @@ def _joined(db: sqlite3.Connection, name: str, count: int) -> bool:
     return db.execute(statement, (count, name)).rowcount == 1
 
 
-def _judged(schedule: Schedule, due_ns: int, now_ns: int, rule: str, off: str) -> Due:
+def _judged(schedule: Schedule, due_ns: int, look: Look) -> Due:
+    now_ns, off = look.now_ns, look.off
     until_ns = closes_ns(due_ns, schedule.until, schedule.cron.timezone)
     if now_ns - due_ns <= LATE_NS:
         return Due(due_ns, until_ns)
     if until_ns is not None and now_ns >= until_ns:
         closed = day_and_time(until_ns)
         return Due(due_ns, until_ns, f"missed: {off}; its window closed at {closed}", skipped_ns=now_ns)
-    if (schedule.missed or rule) == Missed.SKIP:
+    if (schedule.missed or look.rule) == Missed.SKIP:
         return Due(due_ns, until_ns, f"missed: {off}; a missed run of this schedule is skipped", skipped_ns=now_ns)
     return Due(due_ns, until_ns, f"late: {off}")
 

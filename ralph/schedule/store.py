@@ -17,7 +17,7 @@ from typing import Protocol
 
 from ralph.home import Home
 from ralph.schedule.cron import ScheduleError, local_timezone, parse_cron
-from ralph.schedule.due import close_all, insert_by_hand, skip_unlooked, write_down
+from ralph.schedule.due import close_all, insert_by_hand, skip_unlooked
 from ralph.schedule.lease import ENDED, Claimant, Leg, change_as_holder, put_back
 from ralph.schedule.reading import every_schedule, history, overdue
 from ralph.schedule.rows import (
@@ -29,9 +29,9 @@ from ralph.schedule.rows import (
     Schedule,
     ScheduleRow,
     State,
-    outcome_of,
     schedule_of,
 )
+from ralph.schedule.slices import look_at_all
 from ralph.schedule.window import closes_ns, parse_until
 from tracing.owner import this_process
 from tracing.span import Owner
@@ -224,12 +224,10 @@ class Schedules:
     def materialise(self, missed: str = Missed.RUN) -> Sequence[Outcome]:
         """Write down what has become due; what was missed while nobody looked becomes one run, not many, or is skipped.
 
-        Returns those that were skipped, or whose window has closed.
+        In slices: others get at the ledger in between, and what a death leaves is the next look's. Returns those that were
+        skipped, or whose window has closed.
         """
-        with self._change("materialise") as db:
-            ids = write_down(db, self._clock(), missed)
-            found = [db.execute("SELECT * FROM due_runs WHERE id = ?", (id_,)).fetchone() for id_ in ids]
-            return [outcome_of(row) for row in found]
+        return look_at_all(self._change, self._clock(), missed)
 
     def claim(self, only: int | None = None) -> DueRun | None:
         """Take the lease of the run that is due longest (or of run `only`): a new one, or one whose owner is dead."""
