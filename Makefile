@@ -20,8 +20,9 @@ $(BROWSER_STAMP): $(STAMP)
 demo: $(STAMP)
 	$(BIN)/ralph demo
 
+# one worker more than processors: a test waits for processes and disks a third of its time
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto -q -m "not slow and not soak and not browser"
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)') -q -m "not slow and not soak and not browser"
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -n auto -q -m "slow and not soak"

@@ -13,7 +13,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -24,7 +24,9 @@ from ralph.replay.server import serve
 World = Any
 pytestmark = pytest.mark.slow
 PATIENCE_S = 90.0
+DEMO_S = 600.0  # some 20 s of processor time in 900 processes; a busy machine gives it a tenth of a processor
 COLUMNS, ROWS = 80, 24
+TOLD_CHARS = 8_000  # what a failure tells: a hang's stacks and the last pictures, not minutes of them
 SHOW_CURSOR = "\x1b[?25h"
 
 
@@ -61,16 +63,23 @@ class Terminal:
     def plain(self) -> str:
         return re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", self.seen)
 
-    def end(self) -> int:
-        self.wait_until(lambda: self.process.poll() is not None, "the end of the run")
+    def end(self, within_s: float = PATIENCE_S) -> int:
+        self.wait_until(lambda: self.process.poll() is not None, "the end of the run", within_s)
         self._read(0)
         return self.process.returncode
 
-    def wait_until(self, true: Callable[[], bool], what: str) -> None:
-        give_up_s = time.monotonic() + PATIENCE_S
+    def wait_until(self, true: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
+        give_up_s = time.monotonic() + within_s
         while not true():
-            assert time.monotonic() < give_up_s, f"no {what!r} in:\n{self.plain}"
+            if time.monotonic() > give_up_s:
+                self._give_up(what)
             self._read(0.05)
+
+    def _give_up(self, what: str) -> NoReturn:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGUSR1)  # it tells where each thread stands
+            self._read(1.0)
+        pytest.fail(f"no {what!r} at the end of:\n{self.plain[-TOLD_CHARS:]}")
 
     def _read(self, timeout_s: float) -> None:
         while select.select([self.controller], [], [], timeout_s)[0]:
@@ -86,7 +95,8 @@ class Terminal:
 
 
 LEADER = """
-import fcntl, sys, termios
+import faulthandler, fcntl, signal, sys, termios
+faulthandler.register(signal.SIGUSR1)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # a terminal of our own, as a shell's child has it
 from ralph.cli.main import main
 sys.argv = ["ralph", *sys.argv[1:]]
@@ -250,11 +260,12 @@ def test_a_view_without_colour_has_none(repo: World, tools: Any) -> None:
     assert not re.search(r"\x1b\[[0-9;]*[34][0-8]", shown.seen)
 
 
+@pytest.mark.timeout(DEMO_S + PATIENCE_S)
 def test_the_demo_is_shown_live_too_and_tells_its_summary_below(repo: World) -> None:
     folder = str(repo.home.parent / "demo")
     with terminal(repo, [], "--folder", folder, "--sandbox", "none", command="demo") as shown:
         shown.wait_for("p pause  s say  k skip  q stop  ? help")
-        code = shown.end()
+        code = shown.end(DEMO_S)
     assert code == 0
     assert "done     US-003" in shown.plain
     assert "Where to look next" in shown.plain

@@ -55,17 +55,22 @@ def begin(world: World, tools: Any, settings: str = "") -> None:
 @pytest.mark.parametrize(
     ("turn", "reason"),
     [
-        pytest.param(fails(400), "400 invalid_request_error", id="400"),
+        pytest.param(fails(400), "400 invalid_request_error", id="400", marks=pytest.mark.slow),
         pytest.param(fails(401), "Set ANTHROPIC_API_KEY to a valid key", id="401"),
-        pytest.param(fails(402), "Add credit", id="402"),
-        pytest.param(fails(403), "403 permission_error", id="403"),
-        pytest.param(fails(404), "Check the model's name", id="404"),
+        pytest.param(fails(402), "Add credit", id="402", marks=pytest.mark.slow),
+        pytest.param(fails(403), "403 permission_error", id="403", marks=pytest.mark.slow),
+        pytest.param(fails(404), "Check the model's name", id="404", marks=pytest.mark.slow),
         pytest.param(fails(429, retry_after=25_000), "rate limited until", id="429-for-seven-hours"),
         pytest.param(
             fails(400, message="Your credit balance is too low. It resets at 7pm"), "Add credit", id="no-credit"
         ),
-        pytest.param(fails(403, error_code="organization_on_hold"), "Add credit", id="on-hold"),
-        pytest.param(fails(429, error_code="enforced_spend_limit_reached"), "Add credit", id="spend-limit"),
+        pytest.param(fails(403, error_code="organization_on_hold"), "Add credit", id="on-hold", marks=pytest.mark.slow),
+        pytest.param(
+            fails(429, error_code="enforced_spend_limit_reached"),
+            "Add credit",
+            id="spend-limit",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(error_midway("billing_error"), "billing_error", id="billing-error-midway"),
     ],
 )

@@ -24,13 +24,16 @@ TINY: dict[str, Callable[[Path], list[Figure]]] = {
     "detectors": partial(detectors.measure, turns=2, short=12, long=24),
     "nights": partial(nights.measure, nights=2, spans=100, schedules=3),
 }
+LONGEST = {"memory", "nights", "detectors"}
 
 
 def test_every_benchmark_has_a_tiny_run() -> None:
     assert set(TINY) == set(BENCHMARKS)
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONGEST else name for name in TINY]
+)
 def test_it_measures_something_and_prints_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RALPH_HOME", raising=False)
     figures = TINY[name](tmp_path)
