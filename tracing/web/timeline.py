@@ -4,6 +4,7 @@ The axis is a chain of segments. A busy one takes as much room as it lasted, a f
 milliseconds since the trace began; places are shares [0..1] of what is shown. Knows nothing about HTML, money or words.
 """
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -167,6 +168,18 @@ def _segments(gaps: Iterator[tuple[float, float]], end_ms: float) -> Iterator[Se
         at_ms = stop_ms
     if at_ms < end_ms:
         yield Segment(at_ms, end_ms, folded=False)
+
+
+def axis_rule() -> str:
+    """What a browser needs to fold and mark its own axis alike, as JSON: the numbers here are the only ones."""
+    rule = {
+        "leastGapMs": LEAST_GAP_MS,
+        "leastGapShare": LEAST_GAP_SHARE,
+        "foldShare": FOLD_SHARE,
+        "containers": sorted(CONTAINERS),
+        "stepsMs": _STEPS_MS,
+    }
+    return json.dumps(rule, separators=(",", ":"))
 
 
 def _round_step(rough_ms: float) -> float:

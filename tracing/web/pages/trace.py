@@ -12,7 +12,7 @@ from tracing.web.growth import Growth, growth
 from tracing.web.page import Page, PageError, Query
 from tracing.web.pages.span import SpanView, span_view
 from tracing.web.span_row import KINDS, Words, is_cut, label, numbered, state, words
-from tracing.web.timeline import NS_PER_MS, Axis, Placed, axis, began_ns
+from tracing.web.timeline import NS_PER_MS, Axis, Placed, axis, axis_rule, began_ns
 from tracing.words import length, plain
 
 ROWS = 300
@@ -116,6 +116,10 @@ class TraceView:
     @property
     def path(self) -> str:
         return f"/traces/{self.trace.trace_id}"
+
+    @property
+    def axis_rule(self) -> str:
+        return axis_rule()
 
 
 def trace_page(query: Query) -> TraceView:

@@ -1,14 +1,7 @@
-// The time axis: idle gaps folded, a part of it shown. The same rules as tracing/web/timeline.py. Times are milliseconds
-// since the trace began; "room" is what they take on the axis: a busy stretch as long as it lasted, a fold a little.
+// The time axis: idle gaps folded, a part of it shown; by the rule that tracing/web/timeline.py writes into the page. Times are
+// milliseconds since the trace began; "room" is what they take on the axis: a busy stretch as long as it lasted, a fold a little.
 
-const LEAST_GAP_MS = 2000;
-const LEAST_GAP_SHARE = 0.03;
-const FOLD_SHARE = 0.025;
-const CONTAINERS = new Set(["AGENT", "CHAIN"]);
-const STEPS_MS = [
-  0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1.5e4, 3e4, 6e4, 1.2e5, 3e5, 6e5, 9e5, 1.8e6, 3.6e6,
-  7.2e6, 1.44e7, 2.88e7, 4.32e7, 8.64e7,
-];
+/** @typedef {{leastGapMs: number, leastGapShare: number, foldShare: number, containers: string[], stepsMs: number[]}} Rule */
 
 /** As words.length() says it. @param {number} ms */
 export function length(ms) {
@@ -22,13 +15,18 @@ export function length(ms) {
 }
 
 export class Axis {
-  /** @param {{start: number, end: number | null, kind: string, children: unknown[]}[]} rows in the order they began */
-  constructor(rows, now) {
+  /**
+   * @param {{start: number, end: number | null, kind: string, children: unknown[]}[]} rows in the order they began
+   * @param {number} now
+   * @param {Rule} rule
+   */
+  constructor(rows, now, rule) {
     const end = Math.max(0.001, rows.reduce((last, row) => Math.max(last, row.end ?? Math.max(row.start, now)), 0));
-    this.segments = segments(rows, now, end);
+    this.segments = segments(rows, now, end, rule);
+    this.steps = rule.stepsMs;
     this.end = end;
     const busy = this.segments.reduce((sum, one) => sum + (one.folded ? 0 : one.end - one.start), 0);
-    this.foldRoom = Math.max(busy * FOLD_SHARE, 1);
+    this.foldRoom = Math.max(busy * rule.foldShare, 1);
     let before = 0;
     for (const one of this.segments) {
       one.before = before;
@@ -83,7 +81,7 @@ export class Axis {
     const folded = this.segments.reduce(
       (sum, one) => sum + (one.folded ? Math.max(Math.min(one.end, last) - Math.max(one.start, first), 0) : 0), 0);
     const rough = (last - first - folded) / count;
-    const step = STEPS_MS.find((one) => one >= rough) ?? Math.ceil(rough / 8.64e7) * 8.64e7;
+    const step = this.steps.find((one) => one >= rough) ?? Math.ceil(rough / 8.64e7) * 8.64e7;
     const found = [];
     for (const one of this.segments) {
       if (one.folded || one.end < first || one.start > last) continue;
@@ -103,12 +101,13 @@ export class Axis {
   }
 }
 
-function segments(rows, now, end) {
-  const least = Math.max(LEAST_GAP_MS, LEAST_GAP_SHARE * end);
+/** @param {Rule} rule */
+function segments(rows, now, end, rule) {
+  const least = Math.max(rule.leastGapMs, rule.leastGapShare * end);
   const gaps = [];
   let busyUntil = 0;
   for (const row of rows) {
-    if (CONTAINERS.has(row.kind) && row.children.length) continue;
+    if (rule.containers.includes(row.kind) && row.children.length) continue;
     if (row.start - busyUntil > least) gaps.push([busyUntil, row.start]);
     busyUntil = Math.max(busyUntil, row.end ?? Math.max(row.start, now));
   }

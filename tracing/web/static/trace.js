@@ -20,6 +20,7 @@ class TracePage {
     this.page = box.dataset.page;
     this.path = new URL(this.page, location.href).pathname;
     this.rows = new Rows(box.dataset.rows);
+    this.rule = JSON.parse(box.dataset.axis); // of the axis
     const args = new URLSearchParams(location.search);
     this.filter = {
       kinds: new Set((args.get("kinds") ?? "").split(",").filter(Boolean)),
@@ -82,7 +83,7 @@ class TracePage {
   /** Rows or filters have changed. */
   update() {
     const shown = this.axis;
-    this.axis = new Axis(this.rows.begun, this.rows.now);
+    this.axis = new Axis(this.rows.begun, this.rows.now, this.rule);
     if (shown?.isZoomed) this.axis.show(shown.from, shown.to);
     else if (!shown && (this.zoom.from || this.zoom.to)) this.axis.show(this.axis.room(this.zoom.from), this.axis.room(this.zoom.to || this.axis.end));
     const seen = this.rows.seen(this.filter);
