@@ -78,7 +78,9 @@ class Terminal:
     def _give_up(self, what: str) -> NoReturn:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGUSR1)  # it tells where each thread stands
-            self._read(1.0)
+            told_s = time.monotonic() + 1.0
+            while time.monotonic() < told_s:
+                self._read(0.1)
         pytest.fail(f"no {what!r} at the end of:\n{self.plain[-TOLD_CHARS:]}")
 
     def _read(self, timeout_s: float) -> None:
