@@ -57,6 +57,7 @@ class TryLine:
 
     trace_id: str
     status: TraceStatus
+    was_stopped: bool
     at_ns: int
     cost_micros: int
     findings: int
@@ -180,6 +181,7 @@ def _card(story: StoryStatus, allowed: int, rows: list[TraceRow]) -> Card:
         TryLine(
             row.trace_id,
             row.status,
+            row.was_stopped,
             row.started_at_ns,
             row.known_micros,
             row.findings,

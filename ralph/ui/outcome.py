@@ -66,6 +66,7 @@ class Outcome:
     trace_id: str
     kind: str  # "attempt", or "verify": somebody asked for Ralph's verdict on a commit
     status: TraceStatus
+    was_stopped: bool
     headline: str
     reason: str  # one or two sentences behind the headline; ""
     parked: str  # why the story is parked now, where the headline does not say it already; ""
@@ -97,6 +98,7 @@ def outcome(store: TraceStore, home: Home, detail: TraceDetail) -> Outcome | Non
         trace_id=trace.trace_id,
         kind="verify" if is_verify else "attempt",
         status=trace.status,
+        was_stopped=trace.was_stopped,
         headline=headline,
         reason=reason,
         parked=story.parked if story and trace.status is not TraceStatus.BLOCKED else "",
@@ -138,6 +140,8 @@ def _attempted(
     reason = _why(trace, seen, said)
     if trace.status is TraceStatus.BLOCKED:
         return "Parked: the agent says that it cannot be done", reason
+    if trace.was_stopped:
+        return "Stopped before it was done", reason
     if trace.status in STOPPED:
         return STOPPED[trace.status], reason
     if _is_refused(trace, seen):

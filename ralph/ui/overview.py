@@ -16,7 +16,7 @@ from ralph.settings.load import load_settings
 from ralph.ui.notices import Notice, notices
 from tracing.budget import Ledger, Spend, day_scope
 from tracing.span import TraceStatus
-from tracing.store import TraceFilter, TraceRow, TraceStore
+from tracing.store import TraceFilter, TraceRow, TraceStore, told_sum
 from tracing.web.charts import Chart, Point, bars, line
 from tracing.web.page import Query
 from tracing.words import money
@@ -40,7 +40,8 @@ class Line:
     name: str  # the story's id, or what the trace is called
     title: str
     status: TraceStatus
-    cost_micros: int
+    was_stopped: bool
+    cost_micros: int | None  # None: nobody said at what price
     duration_ns: int
     findings: int
     worst: int
@@ -56,7 +57,7 @@ class Session:
     repo_name: str
     began_at_ns: int
     duration_ns: int
-    cost_micros: int  # known
+    cost_micros: int | None  # known; None: nobody said at what price
     unseen_micros: int  # reserved by calls whose end was never seen
     simulated: bool
     is_going: bool
@@ -122,7 +123,7 @@ def overview(query: Query, home: Home) -> Overview:
         more_sessions=max(len(sessions) - MOST_SESSIONS, 0),
         looks=tuple(pointed(store, one) for one in found[:MOST_LOOKS]),
         more_looks=max(len(found) - MOST_LOOKS, 0),
-        money=_money(home, now_ns, sum(one.cost_micros for one in sessions)),
+        money=_money(home, now_ns, sum(one.cost_micros or 0 for one in sessions)),
         repos=tuple(map(_repo_line, boards)),
         pass_rate=pass_rate,
         cost_per_story=cost,
@@ -161,7 +162,7 @@ def _sessions(home: Home, rows: Sequence[TraceRow]) -> Iterator[Session]:
 
 def _session(home: Home, name: str, rows: Sequence[TraceRow]) -> Session:
     began_ns = min(row.started_at_ns for row in rows)
-    cost_micros = sum(row.known_micros for row in rows)
+    cost_micros = told_sum(rows)
     folder = RunFolders(home).newest(run=name) if rows[0].agent_id == "ralph" and rows[0].session_id else None
     repo = next((row.repo for row in rows if row.repo), "")
     return Session(
@@ -189,7 +190,8 @@ def _line(row: TraceRow) -> Line:
         name,
         str(row.metadata.get("ralph.story.title") or ""),
         row.status,
-        row.known_micros,
+        row.was_stopped,
+        row.told_micros,
         row.duration_ns,
         row.findings,
         row.worst,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tracing import TraceStore
+from tracing import Tracer, TraceStore
 from tracing import attributes as names
 from tracing.finding import Finding, Severity
 from tracing.owner import this_process
@@ -157,3 +157,25 @@ def test_a_session_that_nobody_knows_is_not_found(store: TraceStore) -> None:
 )
 def test_95_percent_take_no_longer_than_the_95th_of_100(values: list[int], expected: int | None) -> None:
     assert percentile(values, 95) == expected
+
+
+def test_what_somebody_stopped_is_no_error_and_what_died_is_one(store: TraceStore) -> None:
+    for error in ("the run was stopped", "Process 7 ended without closing this; found and closed at noon."):
+        Tracer(store).start_trace("work", agent_id="bot", session_id="s").end(TraceStatus.INTERRUPTED, error=error)
+    found = agent(Query(store, {"agent": slug("bot")}, {"since": "all"}, NOW))
+    assert (found.agent.row.failed, found.sessions[0].row.failed) == (1, 1)
+    whole = session(Query(store, {"session_id": slug("s")}, {}, NOW))
+    assert whole.totals.failed == 1
+    assert sorted(line.row.was_stopped for line in whole.traces) == [False, True]
+
+
+def test_what_nobody_named_a_price_for_is_unknown_and_in_no_median(store: TraceStore) -> None:
+    store.write([*a_run(0, agent="free", session="f")])  # tokens, and a cost of nothing
+    (line,) = agents(Query(store, {}, {"since": "all"}, NOW)).agents
+    assert (line.row.told_micros, line.row.median_cost_micros, line.row.unpriced) == (None, None, 1)
+    store.write([*a_run(2, agent="free", session="f")])
+    found = ask(store, "free", since="all")
+    assert (found.agent.row.told_micros, found.agent.row.median_cost_micros) == (4_000, 4_000)
+    assert found.sessions[0].row.told_micros == 4_000
+    whole = session(Query(store, {"session_id": slug("f")}, {}, NOW))
+    assert whole.totals.told_micros == 4_000

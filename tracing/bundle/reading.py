@@ -20,6 +20,7 @@ from tracing.scores import Score
 from tracing.slices import Slices
 from tracing.span import PayloadRefs, SpanEvent, SpanState, SpanStatus, TraceState, TraceStatus
 from tracing.sqlite import connect
+from tracing.store.interrupted import LEFT_OPEN
 from tracing.store.payloads import compress
 from tracing.store.reindex import texts_of
 from tracing.store.retention import Aged, delete_loose, delete_traces
@@ -30,7 +31,6 @@ from tracing.store.writes import PutFindings, PutNode, PutPayload, PutSpan, PutT
 from tracing.words import iso_time
 
 UNDER_WAY = 1  # in trace.imported_ns, while it is written
-LEFT_OPEN = "It was still open when it was exported."
 
 
 @dataclass(frozen=True)

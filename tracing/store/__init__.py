@@ -3,7 +3,7 @@
 from tracing.store.detail import SpanRow, TraceDetail, TraceNotFoundError
 from tracing.store.filters import Cursor, Sort, TraceFilter
 from tracing.store.findings import FindingRow
-from tracing.store.queries import CostRow, GroupBy, TraceRow
+from tracing.store.queries import CostRow, GroupBy, TraceRow, told_sum
 from tracing.store.rows import SpanLine
 from tracing.store.store import TraceStore
 
@@ -20,4 +20,5 @@ __all__ = [
     "TraceNotFoundError",
     "TraceRow",
     "TraceStore",
+    "told_sum",
 ]

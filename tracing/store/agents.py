@@ -4,7 +4,7 @@ An agent is whoever sends traces under a name; "" is the one that gave none. Kno
 """
 
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +12,10 @@ from statistics import median
 
 from tracing.finding import Severity
 from tracing.span import TraceStatus
+from tracing.store.interrupted import WAS_STOPPED
 
 FAILED = frozenset({TraceStatus.ERROR, TraceStatus.TIMEOUT, TraceStatus.OVER_BUDGET, TraceStatus.INTERRUPTED})
-"""What counts as an error of the agent; blocked is an honest answer."""
+"""What counts as an error of the agent, unless somebody stopped it; blocked is an honest answer."""
 GROWTH_TRACES = 30
 MOST_SESSIONS = 10
 MOST_KINDS = 10
@@ -34,7 +35,10 @@ class Day:
 
 @dataclass(frozen=True)
 class AgentRow:
-    """One agent's runs since a moment. `failed` are those that ended in error, timeout, over budget or interrupted."""
+    """One agent's runs since a moment. `failed` are those that ended in error, timeout, over budget or interrupted and not stopped.
+
+    `unpriced` used tokens, and nobody said at what price; what they cost is not in any sum.
+    """
 
     agent_id: str
     runs: int
@@ -43,13 +47,19 @@ class AgentRow:
     median_ns: int | None  # how long an ended run took; None: none has ended
     p95_ns: int | None
     cost_micros: int  # known
-    median_cost_micros: int
+    median_cost_micros: int | None  # of those with a price
     unseen_micros: int  # on top: bounds for calls whose end was never seen
     simulated_micros: int  # of the cost: what no real model was paid for
     findings: dict[Severity, int]
     last_ns: int
     days: tuple[Day, ...]  # only those with a run, the oldest first
     growth: float | None = None  # the last turn's input over the first's, median of its newest runs; None: no such run
+    unpriced: int = 0
+
+    @property
+    def told_micros(self) -> int | None:
+        """What to say that its runs cost: None where no price of any is known."""
+        return None if self.unpriced and not self.cost_micros + self.unseen_micros else self.cost_micros
 
     @property
     def ended(self) -> int:
@@ -68,6 +78,12 @@ class SessionRow:
     cost_micros: int
     findings: int
     worst: int
+    unpriced: int
+
+    @property
+    def told_micros(self) -> int | None:
+        """None where no price of any is known."""
+        return None if self.unpriced and not self.cost_micros else self.cost_micros
 
 
 @dataclass(frozen=True)
@@ -115,7 +131,7 @@ def agents(connection: sqlite3.Connection, since_ns: int, agent_id: str | None =
 
 def sessions(connection: sqlite3.Connection, agent_id: str, since_ns: int) -> list[SessionRow]:
     """The newest sessions of an agent, the one that was written last first."""
-    rows = connection.execute(_SESSIONS, (*_failed(), agent_id, since_ns, MOST_SESSIONS))
+    rows = connection.execute(_SESSIONS, (*sorted(FAILED), agent_id, since_ns, MOST_SESSIONS))
     return [SessionRow(*row) for row in rows]
 
 
@@ -158,11 +174,14 @@ def agent_names(connection: sqlite3.Connection, most: int = 100) -> list[str]:
     return names
 
 
-_RUNS = """
+_UNPRICED = "(cost_micros = 0 AND story = '' AND input_tokens + output_tokens > 0)"  # as TraceRow.told_micros
+
+_RUNS = f"""
 SELECT agent_id, status, started_at_ns, ended_at_ns, updated_at_ns, ended_at_ns - started_at_ns AS duration_ns,
-  cost_micros - unseen_micros AS known_micros, unseen_micros, simulated_micros
-FROM trace WHERE started_at_ns >= ? {where}
-"""
+  cost_micros - unseen_micros AS known_micros, unseen_micros, simulated_micros,
+  {WAS_STOPPED} AS stopped, {_UNPRICED} AS unpriced
+FROM trace WHERE started_at_ns >= ? {{where}}
+"""  # noqa: S608  constants
 
 _FINDINGS = """
 SELECT trace.agent_id, finding.severity, count(*) AS found FROM trace JOIN finding ON finding.trace_id = trace.trace_id
@@ -170,8 +189,8 @@ WHERE trace.findings > 0 AND trace.started_at_ns >= ? {where} GROUP BY trace.age
 """
 
 _SESSIONS = f"""
-SELECT session_id, count(*), sum(status IN ({", ".join("?" * len(FAILED))})), min(started_at_ns), max(updated_at_ns),
-  sum(cost_micros - unseen_micros), sum(findings), max(worst)
+SELECT session_id, count(*), sum(status IN ({", ".join("?" * len(FAILED))}) AND NOT ({WAS_STOPPED})), min(started_at_ns), max(updated_at_ns),
+  sum(cost_micros - unseen_micros), sum(findings), max(worst), sum({_UNPRICED})
 FROM trace WHERE agent_id = ? AND started_at_ns >= ? AND session_id IS NOT NULL
 GROUP BY session_id ORDER BY max(started_at_ns) DESC LIMIT ?
 """  # noqa: S608  constants
@@ -199,8 +218,8 @@ FROM newest
 """
 
 
-def _failed() -> tuple[str, ...]:
-    return tuple(sorted(FAILED))
+def _failed(row: sqlite3.Row) -> bool:
+    return row["status"] in FAILED and not row["stopped"]
 
 
 def _agent(
@@ -208,22 +227,22 @@ def _agent(
 ) -> AgentRow:
     rows = runs.rows
     durations = _durations(rows)
-    statuses = Counter(row["status"] for row in rows)
     return AgentRow(
         agent_id=name,
         runs=len(rows),
         running=sum(row["ended_at_ns"] is None for row in rows),
-        failed=sum(statuses[status] for status in FAILED),
+        failed=sum(map(_failed, rows)),
         median_ns=_median(durations),
         p95_ns=percentile(durations, 95),
         cost_micros=sum(row["known_micros"] for row in rows),
-        median_cost_micros=_median([row["known_micros"] for row in rows]) or 0,
+        median_cost_micros=_median([row["known_micros"] for row in rows if not row["unpriced"]]),
         unseen_micros=sum(row["unseen_micros"] for row in rows),
         simulated_micros=sum(row["simulated_micros"] for row in rows),
         findings=dict(sorted(findings.items(), reverse=True)),
         last_ns=max(row["updated_at_ns"] for row in rows),
         days=runs.days(),
         growth=_growth(connection, name, since_ns),
+        unpriced=sum(row["unpriced"] for row in rows),
     )
 
 
@@ -232,7 +251,7 @@ def _day(day: str, rows: Sequence[sqlite3.Row]) -> Day:
     return Day(
         day,
         len(rows),
-        sum(row["status"] in FAILED for row in rows),
+        sum(map(_failed, rows)),
         sum(row["known_micros"] for row in rows),
         _median(durations),
         percentile(durations, 95),

@@ -8,6 +8,20 @@ from datetime import UTC, datetime
 from tracing.span import Owner, SpanStatus, TraceStatus
 from tracing.sqlite import transaction
 
+LEFT = "ended without closing this"
+LEFT_OPEN = "It was still open when it was exported."
+UNCLOSED = (LEFT, LEFT_OPEN)  # in the error of a trace that nobody could end
+
+
+def was_stopped(status: TraceStatus, error: str | None) -> bool:
+    """Whether whoever ran it ended it before its time, which is no failure: of one whose process died others say how it ended."""
+    return status is TraceStatus.INTERRUPTED and not any(words in (error or "") for words in UNCLOSED)
+
+
+WAS_STOPPED = " AND ".join(  # the same in SQL
+    (f"status = '{TraceStatus.INTERRUPTED}'", *(f"instr(coalesce(error, ''), '{words}') = 0" for words in UNCLOSED))
+)
+
 
 def close_interrupted(connection: sqlite3.Connection, alive: Callable[[Owner], bool], now_ns: int) -> list[str]:
     """Ids of the traces that were closed; a second call finds none of them."""
@@ -26,7 +40,7 @@ def _owner(row: sqlite3.Row) -> Owner:
 def _close(connection: sqlite3.Connection, row: sqlite3.Row, now_ns: int) -> bool:
     trace_id, ended_at_ns = row["trace_id"], row["updated_at_ns"]
     found_at = datetime.fromtimestamp(now_ns / 1_000_000_000, UTC).isoformat(timespec="seconds")
-    note = f"Process {row['owner_pid']} ended without closing this; found and closed at {found_at}."
+    note = f"Process {row['owner_pid']} {LEFT}; found and closed at {found_at}."
     closed = connection.execute(
         "UPDATE trace SET status = ?, error = ?, ended_at_ns = ? WHERE trace_id = ? AND ended_at_ns IS NULL",
         (TraceStatus.INTERRUPTED, note, ended_at_ns, trace_id),

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ from itertools import islice
 from tracing import attributes as names
 from tracing.span import JsonValue, TraceStatus
 from tracing.store.filters import Sort, TraceFilter, conditions, order
+from tracing.store.interrupted import was_stopped
 from tracing.store.search import places, says
 
 FEW_TRACES = 2_000
@@ -62,6 +63,10 @@ class TraceRow:
         return self.known_micros if is_priced else None
 
     @property
+    def was_stopped(self) -> bool:
+        return was_stopped(self.status, self.error)
+
+    @property
     def duration_ns(self) -> int:
         """From start to end; of an open trace, to the last thing written."""
         return (self.ended_at_ns if self.ended_at_ns is not None else self.updated_at_ns) - self.started_at_ns
@@ -70,6 +75,12 @@ class TraceRow:
     def cache_hit_ratio(self) -> float:
         """The part of all input tokens that came from the cache [0..1]; 0 without a call."""
         return self.cache_read_tokens / self.input_tokens if self.input_tokens else 0.0
+
+
+def told_sum(rows: Iterable[TraceRow]) -> int | None:
+    """What to say that these cost together: None where no price of any is known."""
+    told = [row.told_micros for row in rows if row.told_micros is not None]
+    return sum(told) if told else None
 
 
 class GroupBy(StrEnum):

@@ -6,7 +6,7 @@ An extra is another package's view of both traces with a template of its own; Ra
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tracing.compare import Comparison, Pair, Totals, compare_details
+from tracing.compare import Comparison, Pair, Side, Totals, compare_details
 from tracing.store import TraceDetail, TraceFilter, TraceRow, TraceStore
 from tracing.web.page import Page, Query
 
@@ -23,8 +23,8 @@ class Row:
     """One line of the totals."""
 
     name: str
-    a: int
-    b: int
+    a: int | None  # None: unknown
+    b: int | None
     unit: str  # "count", "tokens", "money", "length", "percent"
 
 
@@ -96,7 +96,7 @@ def _with(choices: tuple[TraceRow, ...], *wanted: TraceRow) -> tuple[TraceRow, .
 
 def _totals(found: Comparison) -> Iterator[Row]:
     a, b = found.a.totals, found.b.totals
-    yield Row("Cost", a.cost_micros, b.cost_micros, "money")
+    yield Row("Cost", _cost(found.a), _cost(found.b), "money")
     yield Row("Time", a.duration_ns, b.duration_ns, "length")
     yield Row("Turns", a.turns, b.turns, "count")
     yield Row("Tool calls", a.calls, b.calls, "count")
@@ -105,6 +105,11 @@ def _totals(found: Comparison) -> Iterator[Row]:
     yield Row("Tokens out", a.output_tokens, b.output_tokens, "tokens")
     yield Row("From the cache", _cached(a), _cached(b), "percent")
     yield Row("Findings", len(found.a.findings), len(found.b.findings), "count")
+
+
+def _cost(side: Side) -> int | None:
+    """As the trace's own page says it."""
+    return None if side.trace.told_micros is None else side.totals.cost_micros
 
 
 def _cached(totals: Totals) -> int:

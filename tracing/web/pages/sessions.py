@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracing.span import TraceStatus
-from tracing.store import TraceFilter, TraceRow
+from tracing.store import TraceFilter, TraceRow, told_sum
 from tracing.web.listing import TraceLine, agent_words, trace_line
 from tracing.web.page import NotFoundError, Page, Query
 from tracing.web.slugs import slug, unslug
@@ -32,6 +32,7 @@ class StoryLine:
     title: str
     attempts: int
     status: TraceStatus  # of the last attempt
+    was_stopped: bool
     cost_micros: int
     duration_ns: int
 
@@ -42,6 +43,7 @@ class Totals:
     failed: int
     running: int
     cost_micros: int  # known
+    told_micros: int | None  # what to say of it: None where no price of any trace is known
     unseen_micros: int
     simulated_micros: int
     turns: int
@@ -95,9 +97,10 @@ def _totals(rows: Sequence[TraceRow]) -> Totals:
     good = {TraceStatus.SUCCESS, TraceStatus.RUNNING, TraceStatus.BLOCKED}
     return Totals(
         traces=len(rows),
-        failed=sum(row.status not in good for row in rows),
+        failed=sum(row.status not in good and not row.was_stopped for row in rows),
         running=sum(row.ended_at_ns is None for row in rows),
         cost_micros=sum(row.known_micros for row in rows),
+        told_micros=told_sum(rows),
         unseen_micros=sum(row.unseen_micros for row in rows),
         simulated_micros=sum(row.simulated_micros for row in rows),
         turns=sum(row.turns for row in rows),
@@ -137,6 +140,7 @@ def _stories(lines: Sequence[TraceLine]) -> list[StoryLine]:
             ones[-1].title,
             len(ones),
             ones[-1].row.status,
+            ones[-1].row.was_stopped,
             sum(one.row.known_micros for one in ones),
             sum(one.row.duration_ns for one in ones),
         )
