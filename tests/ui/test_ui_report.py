@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -10,7 +11,7 @@ from ralph.home import find_home
 from ralph.replay.scripted import finish_blocked, finish_done
 from ralph.report.gather import gather
 from ralph.report.told import told
-from tracing import TraceStore
+from tracing import Tracer, TraceStatus, TraceStore
 
 World = Any
 
@@ -44,3 +45,26 @@ def test_it_is_the_report_of_the_terminal_with_links(
 def test_since_when_is_a_choice_of_the_address(store: TraceStore, browse: Callable[[str], str], since: str) -> None:
     assert f'href="/report?since={since}" aria-current="true"' in browse(f"/report?since={since}")
     assert "as asked" in browse(f"/report?since={since}")
+
+
+def test_of_several_repos_one_can_be_chosen_and_stays_chosen(
+    world: World, tools: Any, store: TraceStore, browse: Callable[[str], str]
+) -> None:
+    world.start_repo(tools.a_story(1))
+    world.ralph("--max-iterations", "1", "--plain", script=[tools.writes(1, "good"), finish_done("Wrote it.")])
+    repo = next(row.repo for row in store.traces())
+    assert "<select" not in browse("/report")
+    other = Tracer(store).start_trace("invoke_agent ralph", agent_id="ralph", metadata={"ralph.repo": "/gone/shop"})
+    other.end(TraceStatus.SUCCESS)
+    everything, one, none = (
+        browse("/report"),
+        browse(f"/report?repo={repo}&since=7d"),
+        browse("/report?repo=/gone/shop"),
+    )
+    assert '<option value="">all</option>' in everything
+    assert f'<option value="{repo}" selected>' in one
+    assert '<input type="hidden" name="since" value="7d">' in one
+    assert f"ralph report --since 7d --repo {repo}" in one
+    assert f"/report?since=24h&amp;repo={quote(repo, safe='')}" in one or f"since=24h&amp;repo={quote(repo)}" in one
+    assert "US-001" in one
+    assert "US-001" not in none
