@@ -3,8 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
 from ralph.alerts.story_rules import sentence
 from ralph.durations import duration_text
@@ -51,26 +50,20 @@ def schedule_rules(home: Home, settings: Settings, clock: Callable[[], int]) -> 
     )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Late:
     """Also where no daemon runs: then nobody has written down that it is due."""
 
     home: Home
     grace_s: float
     clock: Callable[[], int]
-    _since_ns: dict[tuple[str, datetime], int] = field(default_factory=dict)  # when each was first seen to be late
 
     def look(self, view: View) -> Iterator[Holds]:
         with closing(Schedules(self.home, clock=self.clock)) as schedules:
-            overdue = schedules.overdue(self.grace_s)
-        self._since_ns = {key: self._since_ns.get(key, view.now_ns) for key in map(_key, overdue)}
-        for one in overdue:
-            if view.now_ns - self._since_ns[_key(one)] >= WAKING_NS:
+            late = schedules.late(self.grace_s)
+        for one, since_ns in late:
+            if view.now_ns - since_ns >= WAKING_NS:
                 yield Holds(_late(one, view.now_ns))
-
-
-def _key(one: Overdue) -> tuple[str, datetime]:
-    return one.schedule.name, one.due_at
 
 
 def _late(one: Overdue, now_ns: int) -> Alert:

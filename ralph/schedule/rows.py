@@ -42,6 +42,11 @@ MIGRATIONS = [
     CREATE INDEX due_runs_in ON due_runs(state, until_ns);
     CREATE TABLE schedule_watch(id INTEGER PRIMARY KEY CHECK (id = 1), looked_ns INTEGER NOT NULL);
     """,
+    # schedule_late: what is overdue, and when that was first seen. timezone: the schedule's; '' in rows of before, and then this machine's.
+    """
+    CREATE TABLE schedule_late(schedule TEXT PRIMARY KEY, due_at_ns INTEGER NOT NULL, since_ns INTEGER NOT NULL);
+    ALTER TABLE due_runs ADD COLUMN timezone TEXT NOT NULL DEFAULT '';
+    """,
 ]
 
 

@@ -18,6 +18,7 @@ from typing import Protocol
 from ralph.home import Home
 from ralph.schedule.cron import ScheduleError, local_timezone, parse_cron
 from ralph.schedule.due import close_all, insert_by_hand, skip_unlooked
+from ralph.schedule.late import remember_late
 from ralph.schedule.lease import ENDED, Claimant, Leg, change_as_holder, put_back
 from ralph.schedule.reading import every_schedule, history, overdue
 from ralph.schedule.rows import (
@@ -204,6 +205,12 @@ class Schedules:
         """
         with self._lock:
             return overdue(self._connection, self._clock(), grace_s)
+
+    def late(self, grace_s: float) -> Sequence[tuple[Overdue, int]]:
+        """The same, each with when that was first seen, by whichever process."""
+        found = self.overdue(grace_s)
+        with self._change("late") as db:
+            return remember_late(db, found, self._clock())
 
     def prune(self, before_ns: int) -> int:
         """Forget what ended before; the last one of each schedule stays. Says how many went."""

@@ -359,6 +359,19 @@ def test_a_schedule_that_nobody_looks_after_is_told_with_the_way_to_start_one(wo
     assert "ralph daemon" in seen.alert.text
 
 
+def test_a_missed_run_is_told_in_time_by_daemons_of_which_none_lives_for_a_minute(world: World) -> None:
+    with closing(Schedules(world.home, clock=world.clock)) as schedules:
+        schedules.add("nightly", world.repo, "0 4 * * *", timezone="UTC")
+    world.now_ns += 2 * 3_600 * S
+    told = []
+    for _ in range(4):
+        late = schedule_rules(world.home, world.settings, world.clock)[0]
+        told.append(len(list(late.look(View(world.store, world.now_ns, 0)))))
+        world.now_ns += 30 * S
+
+    assert told == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("code", "told"),
     [

@@ -140,7 +140,7 @@ def test_a_run_that_is_killed_with_its_keeper_is_resumed(
     assert size(tmp_path / "begun") == 2
 
 
-POINTS = ["claim", "finish", "materialise", "heartbeat", "again", "enqueue", "add"]
+POINTS = ["claim", "finish", "windows", "materialise", "heartbeat", "again", "enqueue", "add"]
 VISITOR = """
 import sys
 from pathlib import Path
