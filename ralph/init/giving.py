@@ -15,7 +15,7 @@ from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.init.consent import Consent, Permission
 from ralph.init.diagnose import Kind
-from ralph.init.helpers import is_from_compose, is_open, need_for, service_of
+from ralph.init.missed_services import is_from_compose, is_open, need_for, service_of
 from ralph.init.result import Tried
 from ralph.init.surroundings import may_hold_secrets
 from ralph.prepare.copies import find_copies

@@ -20,7 +20,7 @@ from ralph.home import Home
 from ralph.init.consent import Consent
 from ralph.init.diagnose import Diagnosis, Kind, Surroundings, diagnose
 from ralph.init.giving import SHOWN_CHARS, Gifts
-from ralph.init.helpers import first_of_each
+from ralph.init.missed_services import first_of_each
 from ralph.init.result import Trial, Tried
 from ralph.known_secrets import known_secrets
 from ralph.sandbox.base import Sandbox

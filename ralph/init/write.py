@@ -17,7 +17,7 @@ from ralph.checks.check import Check
 from ralph.detect.tree import one_line
 from ralph.errors import RalphError
 from ralph.init.diagnose import Kind
-from ralph.init.helpers import is_from_compose, service_of
+from ralph.init.missed_services import is_from_compose, service_of
 from ralph.init.result import Trial, Tried, wanted
 from ralph.init.surroundings import may_hold_secrets
 from ralph.prepare.services import Service
