@@ -153,7 +153,7 @@ def test_a_run_that_has_begun_is_priced_to_its_end_whatever_the_age() -> None:
 
 
 def test_a_newer_table_is_as_old_as_the_newest_price_that_is_in_force_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracing.prices.DATED", {})
+    monkeypatch.setattr("tracing.shipped_prices.DATED", {})
     announced = PriceBook(today=lambda: date(2026, 12, 31))  # prices of 2027 stand in it already
     assert 0 < announced.age_days("claude-opus-5-5") <= (date(2026, 12, 31) - DATED_ON).days
 
