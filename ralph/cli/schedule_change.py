@@ -169,7 +169,7 @@ def _told(schedules: "Schedules", name: str, how: str) -> list[str]:
 
     row = row_of(schedules, name)
     zone = row.schedule.cron.timezone
-    due = f"{when(row.next_due, zone)} ({zone}){window_words(row.schedule)}"
+    due = f"{when(row.next_due, zone)}{window_words(row.schedule)}"
     first = f"{name} is changed, and stays paused" if row.schedule.paused else f"{name} {how} {due}"
     return [first, *budget_words([row.schedule for row in schedules.list()], find_home()), *serving_words(find_home())]
 

@@ -102,7 +102,7 @@ def _served(home: "Home") -> list[str]:
 def _next(row: "ScheduleRow") -> str:
     zone = row.schedule.cron.timezone
     going = f"runs since {when(row.running_since, zone)}, " if row.running_since else ""
-    return going + ("paused" if row.schedule.paused else f"next due {when(row.next_due, zone)} ({zone})")
+    return going + ("paused" if row.schedule.paused else f"next due {when(row.next_due, zone)}")
 
 
 def _once_of(home: "Home", name: str, aloud: "Aloud") -> int:

@@ -256,7 +256,7 @@ def show_log() -> None:
 
 
 def _when(outcome: Outcome) -> str:
-    return day_and_time(int(outcome.due_at.timestamp()) * 10**9)
+    return day_and_time(int(outcome.due_at.timestamp()) * 10**9, outcome.timezone)
 
 
 def _wind_up(serving: Daemon, tick_s: float) -> None:

@@ -119,8 +119,9 @@ def insert_by_hand(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int) -> int
     """A run that somebody asked for: no window, and beside what is due by the clock. Its id."""
     while db.execute("SELECT 1 FROM due_runs WHERE schedule = ? AND due_at_ns = ?", (row["name"], now_ns)).fetchone():
         now_ns += 1
-    statement = "INSERT INTO due_runs(schedule, due_at_ns, repo, run_args, by_hand) VALUES (?, ?, ?, ?, 1)"
-    return int(db.execute(statement, (row["name"], now_ns, row["repo"], row["run_args"])).lastrowid or 0)
+    statement = "INSERT INTO due_runs(schedule, due_at_ns, repo, run_args, timezone, by_hand) VALUES (?, ?, ?, ?, ?, 1)"
+    values = (row["name"], now_ns, row["repo"], row["run_args"], row["timezone"])
+    return int(db.execute(statement, values).lastrowid or 0)
 
 
 def skip_unlooked(db: sqlite3.Connection, row: sqlite3.Row, now_ns: int, why: str) -> None:
@@ -177,7 +178,12 @@ def close_windows(db: sqlite3.Connection, now_ns: int) -> list[int]:
     rows = db.execute(query, (now_ns, SLICE)).fetchall()
     for row in rows:
         go = "begin" if row["started_at_ns"] is None else "go on"
-        _close(db, row, now_ns, f"its window closed at {day_and_time(row['until_ns'])} before it could {go}")
+        _close(
+            db,
+            row,
+            now_ns,
+            f"its window closed at {day_and_time(row['until_ns'], row['timezone'])} before it could {go}",
+        )
     return [row["id"] for row in rows]
 
 
@@ -226,7 +232,7 @@ def _judged(schedule: Schedule, due_ns: int, look: Look) -> Due:
     if now_ns - due_ns <= LATE_NS:
         return Due(due_ns, until_ns)
     if until_ns is not None and now_ns >= until_ns:
-        closed = day_and_time(until_ns)
+        closed = day_and_time(until_ns, schedule.cron.timezone)
         return Due(due_ns, until_ns, f"missed: {off}; its window closed at {closed}", skipped_ns=now_ns)
     if (schedule.missed or look.rule) == Missed.SKIP:
         return Due(due_ns, until_ns, f"missed: {off}; a missed run of this schedule is skipped", skipped_ns=now_ns)
@@ -237,10 +243,11 @@ def _insert(db: sqlite3.Connection, row: sqlite3.Row, earlier: int, due: Due) ->
     """The id where it is skipped."""
     why = "; ".join(filter(None, (due.why, missed_words(earlier))))
     state = "pending" if due.skipped_ns is None else "skipped"
-    values = (row["name"], due.at_ns, row["repo"], row["run_args"], due.until_ns, state, earlier, why, due.skipped_ns)
+    of_schedule = (row["name"], row["repo"], row["run_args"], row["timezone"])
+    values = (*of_schedule, due.at_ns, due.until_ns, state, earlier, why, due.skipped_ns)
     statement = (
-        "INSERT INTO due_runs(schedule, due_at_ns, repo, run_args, until_ns, state, missed, why, ended_at_ns) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO due_runs(schedule, repo, run_args, timezone, due_at_ns, until_ns, state, missed, why, ended_at_ns) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     id_ = int(db.execute(statement, values).lastrowid or 0)
     return [] if due.skipped_ns is None else [id_]

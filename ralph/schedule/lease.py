@@ -68,7 +68,7 @@ class Claimant:
         if self.outlives(due_run_of(row, self.home)):
             return replace(self._lease(db, row, deaths=row["deaths"]), taken_over=True)
         if self._is_too_late(row):
-            closed = day_and_time(row["until_ns"])
+            closed = day_and_time(row["until_ns"], row["timezone"])
             return _given_up(db, row, f"cut short when its owner died; its window closed at {closed}")
         if deaths >= MOST_DEATHS:
             return _given_up(db, row, f"given up: {MOST_DEATHS} owners died while it ran")

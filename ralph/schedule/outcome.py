@@ -111,9 +111,11 @@ def _within(run: DueRun, at_ns: int, why: str, now_ns: int) -> Follow:
     """Later, where that lies in the window. Who was stopped may go on whenever there is a daemon again."""
     patient_until_ns = max(run.due_at_ns, run.began_ns) + PATIENCE_S * S_NS
     last_ns = run.until_ns if run.until_ns is not None else max(patient_until_ns, now_ns + 1)
-    at = day_and_time(at_ns)
+    at = day_and_time(at_ns, run.timezone)
     if at_ns < last_ns:
         return Follow(at_ns, f"goes on at {at}: {why}")
     if run.until_ns is None:
         return Follow(None, f"{why}; it could have gone on at {at}, too late for this run: the next one carries it on")
-    return Follow(None, f"{why}; its window closes at {day_and_time(run.until_ns)}: the next run carries it on")
+    return Follow(
+        None, f"{why}; its window closes at {day_and_time(run.until_ns, run.timezone)}: the next run carries it on"
+    )

@@ -90,6 +90,7 @@ class DueRun:
     leg: int = 1  # counts up each time it goes on by plan; an owner's death does not count
     began_ns: int = 0  # when its first holder took it
     taken_over: bool = False  # from a holder who died
+    timezone: str = ""  # the schedule's; "": this machine's
 
     @property
     def key(self) -> str:
@@ -114,6 +115,7 @@ class Outcome:
     missed: int  # earlier due times that were missed, which it stands for
     again_at: datetime | None  # when it goes on
     until: datetime | None  # when its window closes
+    timezone: str = ""  # the schedule's; "": this machine's
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ def due_run_of(row: sqlite3.Row, home: Home) -> DueRun:
         until_ns=row["until_ns"],
         leg=row["leg"],
         began_ns=row["started_at_ns"] or 0,
+        timezone=row["timezone"],
     )
 
 
@@ -181,6 +184,7 @@ def outcome_of(row: sqlite3.Row) -> Outcome:
         missed=row["missed"],
         again_at=moment(row["not_before_ns"]) if is_to_go_on else None,
         until=maybe_moment(row["until_ns"]),
+        timezone=row["timezone"],
     )
 
 

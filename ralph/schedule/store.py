@@ -284,8 +284,8 @@ def _renew_open(db: sqlite3.Connection, schedule: Schedule) -> None:
     for row in db.execute(query, (schedule.name,)).fetchall():
         closes = None if row["by_hand"] else closes_ns(row["due_at_ns"], schedule.until, schedule.cron.timezone)
         db.execute(
-            "UPDATE due_runs SET repo = ?, run_args = ?, until_ns = ? WHERE id = ?",
-            (str(schedule.repo), json.dumps(schedule.run_args), closes, row["id"]),
+            "UPDATE due_runs SET repo = ?, run_args = ?, timezone = ?, until_ns = ? WHERE id = ?",
+            (str(schedule.repo), json.dumps(schedule.run_args), schedule.cron.timezone, closes, row["id"]),
         )
 
 

@@ -1,15 +1,19 @@
-"""What screens say of schedules alike: times by their own clock, and what an exit code of a scheduled run means."""
+"""What screens and notes say of schedules alike: their times, and what an exit code of a scheduled run means.
+
+A time of a schedule is by its own clock, which its cron line and `--until` speak of; the zone is named where this machine's clock
+shows another time. A time without a zone is this machine's.
+"""
 
 import shlex
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ralph.errors import ExitCode
-from tracing.words import local_time
 
 if TYPE_CHECKING:
     from ralph.schedule.rows import Schedule, ScheduleRow
 
+S_NS = 10**9
 MEANING = {
     ExitCode.ALL_DONE: "every story done",
     ExitCode.STORIES_REMAIN: "stories remain",
@@ -47,16 +51,23 @@ def ended_words(exit_code: int | None) -> str:
     return MEANING[ExitCode(exit_code)] if exit_code in set(ExitCode) else f"exit code {exit_code}"
 
 
-def day_and_time(at_ns: int) -> str:
-    """As in "Mon 07:00", on this machine's clock: of what is a few days away at most."""
-    return local_time(at_ns, "%a %H:%M")
+def day_and_time(at_ns: int, timezone: str = "") -> str:
+    """As in "Mon 07:00": of what is a few days away at most. `timezone` "" is this machine's."""
+    return _shown(datetime.fromtimestamp(at_ns // S_NS, UTC), timezone, "%a %H:%M")
 
 
 def when(moment: datetime | None, timezone: str) -> str:
-    """By the schedule's own clock, which its cron line speaks of."""
+    """The same with the date; None is "never again"."""
+    return "never again" if moment is None else _shown(moment, timezone, "%a %Y-%m-%d %H:%M")
+
+
+def _shown(moment: datetime, timezone: str, form: str) -> str:
     from zoneinfo import ZoneInfo  # noqa: PLC0415  # --help must be fast
 
-    return "never again" if moment is None else moment.astimezone(ZoneInfo(timezone)).strftime("%a %Y-%m-%d %H:%M")
+    here = moment.astimezone()
+    there = moment.astimezone(ZoneInfo(timezone)) if timezone else here
+    zone = "" if there.utcoffset() == here.utcoffset() else f" ({timezone})"
+    return f"{there:{form}}{zone}"
 
 
 def next_words(row: "ScheduleRow") -> str:

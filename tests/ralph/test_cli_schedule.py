@@ -127,10 +127,10 @@ def shown(name: str = "nightly") -> str:
     return ralph("schedule", "show", name).output
 
 
-def test_times_are_those_of_the_schedules_own_clock(repo: Path) -> None:
+def test_times_are_those_of_the_schedules_own_clock_and_name_its_zone_where_it_is_another(repo: Path) -> None:
     assert "02:00 (Europe/Berlin), until 07:00\n" in ralph(*NIGHTLY, "--until", "07:00").output
     assert 'when    "0 2 * * *" (Europe/Berlin), until 07:00\n' in shown()
-    assert " 02:00\n" in shown()
+    assert " 02:00 (Europe/Berlin)\n" in shown()
 
 
 def test_an_edit_changes_only_what_is_given(repo: Path) -> None:

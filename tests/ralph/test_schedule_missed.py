@@ -1,11 +1,13 @@
 """What becomes of due times that nobody saw, of windows that close, and of schedules that are paused or edited."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,6 +16,7 @@ from ralph.schedule.cron import ScheduleError
 from ralph.schedule.rows import DueRun, Outcome, State
 from ralph.schedule.store import Schedules
 from ralph.schedule.window import closes_ns, iso_until
+from ralph.schedule.words import when
 from tracing.span import Owner
 
 S_NS = 10**9
@@ -353,6 +356,39 @@ def test_a_window_closes_at_the_first_such_time_after_it_was_due(due: str, until
 def test_a_run_is_told_its_window_with_an_offset() -> None:
     told = datetime.fromisoformat(iso_until(ns(NOON)))
     assert (told, told.tzinfo is not None) == (NOON, True)
+
+
+TOKYO = "Asia/Tokyo"
+
+
+@pytest.fixture
+def machine_in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", BERLIN)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("machine_in_berlin")
+@pytest.mark.parametrize(
+    ("zone", "closed"),
+    [
+        pytest.param(BERLIN, "Sun 07:00", id="this-machines"),
+        pytest.param("Europe/Madrid", "Sun 07:00", id="the-same-time"),
+        pytest.param(TOKYO, "Sun 07:00 (Asia/Tokyo)", id="another"),
+    ],
+)
+def test_a_note_tells_times_by_the_schedules_clock_and_names_another_zone(
+    store: Schedules, clock: Clock, tmp_path: Path, zone: str, closed: str
+) -> None:
+    store.add("nightly", tmp_path, "0 2 * * *", (), zone, until="07:00")
+    clock.now = datetime(2026, 11, 22, 2, 1, tzinfo=ZoneInfo(zone))
+    store.materialise()
+    clock.advance(hours=6)
+    store.materialise()
+    assert newest(store).note == f"its window closed at {closed} before it could begin"
+    assert when(newest(store).until, zone).endswith(closed.partition(" ")[2])
 
 
 DAYS = 370

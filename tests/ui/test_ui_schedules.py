@@ -60,7 +60,7 @@ def test_nights_are_told_at_a_glance_with_mark_word_and_cost(
 
 def test_the_next_firing_is_told_by_its_own_clock_and_by_this_machines(fortnight: TraceStore) -> None:
     [shop] = [card for card in schedules_view(query(fortnight), find_home()).schedules if card.name == "shop"]
-    assert shop.next.endswith("01:30")
+    assert shop.next.endswith("01:30 (America/New_York)")
     assert shop.next_here
     assert shop.last is not None
     assert (shop.last.mark, shop.last.said[:28]) == (Mark.FAILED, "ANTHROPIC_API_KEY is not set")
