@@ -42,8 +42,8 @@ td.bar div{background:#6fa3e0}
 """.strip()
 
 
-def as_html(outline: Outline) -> str:
-    body = "\n".join(_body(outline))
+def as_html(outline: Outline, public_url: str = "") -> str:
+    body = "\n".join(_body(outline, public_url))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -75,36 +75,40 @@ def _prose(text: str) -> str:
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
 
-def _body(outline: Outline) -> Iterator[str]:
+def _body(outline: Outline, public_url: str) -> Iterator[str]:
     yield f"<h1>{_safe(outline.title)}</h1>"
     yield f'<p class="sub">{_safe(outline.subtitle)}</p>'
     for section in outline.sections:
-        yield from _section(section)
+        yield from _section(section, public_url)
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section(section: Section, public_url: str) -> Iterator[str]:
     yield f"<h2>{_safe(section.title)}</h2>"
     if section.text:
         yield f'<p class="sub">{_safe(section.text)}</p>'
     for part in section.parts:
-        yield from _part(part)
+        yield from _part(part, public_url)
 
 
-def _part(part: Part) -> Iterator[str]:
+def _part(part: Part, public_url: str) -> Iterator[str]:
     if part.title:
         yield f"<h3>{_safe(part.title)}</h3>"
     if items := [block for block in part.blocks if isinstance(block, Item)]:
-        yield from ("<ul>", *map(_item, items), "</ul>")
+        yield from ("<ul>", *(_item(item, public_url) for item in items), "</ul>")
     for block in part.blocks:
         if isinstance(block, Table):
             yield from _table(block)
 
 
-def _item(item: Item) -> str:
+def _item(item: Item, public_url: str) -> str:
+    head = _safe(item.head)
+    if public_url and item.trace_id:
+        span = f"/spans/{item.span_id}" if item.span_id else ""
+        head = f'<a href="{escape(f"{public_url}/traces/{item.trace_id}{span}")}">{head}</a>'
     aside = f' <span class="aside">{_safe(item.aside)}</span>' if item.aside else ""
     body = f"<p>{_prose(item.body)}</p>" if item.body else ""
     command = f"<pre>{_safe(item.command)}</pre>" if item.command else ""
-    return f'<li class="{item.tone.value}"><span class="head">{_safe(item.head)}</span>{aside}{body}{command}</li>'
+    return f'<li class="{item.tone.value}"><span class="head">{head}</span>{aside}{body}{command}</li>'
 
 
 def _table(table: Table) -> Iterator[str]:

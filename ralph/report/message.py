@@ -1,5 +1,6 @@
 """The report as a message for a channel, and the chore that sends it once a day."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from ralph.report.html import as_html
 from ralph.report.naming import need_title, repo_names
 from ralph.report.sent import Sent, last_sent, note_sent
 from ralph.report.told import cost_words, subtitle, title, told, what_of
+from ralph.schedule.environment import with_file
 from ralph.screen_text import one_line
 from ralph.settings.schema import Settings
 from tracing.alerts.courier import Courier
@@ -27,8 +29,8 @@ LINE_CHARS = 140
 MOST_ENTRIES = 200
 
 
-def as_message(report: Report, *, id_: str = "") -> Message:
-    """Its id is the day's, so that it is sent once a day, unless another one is given."""
+def as_message(report: Report, *, id_: str = "", public_url: str = "") -> Message:
+    """Its id is the day's, so that it is sent once a day, unless another one is given. With `public_url` it leads into the viewer."""
     severity = max((need.severity for need in report.needs), default=Severity.NOTE)
     return Message(
         id=id_ or f"report:{_day(report.made_at_ns)}",
@@ -38,8 +40,8 @@ def as_message(report: Report, *, id_: str = "") -> Message:
         text="\n".join(_text(report)),
         severity=severity,
         facts=tuple(_facts(report)),
-        links=(Link("the whole report", "ralph report"),),
-        html=as_html(told(report)),
+        links=(Link("the whole report", "ralph report", public_url and f"{public_url}/report"),),
+        html=as_html(told(report), public_url),
         data=dict(as_facts(report)),
     )
 
@@ -57,7 +59,9 @@ def send_if_due(home: Home, settings: Settings, clock: Callable[[], int] = time.
     channels = channels_for(settings)
     if not channels:
         return False
-    is_first = put(home, as_message(gather(home, now_ns=now_ns)), channels, clock)
+    is_first = put(
+        home, as_message(gather(home, now_ns=now_ns), public_url=settings.ui.public_url or ""), channels, clock
+    )
     note_sent(home, Sent(day, now_ns))
     return is_first
 
@@ -66,29 +70,32 @@ def send_now(home: Home, settings: Settings, report: Report, channel: str = "") 
     """Send it at once, whatever was sent today, and say in lines what became of it. `channel` "": by those of `channels_for`.
 
     Raises:
-        RalphError: there is no such channel, or none at all.
+        RalphError: there is no such channel, or none at all; or RALPH_HOME/env cannot be used.
     """
     names = tuple(one.name for one in settings.channels)
     if not names:
         raise RalphError(
-            f"No channel is set up to send by. Add [[channels]] to {home.config}; docs/alerts.md says how."
+            f"no channel is set up to send by. Add [[channels]] to {home.config}; docs/alerts.md says how."
         )
     if channel and channel not in names:
-        raise RalphError(f'There is no channel "{channel}". Those there are: {", ".join(names)}.')
+        raise RalphError(f'there is no channel "{channel}". Those there are: {", ".join(names)}.')
     chosen = (channel,) if channel else channels_for(settings)
     id_ = f"report:{_day(report.made_at_ns)}:{report.made_at_ns}"
+    environment = with_file(home, os.environ)  # a channel's key may be there alone
     with closing(Outbox.open(home.ledger_db)) as outbox:
-        outbox.put(as_message(report, id_=id_), chosen)
-        Courier(outbox, settings.channels).deliver()  # of all: a channel that a courier does not know is given up
+        outbox.put(as_message(report, id_=id_, public_url=settings.ui.public_url or ""), chosen)
+        Courier(
+            outbox, settings.channels, environment=environment
+        ).deliver()  # of all: a channel that a courier does not know is given up
         entries = [entry for entry in outbox.history(MOST_ENTRIES) if entry.message.id == id_]
     return [f"{entry.channel}: {entry.state.value}{f', {entry.note}' if entry.note else ''}" for entry in entries]
 
 
 def channels_for(settings: Settings) -> tuple[str, ...]:
-    """Those that `[report] to` names, else all there are. A name that no channel has is kept: the courier gives it up, and says so
+    """Those that `[report] to` names, else all but PagerDuty, which takes no reports. A name that no channel has is kept: the courier gives it up, and says so
     in the history of alerts.
     """
-    return settings.report.to or tuple(channel.name for channel in settings.channels)
+    return settings.report.to or tuple(one.name for one in settings.channels if one.kind != "pagerduty")
 
 
 def put(home: Home, message: Message, channels: Sequence[str], clock: Callable[[], int] = time.time_ns) -> bool:

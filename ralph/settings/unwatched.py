@@ -52,7 +52,11 @@ class Report(Section):
     to: Annotated[
         tuple[StrictStr, ...],
         About(
-            "The channels it goes to.", "a list of channels by name", '["mail"]', repo=Repo.NEVER, unset="all of them"
+            "The channels it goes to.",
+            "a list of channels by name",
+            '["mail"]',
+            repo=Repo.NEVER,
+            unset="all of them but PagerDuty",
         ),
     ] = ()
     pull_request: Annotated[

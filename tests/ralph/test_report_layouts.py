@@ -275,6 +275,13 @@ def test_a_message_is_short_and_has_the_whole_report_as_html_and_data() -> None:
     assert "\x1b" not in as_message(a_hostile_report()).text
 
 
+def test_with_a_public_address_a_message_leads_into_the_viewer() -> None:
+    message = as_message(a_report(), public_url="https://ralph.example")
+    assert message.links[0].url == "https://ralph.example/report"
+    assert '<a href="https://ralph.example/traces/' in message.html
+    assert "<a " not in as_message(a_report()).html
+
+
 def test_everything_that_needs_a_person_has_its_rank() -> None:
     assert set(GRAVITY) == set(Why)
     assert GRAVITY[Why.OVERCHARGED] < GRAVITY[Why.RED] < GRAVITY[Why.BLOCKED] < GRAVITY[Why.MERGE]

@@ -14,7 +14,7 @@ from ralph.cli.main import cli
 from ralph.errors import RalphError
 from ralph.home import Home
 from ralph.report.gather import gather
-from ralph.report.message import as_message, send_if_due, send_now
+from ralph.report.message import as_message, channels_for, send_if_due, send_now
 from ralph.report.sent import last_sent
 from ralph.settings.load import user_settings
 from ralph.settings.schema import Settings
@@ -159,14 +159,29 @@ def test_sending_by_one_channel_gives_up_nothing_that_waits_for_another(
 @pytest.mark.parametrize(
     ("text", "channel", "words"),
     [
-        pytest.param("", "", "No channel is set up to send by.", id="none"),
-        pytest.param(CONFIG.format(port=9), "mail", 'There is no channel "mail". Those there are: hook, desk.', id="other"),
+        pytest.param("", "", "no channel is set up to send by.", id="none"),
+        pytest.param(CONFIG.format(port=9), "mail", 'there is no channel "mail". Those there are: hook, desk.', id="other"),
     ],
 )  # fmt: skip
 def test_a_channel_that_is_not_there_is_said(home: Home, text: str, channel: str, words: str) -> None:
     found = settings(home, text)
     with pytest.raises(RalphError, match=words.replace("[", r"\[")):
         send_now(home, found, gather(home, now_ns=HALF_PAST_SEVEN_NS), channel)
+
+
+def test_a_report_sent_by_hand_finds_a_key_that_is_in_the_env_file_alone(
+    home: Home, received: tuple[int, list[bytes]]
+) -> None:
+    found = settings(home, CONFIG.format(port=received[0]).replace("private", 'key = "env:ONLY_THERE"\nprivate', 1))
+    path = home.root / "env"
+    path.write_text("ONLY_THERE=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", encoding="utf-8")
+    path.chmod(0o600)
+    assert send_now(home, found, gather(home), "hook") == ["hook: sent"]
+
+
+def test_without_a_choice_pagerduty_gets_no_report(home: Home) -> None:
+    ringing = '[[channels]]\nname = "on-call"\nkind = "pagerduty"\nkey = "env:KEY"\n'
+    assert channels_for(settings(home, CONFIG.format(port=9) + ringing)) == ("hook", "desk")
 
 
 def test_the_kind_of_message_is_a_report(home: Home) -> None:
