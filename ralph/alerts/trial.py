@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from ralph.alerts.desk import SHORT
 from ralph.errors import ExitCode
-from tracing.alerts.attempt import Attempt, SendError
+from tracing.alerts.attempt import Attempt, SendError, UnusableError
 from tracing.alerts.channels import Channel
 from tracing.alerts.courier import sender
 from tracing.alerts.message import Fact, Kind, Link, Message
@@ -47,13 +47,15 @@ def trial_message(channel: Channel, store: TraceStore, public_url: str, now_ns: 
 
 
 def try_channel(channel: Channel, message: Message, environment: Mapping[str, str] | None = None) -> Trial:
-    """Exit code 0 when the receiver took it, 2 when a secret cannot be read, 4 when the receiver refused or was not there."""
+    """Exit code 0 when the receiver took it, 2 when the channel or a secret of it is not usable, 4 when the receiver refused or was not there."""
     secrets = Secrets(os.environ if environment is None else environment)
     attempt = Attempt(message, channel, secrets, time.time_ns())
     try:
         note = sender(channel.kind)(attempt)
     except SecretError as error:
         return Trial(ExitCode.USAGE, str(error))
+    except UnusableError as error:
+        return Trial(ExitCode.USAGE, plain(secrets.scrub(str(error.args[0]))))
     except SendError as error:
         return Trial(ExitCode.SERVICE, plain(secrets.scrub(str(error.args[0]))))
     except Exception as error:  # noqa: BLE001  the boundary to libraries, as in the courier

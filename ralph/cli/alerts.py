@@ -133,7 +133,7 @@ def silence_command(rule: str, *, for_s: int | None, end: bool) -> None:
     from tracing.words import local_time  # noqa: PLC0415
 
     if (for_s is not None) == end:
-        raise click.UsageError("Say for how long: --for 2h. Or end it: --end.")
+        raise click.UsageError("Say one of them: --for 2h, for so long, or --end.")
     with _desk() as (desk, _):
         name = _known("rule", rule, [one.name for one in desk.engine.rules])
         silence = desk.engine.silence(name, for_s or 0)
@@ -150,12 +150,15 @@ def retry_command(ids: tuple[str, ...], *, all_of_them: bool) -> None:
     from ralph.alerts.overview import given_up  # noqa: PLC0415  # heavy, and --help must be fast
 
     if bool(ids) == all_of_them:
-        raise click.UsageError("Name ids or --all, not both.")
+        raise click.UsageError("Say one of them: the ids of messages, or --all.")
     with _desk() as (desk, _):
         chosen = given_up(desk, ids)
         for message_id in chosen:
             desk.outbox.retry(message_id)
         left = desk.deliver().left if chosen else 0
+    if all_of_them and not chosen:
+        click.echo("nothing was given up")
+        return
     if not chosen:
         raise RalphError("no message of these ids was given up. `ralph alerts history` shows what became of each.")
     waits = f"; {left} still wait" if left else ""

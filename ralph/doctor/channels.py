@@ -74,7 +74,8 @@ def trouble_with(channel: Channel, environment: Mapping[str, str]) -> str:
     except SendError as error:
         return secrets.scrub(str(error))
     inward = _inward(host, private=channel.private)
-    return f"{host} is {inward}. If that is meant, set private = true for this channel." if inward else ""
+    hint = "" if channel.private else " If that is meant, set private = true for this channel."
+    return f"{host} is {inward}.{hint}" if inward else ""
 
 
 def _inward(host: str, *, private: bool) -> str:

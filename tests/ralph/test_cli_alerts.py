@@ -67,6 +67,23 @@ def test_a_secret_that_is_not_there_is_named(home: Home) -> None:
     assert "env:NOT_SET: the variable is not set" in result.output
 
 
+def test_an_address_that_nothing_may_be_sent_to_is_a_channel_to_mend(home: Home) -> None:
+    where = 'name = "hook"\nkind = "webhook"\naddress = "http://169.254.169.254/"\nprivate = true\n'
+    home.config.write_text(f"[[channels]]\n{where}", encoding="utf-8")
+
+    result = ralph("test", "hook")
+
+    assert result.return_value == 2
+    assert "169.254.169.254: not sent, it is a link-local, metadata or multicast address." in result.output
+
+
+def test_to_retry_all_where_nothing_was_given_up_is_no_mistake(home: Home) -> None:
+    del home
+    result = ralph("retry", "--all")
+
+    assert (result.return_value or 0, result.output) == (0, "nothing was given up\n")
+
+
 @pytest.mark.usefixtures("receiver")
 @pytest.mark.parametrize(
     ("arguments", "words"),

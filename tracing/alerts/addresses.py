@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from tracing.alerts.attempt import RefusedError, UnansweredError
+from tracing.alerts.attempt import UnansweredError, UnusableError
 
 Ip = IPv4Address | IPv6Address
 INWARD = tuple(  # not global, whatever this version of Python thinks of them
@@ -67,24 +67,24 @@ class Target:
 
 
 def parse(url: str, *, private: bool) -> Target:
-    """Raises: RefusedError: it is none that a message may be sent to. The message does not repeat it: it may be a secret."""
+    """Raises: UnusableError: it is none that a message may be sent to. The message does not repeat it: it may be a secret."""
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise RefusedError("the address is not valid: it must look like https://host/path.") from None
+        raise UnusableError("the address is not valid: it must look like https://host/path.") from None
     if parts.scheme not in {"https", "http"} or not host:
-        raise RefusedError("the address is not valid: it must look like https://host/path.")
+        raise UnusableError("the address is not valid: it must look like https://host/path.")
     if parts.scheme == "http" and not private:
-        raise RefusedError(
+        raise UnusableError(
             f"{host}: the address must begin with https://. For a host of your own network, set private = true."
         )
     if parts.username is not None or parts.password is not None:
-        raise RefusedError(
+        raise UnusableError(
             f"{host}: a name or password in the address is not accepted. Use a key of the channel instead."
         )
     if not url.isascii() or any(char <= " " or char == "\x7f" for char in url.strip()):
-        raise RefusedError(f"{ascii(host)[1:-1]}: the address has blanks or letters that an address cannot have.")
+        raise UnusableError(f"{ascii(host)[1:-1]}: the address has blanks or letters that an address cannot have.")
     tls = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(host, port or (443 if tls else 80), path, tls, parts.netloc)
@@ -118,7 +118,7 @@ def resolve(host: str, port: int, *, private: bool) -> list[tuple[socket.Address
 
     Raises:
         UnansweredError: the name is not known now, or leads only where nothing is sent (a portal of a hotel does that too).
-        RefusedError: it is itself such an address.
+        UnusableError: it is itself such an address.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -129,13 +129,13 @@ def resolve(host: str, port: int, *, private: bool) -> list[tuple[socket.Address
     for family, _, _, _, where in found:
         text = str(where[0])
         reason = why_not(ip_address(text.partition("%")[0]), private=private)
-        refused = refused or (reason and f"{text} is {reason}")
+        refused = refused or (reason and f"{'it' if text == host else text} is {reason}")
         if not reason and (family, (text, port)) not in allowed:
             allowed.append((family, (text, port)))
     if allowed:
         return allowed
     hint = "" if private else " If that is meant, set private = true for this channel."
-    error_type = RefusedError if _is_literal(host) else UnansweredError
+    error_type = UnusableError if _is_literal(host) else UnansweredError
     raise error_type(f"{host}: not sent, {refused}.{hint}")
 
 

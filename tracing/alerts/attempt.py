@@ -51,5 +51,9 @@ class RefusedError(SendError):
     """Not like this: another attempt would end the same way."""
 
 
+class UnusableError(RefusedError):
+    """Nothing was sent: first the channel itself, or this machine, has to be mended."""
+
+
 class NotMeantError(SendError):
     """Such a message does not go to such a channel."""

@@ -105,7 +105,7 @@ def test_a_channel_that_is_not_private_sends_nothing_to_this_machine(tmp_path: P
         url = receiver.url.replace("http:", "https:")
         assert office.deliver(webhook(url, private=False)) == Delivered(failed=1)
         assert office.only().note == (
-            "127.0.0.1: not sent, 127.0.0.1 is an address of this machine or of a private network. If that is meant, set "
+            "127.0.0.1: not sent, it is an address of this machine or of a private network. If that is meant, set "
             "private = true for this channel."
         )
         assert receiver.got == []

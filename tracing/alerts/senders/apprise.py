@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from tracing.alerts.attempt import Attempt, RefusedError, UnansweredError
+from tracing.alerts.attempt import Attempt, UnansweredError, UnusableError
 from tracing.alerts.message import Kind, Message
 from tracing.alerts.senders.wording import calling_nobody, headline, short
 from tracing.finding import Severity
@@ -25,10 +25,10 @@ def send(attempt: Attempt) -> str:
     try:
         import apprise  # noqa: PLC0415  # an optional extra, and 0.2 s
     except ImportError:
-        raise RefusedError(INSTALL) from None
+        raise UnusableError(INSTALL) from None
     sender = apprise.Apprise()
     if not sender.add(url):
-        raise RefusedError("Apprise does not know such an address: see https://github.com/caronc/apprise/wiki")
+        raise UnusableError("Apprise does not know such an address: see https://github.com/caronc/apprise/wiki")
 
     def notify() -> None:
         with apprise.LogCapture(level=apprise.logging.WARNING) as said:

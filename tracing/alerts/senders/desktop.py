@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from tracing.alerts.attempt import Attempt, RefusedError, UnansweredError
+from tracing.alerts.attempt import Attempt, UnansweredError, UnusableError
 from tracing.alerts.message import Message
 from tracing.alerts.senders.wording import headline, short
 from tracing.finding import Severity
@@ -35,7 +35,7 @@ def send(attempt: Attempt) -> str:
 
 
 def command(message: Message) -> list[str]:
-    """Raises: RefusedError: this machine has neither program."""
+    """Raises: UnusableError: this machine has neither program."""
     title, body = short(headline(message), TITLE), short(message.text, BODY) or "-"
     if sys.platform == "darwin" and (osascript := shutil.which("osascript")):
         return [osascript, *(part for line in SCRIPT for part in ("-e", line)), "--", title, body]
@@ -43,7 +43,7 @@ def command(message: Message) -> list[str]:
         urgency = URGENCY[message.severity]
         body = html.escape(body, quote=False).replace("\\", "\\\\")
         return [notify, "--app-name=Ralph", f"--urgency={urgency}", "--", title, body]
-    raise RefusedError(
+    raise UnusableError(
         "this machine shows no notifications: neither notify-send (Linux: package libnotify-bin or libnotify) nor osascript "
         "(macOS) is installed."
     )
