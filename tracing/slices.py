@@ -46,20 +46,21 @@ class Slices:
             with transaction(self.connection, what):
                 locked = self.monotonic()
                 goes_on = self._some(work, locked + self._work_s)
-            self._took(self.monotonic() - locked)
+            took_s = self.monotonic() - locked
+            self._adapt(took_s)
             self._empty_log()
             if goes_on:
-                self.breathe(max(self.monotonic() - locked, LEAST_BREATH_S))
+                self.breathe(max(took_s, LEAST_BREATH_S))
         return True
 
     def _some(self, work: Iterator[object], until: float) -> bool:
         """Steps until the time is up; False when there is nothing left to do."""
         return any(self.monotonic() >= until for _ in work)
 
-    def _took(self, seconds: float) -> None:
-        self.longest_s = max(self.longest_s, seconds)
+    def _adapt(self, took_s: float) -> None:
+        self.longest_s = max(self.longest_s, took_s)
         self._logged_s += self._work_s
-        fitting_s = self._work_s * min(self.slice_s / seconds, 2) if seconds else self.slice_s
+        fitting_s = self._work_s * min(self.slice_s / took_s, 2) if took_s else self.slice_s
         self._work_s = min(max(fitting_s, LEAST_WORK_S), self.slice_s)
 
     def _empty_log(self) -> None:
