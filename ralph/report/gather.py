@@ -83,14 +83,18 @@ def gather_from(store: TraceStore, home: Home, repo: str | None, window: Window,
         more_findings=max(len(findings) - MOST_FINDINGS, 0),
         schedules=firings(plans),
         others=_others(recent),
-        quiet="" if found else _quiet(home, plans, window),
+        quiet="" if found else _quiet(home, plans, window, repo),
     )
 
 
-def _quiet(home: Home, plans: Sequence[Plan], window: Window) -> str:
-    why = why_quiet(home, plans, window.since_ns)
+def _quiet(home: Home, plans: Sequence[Plan], window: Window, repo: str | None) -> str:
+    why = why_quiet(home, plans, window.since_ns, repo)
     last = newest_before(home, window.since_ns)
-    began = f" The last run began {local_time(at_ns(last.at), '%a %d %b %H:%M')}." if last else ""
+    began = (
+        f" The last run began {local_time(at_ns(last.at), '%a %d %b %H:%M')}."
+        if last and repo in {None, last.repo}
+        else ""
+    )
     return why + began
 
 

@@ -17,7 +17,6 @@ from ralph.schedule.words import day_and_time, ended_words
 from tracing.sqlite import StateError
 
 IS_OFF = "The daemon, which carries schedules out, is not running."
-NO_SCHEDULE = 'No schedule is set. To make one: ralph schedule add nightly --cron "0 2 * * *"'
 NEVER_BEGAN = {int(ExitCode.USAGE), int(ExitCode.BUG), int(ExitCode.BUSY)}
 
 
@@ -46,10 +45,15 @@ def schedule_needs(home: Home, plans: Sequence[Plan], since_ns: int) -> Iterator
             yield _not_run(home, plan, bad)
 
 
-def why_quiet(home: Home, plans: Sequence[Plan], since_ns: int) -> str:
-    """Why nothing ran, in a sentence or two."""
+def no_schedule(repo: str | None) -> str:
+    where, option = (f" for {repo}", f" --repo {shlex.quote(repo)}") if repo else ("", "")
+    return f'No schedule is set{where}. To make one: ralph schedule add nightly{option} --cron "0 2 * * *"'
+
+
+def why_quiet(home: Home, plans: Sequence[Plan], since_ns: int, repo: str | None = None) -> str:
+    """Why nothing ran, in a sentence or two; `repo`: where the plans are its own alone."""
     if not plans:
-        return NO_SCHEDULE
+        return no_schedule(repo)
     active = [plan for plan in plans if not plan.row.schedule.paused]
     if not active:
         return f"Every schedule is paused. To go on: ralph schedule resume {shlex.quote(plans[0].name)}"

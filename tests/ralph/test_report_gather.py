@@ -360,6 +360,12 @@ def test_a_schedule_that_was_not_due_explains_a_quiet_night(home: Home, repo: Pa
     assert report.schedules[0].next_at_ns == NOW_NS + 18 * HOUR_NS + HOUR_NS // 2
 
 
+def test_a_repo_without_a_schedule_is_told_so_by_its_name(home: Home, repo: Path) -> None:
+    elsewhere = repo.parent / "elsewhere"
+    said = f'No schedule is set for {elsewhere}. To make one: ralph schedule add nightly --repo {elsewhere} --cron "0 2 * * *"'
+    assert gather(home, elsewhere, now_ns=NOW_NS).quiet == said
+
+
 def test_nothing_is_changed_by_a_report(home: Home, repo: Path, store: TraceStore) -> None:
     a_commit(repo, "US-001", "Cart", "It works.")
     a_try(store, repo, "US-001", TraceStatus.SUCCESS)
