@@ -82,8 +82,9 @@ def lay_out(home: Home, user_homes: Sequence[Path]) -> Iterator[Ground]:
 def _folder(stack: ExitStack, parent: Path, prefix: str = PREFIX) -> Path:
     """A new one; those of an examination that was killed are cleared away."""
     for left in parent.glob(f"{prefix}*"):
-        if left.stat().st_mtime < time.time() - LEFT_BEHIND_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # of another examination, which ends just now
+            if left.stat().st_mtime < time.time() - LEFT_BEHIND_S:
+                shutil.rmtree(left, ignore_errors=True)
     path = Path(tempfile.mkdtemp(dir=parent, prefix=prefix)).resolve()
     stack.callback(shutil.rmtree, path, ignore_errors=True)
     return path

@@ -154,6 +154,11 @@ def test_what_a_killed_examination_left_is_cleared_away_by_a_later_one(home: Hom
     assert (old.exists(), new.exists()) == (False, True)
 
 
+def test_a_folder_of_an_examination_that_ends_just_now_is_let_be(home: Home, user_home: Path) -> None:
+    (user_home / ".ralph-probe-going").symlink_to(user_home / "gone")  # listed, and not there when it is looked at
+    assert not open_gates(run_probes(Leaky(frozenset({CONTROL})), home, user_homes=[user_home]))
+
+
 @pytest.fixture(params=LEVELS)
 def level(request: pytest.FixtureRequest, home: Home) -> Sandbox:
     tried = LEVELS[request.param](Machine(home, os.environ))
