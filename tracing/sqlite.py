@@ -4,6 +4,7 @@ Knows nothing about spans or budgets. Several components may share one file; eac
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ class StateError(Exception):
 
 
 REMEDY = "Free some room, make it yours, or name another folder: export RALPH_HOME=~/ralph-state"
+WAL_AGAIN_S = 0.01
 UNUSABLE = {
     "SQLITE_FULL",
     "SQLITE_CANTOPEN",
@@ -66,10 +68,23 @@ def _connect(path: Path, *, synchronous: str, busy_timeout_ms: int) -> sqlite3.C
     connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
     if not path.stat().st_size:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # only a new file takes it: it can give room back in steps
-    connection.execute("PRAGMA journal_mode=WAL")
+    _use_wal(connection, time.monotonic() + busy_timeout_ms / 1000)
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection, until_s: float) -> None:
+    """SQLite itself does not wait here for another process that makes the same new file a WAL one at this moment."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY") or time.monotonic() > until_s:
+                raise
+            time.sleep(WAL_AGAIN_S)
+        else:
+            return
 
 
 def connect_to_read(path: Path, components: Mapping[str, Sequence[Migration]]) -> sqlite3.Connection | None:

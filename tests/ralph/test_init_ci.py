@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ class Runner:
         self.repo, self.folder = repo, repo.parent / "runner"
         programs = self.folder / "bin"
         programs.mkdir(parents=True, exist_ok=True)
-        for name, text in (("ralph", RALPH), ("gh", "#!/bin/sh\n")):
+        python = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'  # `setup-python` brings it
+        for name, text in (("ralph", RALPH), ("gh", "#!/bin/sh\n"), ("python", python)):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
         self.environ = os.environ | {
