@@ -88,6 +88,7 @@ def test_stories_that_the_user_added_to_a_tracked_prd_without_committing_are_wor
     assert (again.outcome.exit_code, again.model.requests) == (0, [])
 
 
+@pytest.mark.slow
 def test_a_flag_whose_commit_is_on_no_branch_any_more_is_told_and_still_wins(cloned: World, tools: Any) -> None:
     first = cloned.ralph("--story", "US-001", script=tools.solves(1))
     assert first.exit_code == 0, first.out
@@ -102,6 +103,7 @@ def test_a_flag_whose_commit_is_on_no_branch_any_more_is_told_and_still_wins(clo
     assert cloned.stories_on("ralph/x-ralph") == ["US-002"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("squashed", ["feat: [US-001] - Story 1 (#12)", "Carts (#12)\n\n* feat: [US-001] - Story 1"])
 def test_a_commit_that_was_squashed_into_the_branch_is_not_missed(cloned: World, tools: Any, squashed: str) -> None:
     assert cloned.ralph("--story", "US-001", script=tools.solves(1)).exit_code == 0

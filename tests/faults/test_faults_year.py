@@ -38,6 +38,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_some_weeks_of_nights_come_out_right(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with a_year(folder, 3, SPRING) as year:

@@ -93,6 +93,7 @@ def _refs() -> str:
     return _git(_root(), "for-each-ref", "--format=%(refname) %(objectname)")
 
 
+@pytest.mark.slow
 @tries(150)
 @example("--upload-pack=touch pwned")
 @example("-d")
@@ -173,6 +174,7 @@ def test_nothing_that_is_said_forges_a_trailer(story_id: str, title: str, summar
     assert set(story_commits(_repo(), sha)) == {"US-0", story.id.strip()}
 
 
+@pytest.mark.slow
 @tries(100)
 @example("../../outside")
 @example("-rf")

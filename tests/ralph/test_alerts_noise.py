@@ -24,6 +24,7 @@ def a_story(number: int) -> Story:
     return Story(id=f"US-{number:03}", title=f"Story {number}", acceptance_criteria=(f"criterion {number}",))
 
 
+@pytest.mark.slow
 def test_an_ordinary_week_tells_of_the_parked_story_and_little_else(tmp_path: Path) -> None:
     with living(tmp_path, look_s=HOUR_S) as life:
         life.schedule("nightly", "0 2 * * *")

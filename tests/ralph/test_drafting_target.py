@@ -200,6 +200,7 @@ def _can_be_read(path: Path) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_stories_can_be_added_to_every_prd_of_other_people_and_edited_before(shared: Path) -> None:
     files = [path for path in (shared / "prds").glob("*/*.*") if path.suffix in {".json", ".md"} and _can_be_read(path)]
     assert len(files) > 30

@@ -119,6 +119,7 @@ def pages(store: TraceStore, trace_id: str) -> list[str]:
     return shown
 
 
+@pytest.mark.slow
 def test_its_pages_look_the_same_in_both_stores(ours: TraceStore, theirs: TraceStore, file: Path) -> None:
     trace_id = taken_in(theirs, file)
     assert pages(theirs, trace_id) == pages(ours, trace_id)

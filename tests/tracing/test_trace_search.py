@@ -49,6 +49,7 @@ def test_a_whole_word_is_found_before_words_that_only_begin_so(store: TraceStore
     assert names(store, "settle*") == names(store, "sett") == ["longer", "whole"]
 
 
+@pytest.mark.slow
 def test_few_traces_of_a_story_are_found_among_many_places_of_a_common_word(store: TraceStore, tracer: Tracer) -> None:
     said(tracer, "wanted", "common", story="US-001")
     said(tracer, "loud", *["common"] * 4_300, story="US-002")
