@@ -2,6 +2,7 @@
 
 from ralph.checks.check import CheckResult
 from ralph.events import Event, EventKind, EventValue
+from tracing import attributes as names
 from tracing.span import SpanKind
 from tracing.tracer import Trace
 
@@ -21,10 +22,10 @@ def record(trace: Trace, result: CheckResult, started_ns: int, *, name: str, kin
         error=None if result.passed else ending(result),
         started_at_ns=started_ns,
         attributes={
-            "ralph.check.exit_code": result.exit_code,
-            "ralph.check.passed": result.passed,
+            names.CHECK_EXIT_CODE: result.exit_code,
+            names.CHECK_PASSED: result.passed,
             "ralph.check.output_path": str(result.output),
-            **({"ralph.check.why": why} if why else {}),
+            **({names.CHECK_WHY: why} if why else {}),
         },
     )
 

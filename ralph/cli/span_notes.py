@@ -81,8 +81,8 @@ def note(span: SpanRow) -> str:
     words = []
     if names.EXIT_CODE in known:
         words.append(f"exit {known[names.EXIT_CODE]}")
-    if "ralph.check.passed" in known:
-        passed = known["ralph.check.passed"]
+    if names.CHECK_PASSED in known:
+        passed = known[names.CHECK_PASSED]
         words.append("passed" if passed else f"failed, exit {known.get('ralph.check.exit_code')}")
     if known.get(names.TRUNCATED):
         words.append("output cut")
@@ -116,7 +116,7 @@ def _of_failure(span: SpanRow) -> list[str]:
     if span.status is SpanStatus.INTERRUPTED:
         return [f"interrupted: {plain(span.error or '')}"]
     exit_code = span.attributes.get(names.EXIT_CODE)
-    if span.kind is SpanKind.EVALUATOR and span.attributes.get("ralph.check.passed") is False:
+    if span.kind is SpanKind.EVALUATOR and span.attributes.get(names.CHECK_PASSED) is False:
         return [f"{OUTPUT}{line}" for line in failing_lines("\n".join(_lines(span.output())), CHECK_LINES)]
     if span.kind is SpanKind.TOOL and exit_code not in {None, 0}:
         return [f"{OUTPUT}{line}" for line in _last_lines(span.output(), COMMAND_LINES)]

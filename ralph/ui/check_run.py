@@ -50,7 +50,7 @@ def check_runs(spans: Sequence[SpanRow]) -> Iterator[CheckRun]:
 
 def check_run(span: SpanRow) -> CheckRun:
     known, output = span.attributes, clean_text(_text(span.output()))
-    passed, code = known.get("ralph.check.passed"), known.get(names.CHECK_EXIT_CODE)
+    passed, code = known.get(names.CHECK_PASSED), known.get(names.CHECK_EXIT_CODE)
     failed = passed is False
     return CheckRun(
         name=span.name.removeprefix(CHECK),
@@ -63,7 +63,7 @@ def check_run(span: SpanRow) -> CheckRun:
         output=output,
         trace_id=span.trace_id,
         span_id=span.span_id,
-        why=str(known.get("ralph.check.why") or ""),
+        why=str(known.get(names.CHECK_WHY) or ""),
     )
 
 
