@@ -59,6 +59,7 @@ def test_a_parked_story_is_explained_over_all_its_attempts(world: World, play: A
     assert json.loads(world.command("explain", "US-001", "--json").out)["tries"][1]["checks"][0]["name"] == "sound"
 
 
+@pytest.mark.slow
 def test_tries_from_before_an_unblock_or_an_edit_are_told_too(world: World, play: Any, tools: Any) -> None:
     world.start_repo(tools.a_story(1), checks=CHECKS)
     play([*fails(tools), *fails(tools)])

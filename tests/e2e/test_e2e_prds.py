@@ -37,6 +37,7 @@ def start(world: World, tools: Any, *plans: tuple[str, str]) -> None:
     world.commit()
 
 
+@pytest.mark.slow
 def test_issues_are_worked_on_once_and_again_when_one_is_opened_again(
     world: World, tools: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

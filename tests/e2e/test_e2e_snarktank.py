@@ -62,6 +62,7 @@ def test_a_flag_that_the_user_sets_back_is_worked_on_again_and_a_new_story_is_pi
     assert cloned.stories_on("ralph/x-ralph")[3:] == ["US-003"]
 
 
+@pytest.mark.slow
 def test_a_tracked_prds_flag_that_the_user_sets_back_after_merging_is_worked_on_again(
     world: World, play: Any, tools: Any
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_commit_that_was_squashed_into_the_branch_is_not_missed(cloned: World,
     assert "    done: the PRD says so\n" in cloned.command("status").out
 
 
+@pytest.mark.slow
 def test_a_flag_whose_commit_is_on_another_branch_is_told(cloned: World, tools: Any) -> None:
     assert cloned.ralph("--story", "US-001", script=tools.solves(1)).exit_code == 0
     cloned.git("branch", "-qm", "ralph/x-ralph", "kept")

@@ -49,6 +49,7 @@ def test_nor_over_32_processes_and_10_000_calls() -> None:
     assert_sound(storm(32, 10_000, 11))
 
 
+@pytest.mark.slow
 def test_a_call_dearer_than_its_worst_case_stops_the_run_and_the_next_one_until_a_person_has_looked(
     world: World, tools: Any
 ) -> None:

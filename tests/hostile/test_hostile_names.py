@@ -119,6 +119,7 @@ def test_a_branch_that_is_named_after_the_project_is_always_one_for_git(project:
     assert re.fullmatch(r"ralph/[a-z0-9]+(-[a-z0-9]+)*", default_branch_name(project, fallback))
 
 
+@pytest.mark.slow
 @tries(150)
 @example("--output=pwned")
 @example("HEAD --")

@@ -207,6 +207,7 @@ def test_on_a_terminal_a_person_answers_edits_and_says_yes(folder: Folder) -> No
     assert json.loads(folder.prd.read_text())["userStories"][0]["title"] == "Add `kitty table`"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "code"), [pytest.param("\n", 1, id="no-is-the-default"), pytest.param(CTRL_C, 130, id="ctrl-c")]
 )

@@ -23,5 +23,6 @@ def test_each_guilty_span_is_in_its_record_and_healthy_traces_name_none(told: li
         assert f'"{case.guilty}"' in json.dumps(case.record) or case.kind == NONE, case.id
 
 
+@pytest.mark.slow
 def test_a_second_telling_is_the_same(told: list[Case]) -> None:
     assert cases() == told
